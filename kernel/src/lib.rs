@@ -1,0 +1,2 @@
+//! The microkernel.
+#![no_std]

@@ -1,0 +1,2 @@
+//! The Linux server: processes, memory, signals and system calls of unmodified Linux programs.
+#![no_std]

@@ -1,0 +1,2 @@
+//! The user-level library: entry, IPC buffer, typed capabilities, allocators, rings.
+#![no_std]

@@ -1,0 +1,8 @@
+//! Console driver: moves bytes between UARTs and rings.
+#![no_std]
+#![no_main]
+
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo) -> ! {
+    loop {}
+}

@@ -1,0 +1,8 @@
+//! A root task that tests the kernel from user mode; the host reads its results by name.
+#![no_std]
+#![no_main]
+
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo) -> ! {
+    loop {}
+}

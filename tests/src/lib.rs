@@ -1,0 +1,2 @@
+//! Whole-system tests.
+#![no_std]

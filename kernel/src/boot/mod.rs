@@ -1,0 +1,1 @@
+//! Boot: see the bare-metal branch of this module.

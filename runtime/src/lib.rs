@@ -26,4 +26,5 @@ pub mod start;
 pub mod sys;
 
 pub use cap::{CNode, Slot};
+pub use chestnut_manifest::StartInfo;
 pub use message::{InvocationError, Received};

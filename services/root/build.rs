@@ -1,4 +1,4 @@
-//! Links the guest program at 4 MiB, in pages of 4 KiB: what the kernel's loader expects of a root task.
+//! Links the guest program at 4 MiB, in pages of 4 KiB: no page belongs to two segments.
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");

@@ -41,7 +41,12 @@ pub struct Program {
     /// Where it goes in and R11 there: `Machine::run` fills them in; 0 for everybody else.
     pub target: u64,
     pub word: u64,
+    pub xmm5: [u64; 2],
+    pub mxcsr: u32,
 }
+
+/// MXCSR as programs begin with it.
+pub const MXCSR: u32 = 0x1f80;
 
 impl Program {
     /// Something else in each register, arithmetic flags and the direction flag in all patterns.
@@ -53,7 +58,27 @@ impl Program {
         let [_, rbx, rcx, rdx, rsi, rdi, rbp, r8, r9, r10, r11, r12, r13, r14, r15] = words;
         let rflags = 0x202 | if number & 1 == 0 { 0x8d5 } else { 0x400 };
         let rax = number;
-        Self { rax, rbx, rcx, rdx, rsi, rdi, rbp, r8, r9, r10, r11, r12, r13, r14, r15, rflags, ..Self::default() }
+        Self {
+            rax,
+            rbx,
+            rcx,
+            rdx,
+            rsi,
+            rdi,
+            rbp,
+            r8,
+            r9,
+            r10,
+            r11,
+            r12,
+            r13,
+            r14,
+            r15,
+            rflags,
+            xmm5: [rbx, rbp],
+            mxcsr: MXCSR,
+            ..Self::default()
+        }
     }
     /// A system call with these arguments, everything else a pattern.
     pub fn call(number: u64, arguments: &[u64]) -> Self {
@@ -74,6 +99,7 @@ core::arch::global_asm!(
     "push rdi",
     "mov [rdi + 128], rsp",
     "mov rcx, [rdi + 136]; mov [rsp - 8], rcx",
+    "movups xmm5, [rdi + 152]; ldmxcsr [rdi + 168]",
     "push [rdi + 120]; popfq",
     "mov rax, [rdi]; mov rbx, [rdi + 8]; mov rdx, [rdi + 24]; mov rsi, [rdi + 32]; mov rbp, [rdi + 48]",
     "mov r8, [rdi + 56]; mov r9, [rdi + 64]; mov r10, [rdi + 72]; mov r11, [rdi + 144]",
@@ -93,14 +119,17 @@ core::arch::global_asm!(
     "mov [rdi + 56], r8; mov [rdi + 64], r9; mov [rdi + 72], r10; mov [rdi + 80], r11",
     "mov [rdi + 88], r12; mov [rdi + 96], r13; mov [rdi + 104], r14; mov [rdi + 112], r15",
     "pushfq; pop [rdi + 120]; cld",
+    "movups [rdi + 152], xmm5; stmxcsr [rdi + 168]; ldmxcsr [rip + chestnut_test_mxcsr]",
     "mov rax, rsp; sub [rdi + 128], rax",
     "pop rdi",
     "pop r15; pop r14; pop r13; pop r12; pop rbp; pop rbx",
     "ret",
+    "chestnut_test_mxcsr: .long {MXCSR}",
     // A place that a changed RIP can lead to: two bytes into a fake `syscall`, then as above.
     ".globl chestnut_test_elsewhere",
     "chestnut_test_elsewhere:",
     "jmp chestnut_test_return",
+    MXCSR = const MXCSR,
 );
 
 unsafe extern "C" {

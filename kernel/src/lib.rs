@@ -1,2 +1,6 @@
 //! The microkernel.
 #![no_std]
+
+#[cfg(target_os = "none")]
+pub mod arch;
+pub mod boot;

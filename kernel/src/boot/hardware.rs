@@ -2,14 +2,15 @@
 
 use super::acpi::{self, Madt};
 use super::info::BootLoaderInfo;
-use super::options::{self, Options};
+use super::options;
 use super::physical::Physical;
 use super::pvh;
 use super::regions::{Full, Region, Regions};
+use super::root_task::{Given, Made};
 use super::window::{self, EARLY_SIZE, ImageLayout, WINDOW_SIZE};
 use crate::arch::{self, EntryPoints, Hex};
 use crate::print_line;
-use abi::layout::KERNEL_WINDOW;
+use chestnut_abi::layout::KERNEL_WINDOW;
 
 const PAGE_BITS: u32 = 12;
 const PAGE: u64 = 1 << PAGE_BITS;
@@ -17,21 +18,6 @@ const PAGE: u64 = 1 << PAGE_BITS;
 const FIRST_MIB: Region = Region::new(0, 1 << 20);
 /// Where device memory ends: what an untyped can cover.
 const DEVICE_END: u64 = 1 << 47;
-
-/// What the rest of boot starts from.
-pub struct Hardware {
-    /// RAM that nobody uses.
-    pub free: Regions,
-    /// Physical addresses that are neither RAM nor the kernel's devices.
-    pub devices: Regions,
-    /// The root task's ELF file.
-    pub module: Region,
-    pub options: Options,
-    /// A copy of the ACPI root pointer.
-    pub rsdp: [u8; acpi::RSDP_SIZE],
-    /// TSC ticks per microsecond.
-    pub tsc_mhz: u64,
-}
 
 /// Physical memory up to `limit`, through the window.
 struct WindowMemory {
@@ -57,7 +43,7 @@ impl From<Full> for &'static str {
 
 /// Finds out what machine this is and takes processor, address space, interrupt controllers and clocks into use.
 /// `info` is the physical address that the boot loader passed. The error is one line for the user.
-pub fn discover(info: u64, entries: &EntryPoints) -> Result<Hardware, &'static str> {
+pub fn discover(info: u64, entries: &EntryPoints) -> Result<Given<'static>, &'static str> {
     let memory = WindowMemory { limit: EARLY_SIZE };
     if !pvh::is_start_info(&memory, info) {
         return Err("the boot loader speaks no protocol that this kernel knows (PVH)");
@@ -95,11 +81,14 @@ pub fn discover(info: u64, entries: &EntryPoints) -> Result<Hardware, &'static s
         kept.add(Region::sized(*page, PAGE))?;
     }
     let devices = kept.gaps(Region::new(0, DEVICE_END))?;
-    let hardware = Hardware { free, devices, module, options, rsdp, tsc_mhz };
+    // SAFETY: the module lies in RAM that the window maps, and in no untyped, so nothing ever writes it.
+    let file =
+        unsafe { core::slice::from_raw_parts((KERNEL_WINDOW + module.start) as *const u8, module.size() as usize) };
+    let given = Given { free, devices, file, options, rsdp, tsc_mhz };
     if options.verbose {
-        report_machine(&hardware, image);
+        report_machine(&given, module, image);
     }
-    Ok(hardware)
+    Ok(given)
 }
 
 /// All RAM in whole pages, as far as the window reaches.
@@ -176,16 +165,15 @@ fn report_loader(info: &BootLoaderInfo<'_>, madt: &Madt) {
     }
 }
 
-fn report_machine(hardware: &Hardware, image: Region) {
+fn report_machine(given: &Given<'_>, module: Region, image: Region) {
     print_line!("  kernel ", Hex(image.start), " to ", Hex(image.end));
-    print_line!("  root task's file ", Hex(hardware.module.start), " to ", Hex(hardware.module.end));
+    print_line!("  root task's file ", Hex(module.start), " to ", Hex(module.end));
     let f = arch::features();
     let name = |has, name| if has { name } else { "" };
     print_line!(
         "  TSC ",
-        hardware.tsc_mhz,
+        given.tsc_mhz,
         " MHz;",
-        name(f.no_execute, " NX"),
         name(f.huge_pages, " 1GiB-pages"),
         name(f.global_pages, " PGE"),
         name(f.fsgsbase, " FSGSBASE"),
@@ -193,7 +181,13 @@ fn report_machine(hardware: &Hardware, image: Region) {
         name(f.smap, " SMAP"),
         name(f.umip, " UMIP"),
     );
-    for region in hardware.free.iter() {
+    for region in given.free.iter() {
         print_line!("  free ", Hex(region.start), " to ", Hex(region.end));
     }
+}
+
+/// Says what the root task was given.
+pub fn report(made: &Made) {
+    print_line!("  root task: ", made.image_pages, " pages, begins at ", Hex(made.entry));
+    print_line!("  ", made.untypeds, " untypeds, RAM ", made.ram / 1024, " KiB, left out ", made.lost / 1024, " KiB");
 }

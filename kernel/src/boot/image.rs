@@ -5,7 +5,7 @@
 //! between segments are filled with zero frames, unless a hole is so large that it must be meant as one.
 
 use super::regions::{Region, Regions};
-use abi::layout::USER_END;
+use chestnut_abi::layout::USER_END;
 use elf::ElfBytes;
 use elf::abi::{EM_X86_64, ET_EXEC, PT_INTERP, PT_LOAD};
 use elf::endian::LittleEndian;
@@ -92,13 +92,13 @@ impl<'m> RootImage<'m> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     extern crate std;
     use std::vec::Vec;
 
     /// An executable with one header per (vaddr, bytes in the file, bytes in memory).
-    fn executable(entry: u64, segments: &[(u64, u64, u64)]) -> Vec<u8> {
+    pub fn executable(entry: u64, segments: &[(u64, u64, u64)]) -> Vec<u8> {
         let mut file = Vec::from(*b"\x7fELF\x02\x01\x01");
         file.resize(16, 0);
         file.extend(2u16.to_le_bytes());

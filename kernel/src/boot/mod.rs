@@ -14,6 +14,7 @@ pub mod options;
 pub mod physical;
 pub mod pvh;
 pub mod regions;
+pub mod root_task;
 pub mod untypeds;
 
 #[cfg(target_os = "none")]
@@ -21,4 +22,4 @@ mod hardware;
 #[cfg(target_os = "none")]
 mod window;
 #[cfg(target_os = "none")]
-pub use hardware::{Hardware, discover};
+pub use hardware::{discover, report};

@@ -1,8 +1,8 @@
 //! Cutting free memory into untypeds: naturally aligned powers of two, as few as possible.
 
 use super::regions::{Region, Regions};
-use abi::bootinfo::{MAX_UNTYPEDS, UntypedDesc};
-use abi::object::{MAX_UNTYPED_BITS, MIN_UNTYPED_BITS};
+use chestnut_abi::bootinfo::{MAX_UNTYPEDS, UntypedDesc};
+use chestnut_abi::object::{MAX_UNTYPED_BITS, MIN_UNTYPED_BITS};
 
 /// The untypeds that the root task gets, ascending by address, RAM before devices.
 pub struct Untypeds {

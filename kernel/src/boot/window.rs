@@ -9,7 +9,7 @@
 
 use super::regions::{Region, Regions};
 use crate::arch;
-use abi::layout::{KERNEL_IMAGE, KERNEL_WINDOW};
+use chestnut_abi::layout::{KERNEL_IMAGE, KERNEL_WINDOW};
 use core::cell::Cell;
 
 const PRESENT: u64 = 1 << 0;
@@ -17,6 +17,7 @@ const WRITABLE: u64 = 1 << 1;
 const WRITE_THROUGH: u64 = 1 << 3;
 const CACHE_DISABLED: u64 = 1 << 4;
 const LARGE: u64 = 1 << 7;
+const NO_EXECUTE: u64 = 1 << 63;
 
 const PAGE: u64 = 1 << 12;
 const LARGE_PAGE: u64 = 1 << 21;
@@ -166,7 +167,7 @@ impl Plan<'_> {
 /// controllers; page tables are taken out of `free`.
 pub fn build(ram: &Regions, devices: &[u64], free: &mut Regions) -> Result<(), &'static str> {
     let image = ImageLayout::get();
-    let data = PRESENT | WRITABLE | arch::no_execute_bit() | arch::global_bit();
+    let data = PRESENT | WRITABLE | NO_EXECUTE | arch::global_bit();
     let mut plan = Plan { ram, devices, image: image.physical, tables: free };
     for (index, start) in (0..WINDOW_ENTRIES).zip((0..).step_by(HUGE_PAGE as usize)) {
         WINDOW.set(index, plan.huge_entry(start, data)?);
@@ -177,9 +178,9 @@ pub fn build(ram: &Regions, devices: &[u64], free: &mut Regions) -> Result<(), &
         slot.set(if image.text.contains(page) {
             entry
         } else if image.read_only.contains(page) {
-            entry | arch::no_execute_bit()
+            entry | NO_EXECUTE
         } else if image.data.contains(page) && !image.stack_guard.contains(page) {
-            entry | WRITABLE | arch::no_execute_bit()
+            entry | WRITABLE | NO_EXECUTE
         } else {
             0
         });

@@ -4,8 +4,8 @@
 //! first 4 GiB both where they are and at the kernel window, and with them the image at its own address; `boot::window`
 //! replaces them. This code and its tables lie outside the kernel's image, and their memory is handed out afterwards.
 
+use chestnut_kernel::arch;
 use core::arch::global_asm;
-use kernel::arch;
 
 global_asm!(
     // Linux and the emulators take 4- and 8-byte descriptors; QEMU reads eight.

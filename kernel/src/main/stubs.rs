@@ -7,8 +7,8 @@
 //!
 //! The one upward symbol of the kernel is here: the stubs' addresses, handed down to `arch` at boot.
 
+use chestnut_kernel::arch::{self, Context, EntryPoints};
 use core::arch::global_asm;
-use kernel::arch::{self, Context, EntryPoints};
 
 /// Pushes what the processor didn't, in the order of [`Context`], from its `entered` word down.
 macro_rules! save_registers {
@@ -173,8 +173,8 @@ global_asm!(
     spacing = const EntryPoints::SPACING,
     // Double fault, invalid TSS, segment, stack, protection, page, alignment, control protection, VMM, security.
     with_code = const 0x6022_7d00,
-    first_interrupt = const abi::layout::IRQ_VECTOR_BASE,
-    interrupts = const abi::layout::MAX_USER_IRQ + 1,
+    first_interrupt = const chestnut_abi::layout::IRQ_VECTOR_BASE,
+    interrupts = const chestnut_abi::layout::MAX_USER_IRQ + 1,
     timer_vector = const arch::TIMER_VECTOR,
     entered = const Context::ENTERED,
     error_code = const Context::ERROR_CODE,

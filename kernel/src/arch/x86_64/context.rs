@@ -9,7 +9,7 @@
 //! privilege (RIP canonical and below the user's end, RFLAGS with interrupts on and IOPL 0, selectors constant).
 
 use super::cpu::{self, selector};
-use abi::registers::Register;
+use chestnut_abi::registers::Register;
 use core::cell::Cell;
 use core::mem::offset_of;
 
@@ -72,7 +72,7 @@ impl Context {
     pub const R11: usize = offset_of!(Self, r11);
 
     /// A user thread's registers: all 0 but the selectors and RFLAGS.
-    pub const fn new() -> Self {
+    pub(super) const fn new() -> Self {
         Self {
             rdi: Cell::new(0),
             rsi: Cell::new(0),
@@ -99,6 +99,14 @@ impl Context {
             fs_base: Cell::new(0),
             gs_base: Cell::new(0),
         }
+    }
+
+    /// Makes cleared memory a user thread's registers: all 0 but the selectors and RFLAGS.
+    pub fn initialise(&self) {
+        self.entered.set(OTHER);
+        self.cs.set(selector::USER_CODE);
+        self.ss.set(selector::USER_DATA);
+        self.rflags.set(FIXED_FLAGS);
     }
 
     /// Words that stub and processor push.
@@ -164,7 +172,7 @@ impl Context {
     /// user's bits. Setting RIP, RCX or R11 makes the next return restore all registers.
     pub fn set(&self, r: Register, value: u64) {
         let value = match r {
-            Register::Rip | Register::FsBase | Register::GsBase if value >= abi::layout::USER_END => 0,
+            Register::Rip | Register::FsBase | Register::GsBase if value >= chestnut_abi::layout::USER_END => 0,
             Register::Rflags => value & USER_FLAGS | FIXED_FLAGS,
             _ => value,
         };
@@ -186,6 +194,18 @@ impl Context {
     pub fn fault_ip(&self) -> u64 {
         let by_system_call = self.entered.get() >= SYSTEM_CALL_CHANGED;
         self.rip.get().wrapping_sub(if by_system_call { SYSTEM_CALL_LENGTH } else { 0 })
+    }
+
+    /// Makes `ip` the instruction that [`Context::restart`] goes back to, and where the thread goes on until then.
+    pub fn set_fault_ip(&self, ip: u64) {
+        self.set(Register::Rip, ip);
+    }
+
+    /// A system call goes to `entry` instead: R11 becomes `word`, RCX the address after the `syscall`.
+    pub fn redirect(&self, entry: u64, word: u64) {
+        self.rcx.set(self.rip.get());
+        self.r11.set(word);
+        self.set(Register::Rip, entry);
     }
 
     /// Makes the thread execute the instruction that entered the kernel again.
@@ -236,12 +256,6 @@ impl Context {
     /// Whether the processor was in kernel mode: only the idle loop may be.
     pub fn in_kernel_mode(&self) -> bool {
         self.cs.get() & 3 == 0
-    }
-}
-
-impl Default for Context {
-    fn default() -> Self {
-        Self::new()
     }
 }
 

@@ -7,7 +7,7 @@ use super::context::Context;
 use super::instructions::{cpuid, read_cr0, read_cr4, read_msr, write_cr0, write_cr3, write_cr4, write_msr};
 use super::tables;
 use core::arch::asm;
-use core::cell::{Cell, UnsafeCell};
+use core::cell::Cell;
 
 /// Selectors of the GDT. `syscall` and `sysretq` fix their order.
 pub mod selector {
@@ -27,7 +27,6 @@ unsafe impl<T> Sync for SingleCore<T> {}
 /// What the processor has beyond what every one with long mode has.
 #[derive(Clone, Copy)]
 pub struct Features {
-    pub no_execute: bool,
     pub huge_pages: bool,
     pub global_pages: bool,
     pub fsgsbase: bool,
@@ -47,7 +46,6 @@ struct Cpu {
 
 static CPU: SingleCore<Cpu> = SingleCore(Cpu {
     features: Cell::new(Features {
-        no_execute: false,
         huge_pages: false,
         global_pages: false,
         fsgsbase: false,
@@ -126,13 +124,13 @@ pub fn cpu_init(entries: &EntryPoints) -> Result<(), &'static str> {
         (basic, 24, "the processor has no FXSAVE"),
         (basic, 26, "the processor has no SSE2"),
         (extended, 11, "the processor has no SYSCALL instruction"),
+        (extended, 20, "the processor has no NX bit"),
     ] {
         if word >> bit & 1 == 0 {
             return Err(missing);
         }
     }
     let features = Features {
-        no_execute: extended >> 20 & 1 != 0,
         huge_pages: extended >> 26 & 1 != 0,
         global_pages: basic >> 13 & 1 != 0,
         fsgsbase: structured & 1 != 0,
@@ -156,8 +154,7 @@ pub fn cpu_init(entries: &EntryPoints) -> Result<(), &'static str> {
     // SAFETY: the registers exist (checked above, or architectural with long mode), the values keep paging and
     // protection on, and LSTAR is the system-call stub.
     unsafe {
-        let no_execute = if features.no_execute { EFER_NO_EXECUTE } else { 0 };
-        write_msr(MSR_EFER, read_msr(MSR_EFER) | EFER_SYSTEM_CALLS | no_execute);
+        write_msr(MSR_EFER, read_msr(MSR_EFER) | EFER_SYSTEM_CALLS | EFER_NO_EXECUTE);
         write_msr(MSR_STAR, (selector::KERNEL_DATA | 3) << 48 | selector::KERNEL_CODE << 32);
         write_msr(MSR_LSTAR, entries.system_call);
         write_msr(MSR_SFMASK, SYSTEM_CALL_CLEARS);
@@ -182,10 +179,6 @@ pub fn has_1g_pages() -> bool {
 pub fn has_fsgsbase() -> bool {
     features().fsgsbase
 }
-/// The page-table bit that forbids instruction fetches; 0 on a processor without it, where the bit is reserved.
-pub fn no_execute_bit() -> u64 {
-    if features().no_execute { 1 << 63 } else { 0 }
-}
 /// The page-table bit that keeps a translation across address-space switches; 0 on a processor without it.
 pub fn global_bit() -> u64 {
     if features().global_pages { 1 << 8 } else { 0 }
@@ -209,12 +202,12 @@ pub unsafe fn adopt_kernel_root(root: u64, entry: u64) {
 }
 
 /// The last entry of every PML4: kernel window and image.
-pub fn kernel_pml4_entry() -> u64 {
+pub fn kernel_root_entry() -> u64 {
     CPU.0.kernel_entry.get()
 }
 
 /// Loads the address space whose PML4 is at physical address `root`, unless it is loaded already; 0 = the kernel's own.
-/// The PML4's last entry must be [`kernel_pml4_entry`].
+/// The PML4's last entry must be [`kernel_root_entry`].
 #[inline(always)]
 pub fn activate_vspace(root: u64) {
     let root = if root == 0 { CPU.0.kernel_root.get() } else { root };
@@ -223,6 +216,11 @@ pub fn activate_vspace(root: u64) {
         // SAFETY: a PML4 by the function's contract, which the paging objects keep: each is made with the kernel's entry.
         unsafe { write_cr3(root) };
     }
+}
+
+/// The address space that is loaded: physical address of its PML4.
+pub fn active_vspace() -> u64 {
+    CPU.0.root.get()
 }
 
 /// Drops all cached translations but the kernel's global ones.
@@ -309,36 +307,27 @@ pub(super) fn write_through_bases(context: &Context) {
 
 /// A thread's x87 and SSE registers as FXSAVE lays them out.
 #[repr(C, align(16))]
-pub struct FpuState(UnsafeCell<[u8; 512]>);
+pub struct FpuState([Cell<u64>; 64]);
 
 impl FpuState {
-    /// All registers empty, all exceptions masked (control word 0x37f, MXCSR 0x1f80).
-    pub const fn new() -> Self {
-        let mut bytes = [0; 512];
-        bytes[0] = 0x7f;
-        bytes[1] = 0x03;
-        bytes[24] = 0x80;
-        bytes[25] = 0x1f;
-        Self(UnsafeCell::new(bytes))
-    }
-}
-
-impl Default for FpuState {
-    fn default() -> Self {
-        Self::new()
+    /// Makes cleared memory an FPU without contents: all exceptions masked (control word 0x37f, MXCSR 0x1f80).
+    pub fn initialise(&self) {
+        let [control, _, _, mxcsr, ..] = &self.0;
+        control.set(0x37f);
+        mxcsr.set(0x1f80);
     }
 }
 
 /// Saves the FPU's registers; the FPU must be enabled.
 pub fn fpu_save(into: &FpuState) {
-    // SAFETY: 512 bytes, aligned to 16, and nobody holds a reference into the cell.
-    unsafe { asm!("fxsave64 [{}]", in(reg) into.0.get(), options(nostack, preserves_flags)) };
+    // SAFETY: 512 bytes of cells, aligned to 16.
+    unsafe { asm!("fxsave64 [{}]", in(reg) into.0.as_ptr(), options(nostack, preserves_flags)) };
 }
 
 /// Loads the FPU's registers; the FPU must be enabled.
 pub fn fpu_load(from: &FpuState) {
-    // SAFETY: 512 bytes, aligned to 16, written only by `new` and FXSAVE, so MXCSR has no reserved bit set.
-    unsafe { asm!("fxrstor64 [{}]", in(reg) from.0.get(), options(nostack, preserves_flags)) };
+    // SAFETY: 512 bytes, aligned to 16, written only by `initialise` and FXSAVE, so MXCSR has no reserved bit set.
+    unsafe { asm!("fxrstor64 [{}]", in(reg) from.0.as_ptr(), options(nostack, preserves_flags)) };
 }
 
 /// Lets threads, and the kernel, use the FPU.

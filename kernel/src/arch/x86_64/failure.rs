@@ -7,7 +7,7 @@ use super::console::{Hex, Print, console_put};
 use super::context::Context;
 use super::instructions::{fault_address, halt};
 use crate::print_line;
-use abi::registers::Register;
+use chestnut_abi::registers::Register;
 
 /// Port of the emulator's exit device in debug builds.
 #[cfg(feature = "debug")]
@@ -45,11 +45,23 @@ const NAMES: [(&str, Register); 18] = [
 #[cfg(feature = "bench")]
 static RECOVERY: super::cpu::SingleCore<core::cell::Cell<u64>> = super::cpu::SingleCore(core::cell::Cell::new(0));
 
+/// Reads a model-specific register for a benchmark; 0 if the processor refuses.
+#[cfg(feature = "bench")]
+pub fn read_msr(register: u32) -> u64 {
+    dangerous_msr(register, None).unwrap_or(0)
+}
+
+/// Writes a model-specific register for a benchmark; nothing if the processor refuses.
+#[cfg(feature = "bench")]
+pub fn write_msr(register: u32, value: u64) {
+    dangerous_msr(register, Some(value));
+}
+
 /// Reads, or with a value writes, a model-specific register; `None` if the processor refuses.
 ///
 /// For the benchmark system calls only: their caller can change anything about the processor and is trusted with it.
 #[cfg(feature = "bench")]
-pub fn dangerous_msr(register: u32, new_value: Option<u64>) -> Option<u64> {
+fn dangerous_msr(register: u32, new_value: Option<u64>) -> Option<u64> {
     let value = new_value.unwrap_or(0);
     let (mut low, mut high) = (value as u32, (value >> 32) as u32);
     let refused: u64;

@@ -9,7 +9,7 @@
 
 use super::cpu::SingleCore;
 use super::instructions::{now, port_out, read_msr, write_msr};
-use abi::layout::{IRQ_VECTOR_BASE, KERNEL_WINDOW, MAX_USER_IRQ};
+use chestnut_abi::layout::{IRQ_VECTOR_BASE, KERNEL_WINDOW, MAX_USER_IRQ};
 use core::cell::Cell;
 
 pub const TIMER_VECTOR: u64 = 0xe0;

@@ -16,13 +16,13 @@ pub use calibrate::calibrate;
 pub use console::{Hex, Print, console_init, console_put};
 pub use context::Context;
 pub use cpu::{
-    EntryPoints, Features, FpuState, activate_vspace, adopt_kernel_root, cpu_init, features, fpu_disable, fpu_enable,
-    fpu_load, fpu_save, global_bit, has_1g_pages, has_fsgsbase, invalidate_all, kernel_pml4_entry, no_execute_bit,
-    set_current_context,
+    EntryPoints, Features, FpuState, activate_vspace, active_vspace, adopt_kernel_root, cpu_init, features,
+    fpu_disable, fpu_enable, fpu_load, fpu_save, global_bit, has_1g_pages, has_fsgsbase, invalidate_all,
+    kernel_root_entry, set_current_context,
 };
-#[cfg(feature = "bench")]
-pub use failure::{dangerous_msr, recover};
 pub use failure::{kernel_fault, stop};
+#[cfg(feature = "bench")]
+pub use failure::{read_msr, recover, write_msr};
 pub use instructions::{fault_address, halt, invalidate_page, now, port_in, port_out};
 pub use interrupts::{
     MAX_IOAPICS, TIMER_VECTOR, interrupt_pending, ioapic_add, ioapic_count, ioapic_pins, ioapic_route, irq_acknowledge,

@@ -100,7 +100,8 @@ fn gate(vector: u64, handler: u64) -> [u64; 2] {
 }
 
 fn handler(entries: &EntryPoints, vector: u64) -> u64 {
-    let interrupts = abi::layout::IRQ_VECTOR_BASE..=abi::layout::IRQ_VECTOR_BASE + abi::layout::MAX_USER_IRQ;
+    let interrupts = chestnut_abi::layout::IRQ_VECTOR_BASE
+        ..=chestnut_abi::layout::IRQ_VECTOR_BASE + chestnut_abi::layout::MAX_USER_IRQ;
     if vector < 32 {
         entries.exceptions + vector * EntryPoints::SPACING
     } else if interrupts.contains(&vector) {

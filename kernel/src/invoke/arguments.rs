@@ -83,7 +83,7 @@ impl<'k> Arguments<'k> {
         if root.kind() != Kind::CNode {
             return Err(Error::FailedLookup(source, LookupFailure::InvalidRoot));
         }
-        if depth < 1 || depth > 64 {
+        if !(1..=64).contains(&depth) {
             return Err(Error::Range(1, 64));
         }
         lookup_slot_at(self.k.entry(), root, index, depth).map_err(|failure| Error::FailedLookup(source, failure))

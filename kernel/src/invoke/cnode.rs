@@ -19,7 +19,7 @@ pub fn invoke(call: &Arguments, root: Cap, label: Label) -> Outcome {
         Label::CNodeCopy => {
             let [index, depth, source_index, source_depth, rights] = call.words()?;
             let (to, from) = places(call, root, index, depth, 0, source_index, source_depth)?;
-            derive(call, to, from, from.cap().masked(CapRights(rights)), |cap| Some(cap))
+            derive(call, to, from, from.cap().masked(CapRights(rights)), Some)
         }
         Label::CNodeMint => {
             let [index, depth, source_index, source_depth, rights, badge] = call.words()?;

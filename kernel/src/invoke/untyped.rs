@@ -29,7 +29,7 @@ pub fn invoke<'k>(call: &Arguments<'k>, slot: CapRef<'k>, label: Label) -> Outco
     if node_offset >= node_size {
         return Err(Error::Range(0, node_size - 1).into());
     }
-    if count < 1 || count > FAN_OUT {
+    if !(1..=FAN_OUT).contains(&count) {
         return Err(Error::Range(1, FAN_OUT).into());
     }
     if count > node_size - node_offset {

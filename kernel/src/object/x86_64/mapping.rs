@@ -2,7 +2,8 @@
 //! error.
 #![forbid(unsafe_code)]
 
-use super::vspace::{Entry, LEVELS, Walk, index, walk};
+use super::vspace::{Entry, LEVELS, index};
+use super::walk::{Walk, walk};
 use crate::arch;
 use crate::cap::Cap;
 use crate::object::Kernel;

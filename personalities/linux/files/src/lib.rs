@@ -65,6 +65,8 @@ pub mod page;
 pub mod pipe;
 mod ring;
 pub mod terminal;
+#[cfg(test)]
+mod testing;
 pub mod tmpfs;
 pub mod vfs;
 pub mod wait;

@@ -186,3 +186,16 @@ fn removing_while_reading_skips_nothing() {
     assert_eq!(seen, 50);
     assert_eq!(world.list("/"), [".", ".."]);
 }
+
+#[test]
+fn directories_nest_deeper_than_any_stack() {
+    let world = World::with_pages(40_000);
+    let mut here = world.vfs.root();
+    for _ in 0..30_000 {
+        here = world.vfs.make_directory(&world.caller, At::Location(here), b"d", 0o755).unwrap();
+    }
+    assert_eq!(here.path(&world.vfs.root()).len(), 60_000);
+    drop(here);
+    // The test's own tree would be dropped by recursion, which no running system does.
+    core::mem::forget(world);
+}

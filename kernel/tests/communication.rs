@@ -162,7 +162,9 @@ fn a_capability_travels_with_grant_and_one_to_the_endpoint_as_its_badge() {
     m.make(ObjectType::X864K, 0, FREE + 50);
     m.must(CLIENT, Label::TcbSetIpcBuffer, &[0x50_0000], &[FREE + 50]);
     m.mint(ENDPOINT, FREE + 40, 33);
-    for (word, value) in [(RECEIVE_CNODE_WORD, slot::INIT_CNODE), (RECEIVE_INDEX_WORD, FREE + 60), (RECEIVE_DEPTH_WORD, 64)] {
+    for (word, value) in
+        [(RECEIVE_CNODE_WORD, slot::INIT_CNODE), (RECEIVE_INDEX_WORD, FREE + 60), (RECEIVE_DEPTH_WORD, 64)]
+    {
         m.write_buffer(word, value);
     }
     let buffer = m.window + m.cap(FREE + 50).address() as usize;

@@ -64,7 +64,8 @@ impl<'k> Arguments<'k> {
         if index < REGISTER_WORDS {
             return self.thread.context.message_register(index);
         }
-        Buffer::of(self.k, self.thread, false).map_or(0, |buffer| if index < MAX_LENGTH { buffer.read(MSG_WORD + index) } else { 0 })
+        Buffer::of(self.k, self.thread, false)
+            .map_or(0, |buffer| if index < MAX_LENGTH { buffer.read(MSG_WORD + index) } else { 0 })
     }
 
     /// The slot of an extra capability, which must be there.

@@ -1,7 +1,7 @@
 //! The kernel's own state, and the token by which code in the kernel reaches it.
 
-use super::{Irqs, Queue, SchedContext, Tcb};
 use super::x86_64::{AsidTable, IoPorts};
+use super::{Irqs, Queue, SchedContext, Tcb};
 use crate::mem::{Entry, Link, Ref};
 use core::cell::Cell;
 use core::ops::Deref;

@@ -1,6 +1,8 @@
 //! A simulated machine with a running root task, whose system calls tests make by setting its registers.
 #![allow(dead_code)]
 
+pub mod invariants;
+
 use chestnut_abi::bootinfo::slot;
 use chestnut_abi::registers::Register;
 use chestnut_abi::{CNodeCapData, CapRights, Label, MessageInfo, ObjectType, Syscall, ipc_buffer};
@@ -9,7 +11,7 @@ use chestnut_kernel::mem::{Entry, Ref};
 use chestnut_kernel::object::{Kernel, State, Tcb, TcbSlot, ThreadState};
 use chestnut_kernel::{arch, entry, time};
 
-pub const CNODE_BITS: u64 = 12;
+pub const CNODE_BITS: u64 = 9;
 /// Slot of a 32 MiB untyped of RAM.
 pub const UNTYPED: u64 = 100;
 /// Slot of a 16 MiB untyped of device memory.
@@ -186,7 +188,11 @@ impl Machine {
     pub fn answer(self) -> Answer {
         let registers = &self.root_thread().context;
         let info = MessageInfo(registers.message_info());
-        Answer { label: info.label(), length: info.length(), words: [0, 1, 2, 3].map(|index| registers.message_register(index)) }
+        Answer {
+            label: info.label(),
+            length: info.length(),
+            words: [0, 1, 2, 3].map(|index| registers.message_register(index)),
+        }
     }
 
     pub fn invoke(self, capability: u64, label: Label, words: &[u64], caps: &[u64]) -> Answer {

@@ -41,9 +41,9 @@ pub fn run(info: &'static BootInfo) -> ! {
     let watchdog = Watchdog::prepare();
     _ = writeln!(console, "{} tests", TESTS.len());
     let mut failures = 0;
-    for (index, (name, test)) in TESTS.iter().zip(FUNCTIONS).enumerate() {
+    for (name, test) in TESTS.iter().zip(FUNCTIONS) {
         console::debug(format_args!("{name}\n"));
-        let verdict = run_test(index, *test, &watchdog);
+        let verdict = run_test(*test, &watchdog);
         _ = match verdict {
             Verdict::Passed => writeln!(console, "test {name} ... ok"),
             Verdict::Failed => writeln!(console, "test {name} ... FAILED: {}", check::reason()),
@@ -75,17 +75,14 @@ fn fault_name(label: u64) -> &'static str {
 }
 
 /// Runs one test to its end and takes back what it used.
-fn run_test(index: usize, test: fn(&Scene), watchdog: &Watchdog) -> Verdict {
+fn run_test(test: fn(&Scene), watchdog: &Watchdog) -> Verdict {
     SCENE.reset();
     shared::clear();
     check::forget();
     let thread: Thread = SCENE.thread(fixed::MAIN);
-    let context = SCENE.slot();
-    must(slot::INIT_CNODE, Label::CNodeMove, &[context, 64, thread.context, 64], &[slot::INIT_CNODE]);
-    must(slot::INIT_CNODE, Label::CNodeMove, &[fixed::MAIN_CONTEXT, 64, context, 64], &[slot::INIT_CNODE]);
+    assert!((thread.tcb, thread.context) == (fixed::MAIN_TCB, fixed::MAIN_CONTEXT), "tests know their own thread's slots");
     watchdog.arm(&SCENE);
     thread.start(move || {
-        let _ = index;
         test(&SCENE);
         check::finish(check::PASSED)
     });

@@ -32,9 +32,9 @@ pub const NOTHING: u64 = 0x400e;
 pub const DRIVER_SLOTS: core::ops::Range<u64> = 0x4010..0x4080;
 /// Slots of the running test.
 pub const TEST_SLOTS: core::ops::Range<u64> = 0x5000..0x7000;
-/// The TCB of the thread that runs the test, and its scheduling context.
+/// The TCB of the thread that runs the test: the first thing made. Behind it are the thread's frames, then its scheduling context.
 pub const MAIN_TCB: u64 = TEST_SLOTS.start;
-pub const MAIN_CONTEXT: u64 = TEST_SLOTS.start + 1;
+pub const MAIN_CONTEXT: u64 = TEST_SLOTS.start + STACK_PAGES + 2;
 
 /// Badges of the driver's endpoint.
 pub const BADGE_FINISHED: u64 = 1;

@@ -86,11 +86,8 @@ impl Batch {
 
     fn in_guest(&self) -> Shared<Vec<Result<Outcome, String>>> {
         let mut system: System = system()?.clone();
-        for program in Program::ALL {
-            if self.cases.iter().any(|case| case.program == program || case.starts == Some(program)) {
-                let host = program.host_path()?;
-                system.files.copy(&program.guest_path(), &host).map_err(explain)?;
-            }
+        for program in self.cases.iter().flat_map(|case| [Some(case.program), case.starts]).flatten() {
+            system.files.copy(&program.guest_path(), &program.host_path()?).map_err(explain)?;
         }
         let mut commands = Vec::new();
         for (index, case) in self.cases.iter().enumerate() {

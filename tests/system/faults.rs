@@ -6,7 +6,10 @@ use chestnut::batch::Outcome;
 use chestnut::machine::{MemorySize, Settings};
 use libtest_mimic::{Arguments, Trial};
 
-/// How `faults.c` can go wrong.
+/// Its source says how.
+const CRASH: Program = Program::C("crash");
+
+/// How `crash.c` can go wrong.
 const WAYS: &[&str] = &[
     "null",
     "read-null",
@@ -27,14 +30,14 @@ pub fn trials(arguments: &Arguments) -> Vec<Trial> {
     let mut cases = Vec::new();
     for way in WAYS {
         let name = way.replace('-', "_");
-        cases.push(case(&name, Program::CFaults, &[way], None));
-        cases.push(case(&format!("{name}_in_a_child"), Program::CFaults, &[way, "in-a-child"], None));
+        cases.push(case(&name, CRASH, &[way], None));
+        cases.push(case(&format!("{name}_in_a_child"), CRASH, &[way, "in-a-child"], None));
     }
     let script = |program: &str| {
         format!("{program} > out 2> e; echo $?; {program} > out 2> e; echo $?; cat out; echo the shell goes on")
     };
     for way in ["null", "divide", "illegal"] {
-        let line = script(&format!("/usr/test/faults {way}"));
+        let line = script(&format!("/usr/test/c/crash {way}"));
         let status = if way == "null" {
             139
         } else if way == "divide" {
@@ -49,7 +52,7 @@ pub fn trials(arguments: &Arguments) -> Vec<Trial> {
 
     // No host is brought to the end of its memory; Linux ends such a program with SIGKILL.
     let small = Settings { memory: MemorySize(192), ..Settings::default() };
-    let line = script("/usr/test/faults memory");
+    let line = script("/usr/test/c/crash memory");
     let expected = "137\n137\ngoing wrong: memory\nthe shell goes on\n";
     trials.extend(compare::trials(arguments, &small, vec![in_shell("memory_beside_a_shell", &line, expected)]));
     trials
@@ -64,5 +67,5 @@ fn case(name: &str, program: Program, arguments: &[&str], expected: Option<Outco
 fn in_shell(name: &str, script: &str, stdout: &str) -> Case {
     let expected = Outcome { stdout: stdout.as_bytes().to_vec(), stderr: Vec::new(), status: 0 };
     let case = case(name, Program::Busybox, &["sh", "-c", script], Some(expected));
-    Case { starts: Some(Program::CFaults), ..case }
+    Case { starts: Some(CRASH), ..case }
 }

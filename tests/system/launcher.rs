@@ -97,14 +97,14 @@ fn host_programs_by_path() -> Result<(), Failed> {
             arguments.push("sh");
         }
         arguments.extend(["-c", "echo $0 $1", "zero", "one"]);
-        expect(&arguments, "zero one\n", 0).map_err(|failed| format!("{}: {failed:?}", program.name()))?;
+        expect(&arguments, "zero one\n", 0).map_err(|failed| format!("{}: {failed:?}", program.group()))?;
     }
     Ok(())
 }
 
 fn relative_path_of_a_host_program() -> Result<(), Failed> {
     let folder = tempfile::tempdir()?;
-    std::fs::copy(Program::CBasics.host_path()?, folder.path().join("mine"))?;
+    std::fs::copy(Program::CPie("basics").host_path()?, folder.path().join("mine"))?;
     let mut command = launcher(&["run", "./mine", "arguments"])?;
     command.current_dir(folder.path());
     let expected = "0: ./mine\n1: arguments\nHOME=/root, page size 4096, float 0.667\n";

@@ -2,12 +2,13 @@
 
 use crate::shared::{Shared, explain, while_doing, workspace};
 use chestnut::setup::fetch_package;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, OnceLock};
 
 /// A program for tests.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Program {
     /// Debian's busybox-static: glibc.
     Busybox,
@@ -17,45 +18,37 @@ pub enum Program {
     MkshMusl,
     /// Debian's bash-static: glibc.
     Bash,
-    /// `threads.rs`, static-PIE, glibc.
-    RustThreads,
-    /// `threads.rs` again, static at fixed addresses.
-    RustThreadsFixed,
-    /// `basics.c`, static, glibc.
-    CBasics,
-    /// `basics.c` again, static-PIE.
-    CBasicsPie,
-    /// `faults.c`, static, glibc.
-    CFaults,
+    /// The C program of this name, static at fixed addresses, glibc.
+    C(&'static str),
+    /// The same, static-PIE.
+    CPie(&'static str),
+    /// The Rust program of this name, static-PIE, glibc.
+    Rust(&'static str),
+    /// The same, static at fixed addresses.
+    RustFixed(&'static str),
 }
 
 impl Program {
-    pub const ALL: [Program; 10] = [
-        Program::Busybox,
-        Program::MkshDietlibc,
-        Program::MkshKlibc,
-        Program::MkshMusl,
-        Program::Bash,
-        Program::RustThreads,
-        Program::RustThreadsFixed,
-        Program::CBasics,
-        Program::CBasicsPie,
-        Program::CFaults,
-    ];
-
-    /// argv\[0\], and its file's name in [`GUEST_FOLDER`].
-    pub fn name(self) -> &'static str {
+    /// How tests of this program are grouped.
+    pub fn group(self) -> &'static str {
         match self {
             Program::Busybox => "busybox",
-            Program::MkshDietlibc => "mksh-dietlibc",
-            Program::MkshKlibc => "mksh-klibc",
-            Program::MkshMusl => "mksh-musl",
+            Program::MkshDietlibc => "mksh_dietlibc",
+            Program::MkshKlibc => "mksh_klibc",
+            Program::MkshMusl => "mksh_musl",
             Program::Bash => "bash",
-            Program::RustThreads => "threads",
-            Program::RustThreadsFixed => "threads-fixed",
-            Program::CBasics => "basics",
-            Program::CBasicsPie => "basics-pie",
-            Program::CFaults => "faults",
+            Program::C(_) => "c",
+            Program::CPie(_) => "c_pie",
+            Program::Rust(_) => "rust",
+            Program::RustFixed(_) => "rust_fixed",
+        }
+    }
+
+    /// argv\[0\] on both sides.
+    pub fn name(self) -> &'static str {
+        match self {
+            Program::C(name) | Program::CPie(name) | Program::Rust(name) | Program::RustFixed(name) => name,
+            _ => self.group(),
         }
     }
 
@@ -63,14 +56,18 @@ impl Program {
     pub fn guest_path(self) -> String {
         match self {
             Program::Busybox => "/bin/busybox".to_owned(),
-            _ => format!("{GUEST_FOLDER}/{}", self.name()),
+            _ => format!("{GUEST_FOLDER}/{}/{}", self.group(), self.name()),
         }
     }
 
     /// Its file on the host, which is fetched or compiled at the first call.
     pub fn host_path(self) -> Shared<PathBuf> {
-        static PATHS: [OnceLock<Shared<PathBuf>>; Program::ALL.len()] = [const { OnceLock::new() }; Program::ALL.len()];
-        PATHS[self as usize].get_or_init(|| self.obtain()).clone()
+        static PATHS: Mutex<BTreeMap<String, Arc<OnceLock<Shared<PathBuf>>>>> = Mutex::new(BTreeMap::new());
+        let path = {
+            let mut paths = PATHS.lock().map_err(|_| "another test panicked while it looked for a program")?;
+            paths.entry(self.guest_path()).or_default().clone()
+        };
+        path.get_or_init(|| self.obtain()).clone()
     }
 
     fn obtain(self) -> Shared<PathBuf> {
@@ -80,12 +77,40 @@ impl Program {
             Program::MkshKlibc => packaged("mksh", "usr/lib/klibc/bin/mksh"),
             Program::MkshMusl => packaged("mksh", "usr/lib/x86_64-linux-musl/bin/mksh"),
             Program::Bash => packaged("bash-static", "bin/bash-static"),
-            Program::RustThreads => rust(self.name(), "threads.rs", &[]),
-            Program::RustThreadsFixed => rust(self.name(), "threads.rs", &["-Crelocation-model=static"]),
-            Program::CBasics => c(self.name(), "basics.c", &["-static", "-pthread"]),
-            Program::CBasicsPie => c(self.name(), "basics.c", &["-static-pie", "-fPIE", "-pthread"]),
-            Program::CFaults => c(self.name(), "faults.c", &["-static"]),
+            Program::C(_) => self.c(&["-static"]),
+            Program::CPie(_) => self.c(&["-static-pie", "-fPIE"]),
+            Program::Rust(_) => self.rust(&[]),
+            Program::RustFixed(_) => self.rust(&["-Crelocation-model=static"]),
         }
+    }
+
+    fn rust(self, flags: &[&str]) -> Shared<PathBuf> {
+        let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+        let mut command = Command::new(rustc);
+        command.args(["--edition", "2024", "-O", "-Ctarget-feature=+crt-static"]);
+        command.args(["--target", "x86_64-unknown-linux-gnu"]).args(flags);
+        self.compile(command, "rs")
+    }
+
+    fn c(self, flags: &[&str]) -> Shared<PathBuf> {
+        let mut command = Command::new("cc");
+        command.args(["-O2", "-pthread"]).args(flags);
+        self.compile(command, "c")
+    }
+
+    fn compile(self, mut command: Command, suffix: &str) -> Shared<PathBuf> {
+        let name = self.name();
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("programs").join(format!("{name}.{suffix}"));
+        let folder = workspace()?.guest().join("programs").join(self.group());
+        while_doing("making a folder for test programs", std::fs::create_dir_all(&folder))?;
+        let product = folder.join(name);
+        let output = command.arg(source).arg("-o").arg(&product).output();
+        let output = while_doing(&format!("compiling the test program {name} by {:?}", command.get_program()), output)?;
+        if !output.status.success() {
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            return Err(format!("the test program {name} can't be compiled ({command:?}):\n{said}"));
+        }
+        Ok(product)
     }
 }
 
@@ -94,36 +119,9 @@ pub const GUEST_FOLDER: &str = "/usr/test";
 
 fn packaged(package: &'static str, file: &str) -> Shared<PathBuf> {
     // Several programs come from one package; two threads must not fetch it at the same time.
-    static FETCHING: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    static FETCHING: Mutex<()> = Mutex::new(());
     let _one_at_a_time = FETCHING.lock().map_err(|_| "another test panicked while fetching a package")?;
     let path = fetch_package(&workspace()?, package).map_err(explain)?.join(file);
     if path.is_file() { Ok(path) } else { Err(format!("Debian's {package} has no {file}")) }
 }
 
-fn rust(name: &str, source: &str, flags: &[&str]) -> Shared<PathBuf> {
-    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    let mut command = Command::new(rustc);
-    command.args(["--edition", "2024", "-O", "-Ctarget-feature=+crt-static", "--target", "x86_64-unknown-linux-gnu"]);
-    command.args(flags);
-    compile(command, name, source)
-}
-
-fn c(name: &str, source: &str, flags: &[&str]) -> Shared<PathBuf> {
-    let mut command = Command::new("cc");
-    command.args(["-O1", "-Wall"]).args(flags);
-    compile(command, name, source)
-}
-
-fn compile(mut command: Command, name: &str, source: &str) -> Shared<PathBuf> {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("programs").join(source);
-    let folder = workspace()?.guest().join("programs");
-    while_doing("making a folder for test programs", std::fs::create_dir_all(&folder))?;
-    let product = folder.join(name);
-    let output = command.arg(source).arg("-o").arg(&product).output();
-    let output = while_doing(&format!("compiling the test program {name} by {:?}", command.get_program()), output)?;
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        return Err(format!("the test program {name} can't be compiled ({command:?}):\n{said}"));
-    }
-    Ok(product)
-}

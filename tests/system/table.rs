@@ -19,25 +19,28 @@ pub fn trials(arguments: &Arguments) -> Vec<Trial> {
             cases.push(case(*program, name, words, input));
         }
     }
-    for (program, subjects) in SUBJECTS {
-        for subject in *subjects {
-            let words: Vec<String> = subject.split_whitespace().map(str::to_owned).collect();
-            let name = words.first().cloned().unwrap_or_default();
-            cases.push(case(*program, &name, words, "some words\nof input\n"));
-        }
+    for subject in BASICS {
+        let words: Vec<String> = subject.split_whitespace().map(str::to_owned).collect();
+        let name = format!("basics_{}", words.first().map_or("none", String::as_str));
+        cases.push(case(Program::CPie("basics"), &name, words, "some words\nof input\n"));
+    }
+    for name in C {
+        cases.push(case(Program::C(name), name, Vec::new(), ""));
+    }
+    for name in RUST {
+        cases.push(case(Program::Rust(name), name, Vec::new(), ""));
+        cases.push(case(Program::RustFixed(name), name, Vec::new(), ""));
     }
     compare::trials(arguments, &Settings::default(), cases)
 }
 
 fn case(program: Program, name: &str, arguments: Vec<String>, input: &str) -> Case {
-    let name = format!("programs::{}::{name}", program.name().replace('-', "_"));
+    let name = format!("programs::{}::{name}", program.group());
     Case { name, program, arguments, input: input.as_bytes().to_vec(), starts: None, expected: None }
 }
 
-/// Programs with subjects of their own; a subject's further words are arguments.
-const SUBJECTS: &[(Program, &[&str])] =
-    &[(Program::CBasics, C), (Program::CBasicsPie, C), (Program::RustThreads, RUST), (Program::RustThreadsFixed, RUST)];
-const C: &[&str] = &[
+/// Subjects of `basics.c`, with their arguments.
+const BASICS: &[&str] = &[
     "arguments one two",
     "heap",
     "processes",
@@ -50,8 +53,32 @@ const C: &[&str] = &[
     "execute echo by exec",
     "unknown",
 ];
-const RUST: &[&str] =
-    &["sum", "channel", "barrier", "condvar", "panic", "sleep", "input", "child sh script.sh a b", "files"];
+
+/// Programs of `tests/programs` that need no argument.
+const C: &[&str] = &[
+    "clocks",
+    "directories",
+    "divide",
+    "exhaust",
+    "faults",
+    "files",
+    "hello",
+    "illegal",
+    "jobs",
+    "jumps",
+    "memory",
+    "null",
+    "overflow",
+    "pipes",
+    "poll",
+    "processes",
+    "redzone",
+    "registers",
+    "signals",
+    "terminal",
+    "threads",
+];
+const RUST: &[&str] = &["std_files", "std_processes", "std_threads", "std_time"];
 
 /// The shells that run each of [`SCRIPTS`], and their arguments before the script.
 const SHELLS: &[(Program, &[&str])] = &[

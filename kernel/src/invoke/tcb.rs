@@ -286,7 +286,7 @@ fn install<'k>(
     lifecycle::replace(k, thread, at)?;
     let alive = slot.cap().as_tcb(k) == Some(thread);
     if alive && source.cap().covers(cap) {
-        lifecycle::install(thread, at, cap, source);
+        lifecycle::install(k, thread, at, cap, source);
     }
     Ok(())
 }

@@ -1,2 +1,29 @@
-//! The user-level library: entry, IPC buffer, typed capabilities, allocators, rings.
+//! The user-level library: what every service, and the root task, stands on.
+//!
+//! From the bottom: [`sys`] issues system calls, [`ipc_buffer`] and [`message`] put messages where the kernel looks for
+//! them, [`cap`] gives every kernel object a type whose methods are its invocations. On these stand the allocators of
+//! [`slots`] and [`untyped`], the shared-memory [`ring`]s between services, and what a program needs to start: entry
+//! points and heap ([`start`]) and the log.
+//!
+//! One kernel thread per address space is assumed by what is kept in statics (the IPC buffer's address, the heap);
+//! further threads may run beside it as long as they touch neither. Without `target_os = "none"` the crate compiles
+//! for the host, where everything except the system calls themselves works and is tested.
 #![no_std]
+
+#[cfg(test)]
+extern crate std;
+
+extern crate alloc;
+
+pub use chestnut_abi as abi;
+pub use log;
+
+pub mod cap;
+pub mod ipc_buffer;
+pub mod logger;
+pub mod message;
+pub mod start;
+pub mod sys;
+
+pub use cap::{CNode, Slot};
+pub use message::{InvocationError, Received};

@@ -1,0 +1,190 @@
+//! The server's access to a shared page through its own mapping: volatile copies in and out, never a reference.
+//!
+//! A [`View`] is made once for a page, with the one `unsafe` promise that the mapping stays; all its methods are safe. A
+//! value read may have been written by the program a moment ago and may differ at the next reading: copy once, then check.
+
+use core::mem::offset_of;
+use core::ptr::NonNull;
+
+use crate::pages::{AltStack, FUTEX_BUCKETS, FxArea, STACK, SYSCALLS};
+use crate::{Frame, MmPage, ProcessPage, ThreadPage, TimePage, dispatch};
+
+/// A page that others see too.
+pub struct View<T>(NonNull<T>);
+
+impl<T> Clone for View<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<T> Copy for View<T> {}
+
+/// Reads a field.
+macro_rules! get {
+    ($view:expr, $($field:tt)+) => {
+        // SAFETY: mapped and aligned (`View::new`); every bit pattern is a value of these fields' types.
+        unsafe { (&raw const (*$view.0.as_ptr()).$($field)+).read_volatile() }
+    };
+}
+
+/// Writes a field.
+macro_rules! set {
+    ($view:expr, $field:ident $([$index:expr])?, $value:expr) => {
+        // SAFETY: mapped writable and aligned (`View::new`); nobody holds a reference to the page.
+        unsafe { (&raw mut (*$view.0.as_ptr()).$field $([$index])?).write_volatile($value) }
+    };
+}
+
+impl<T> View<T> {
+    /// # Safety
+    /// `page` is aligned to 4096 and mapped readable and writable for as long as the view or a copy of it is used, the memory
+    /// holds nothing but a `T`, and nobody makes a Rust reference to it.
+    pub const unsafe fn new(page: NonNull<T>) -> Self {
+        Self(page)
+    }
+}
+
+/// Where a thread's pages are in its own address space.
+#[derive(Clone, Copy, Debug)]
+pub struct Addresses {
+    pub process: u64,
+    pub time: u64,
+    pub mm: u64,
+}
+
+impl View<ThreadPage> {
+    /// Makes the page a new thread's: nothing blocked, nothing pending, no alternate stack, fresh FPU, zero frame. The
+    /// memory before this may hold anything.
+    pub fn initialise(self, tid: u32, at: Addresses) {
+        let words = self.0.as_ptr().cast::<u64>();
+        for i in 0..size_of::<ThreadPage>() / 8 {
+            // SAFETY: inside the page, mapped writable and aligned (`View::new`).
+            unsafe { words.add(i).write_volatile(0) };
+        }
+        set!(self, tid, tid);
+        self.set_addresses(at);
+        self.set_fx(&FxArea::INITIAL);
+    }
+    /// Where the thread finds the other pages; its dispatch table becomes the ordinary one.
+    pub fn set_addresses(self, at: Addresses) {
+        set!(self, process, at.process);
+        set!(self, time, at.time);
+        set!(self, mm, at.mm);
+        set!(self, dispatch, at.process + offset_of!(ProcessPage, dispatch) as u64);
+    }
+    /// Sends every system call of the thread to the server with all registers saved, or stops doing so.
+    pub fn set_traced(self, process: u64, traced: bool) {
+        let table = if traced { offset_of!(ProcessPage, dispatch_traced) } else { offset_of!(ProcessPage, dispatch) };
+        set!(self, dispatch, process + table as u64);
+    }
+    pub fn set_tid(self, tid: u32) {
+        set!(self, tid, tid);
+    }
+    pub fn set_cpu(self, cpu: u32) {
+        set!(self, cpu, cpu);
+    }
+    /// Arguments 1–3 of the system call being made.
+    pub fn arguments(self) -> [u64; 3] {
+        [get!(self, frame.rdi), get!(self, frame.rsi), get!(self, frame.rdx)]
+    }
+    /// The saved registers. Which of them count, [`ThreadPage::frame`] says.
+    pub fn frame(self) -> Frame {
+        get!(self, frame)
+    }
+    /// The registers that a thread sent to `start` or answered by `Restore` goes on with.
+    pub fn set_frame(self, frame: &Frame) {
+        set!(self, frame, *frame);
+    }
+    pub fn fx(self) -> FxArea {
+        get!(self, fx)
+    }
+    /// A reserved bit in MXCSR makes the thread fault in the text: check what comes from the program.
+    pub fn set_fx(self, fx: &FxArea) {
+        set!(self, fx, *fx);
+    }
+    pub fn set_attention(self, on: bool) {
+        set!(self, attention, on as u32);
+    }
+    pub fn blocked(self) -> u64 {
+        get!(self, blocked)
+    }
+    pub fn set_blocked(self, signals: u64) {
+        set!(self, blocked, signals);
+    }
+    /// Set this before looking at [`blocked`](Self::blocked).
+    pub fn set_pending(self, signals: u64) {
+        set!(self, pending, signals);
+    }
+    pub fn alt_stack(self) -> AltStack {
+        get!(self, alt_stack)
+    }
+    pub fn set_alt_stack(self, stack: AltStack) {
+        set!(self, alt_stack, stack);
+    }
+}
+
+/// RSP for a thread that is sent to `tail`, `start`, `sigenter` or a fix-up, from its thread page's address in the program.
+pub const fn stack_pointer(thread_page: u64) -> u64 {
+    thread_page + STACK
+}
+
+/// A process's ids as they are read without the server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ids {
+    pub pid: u32,
+    pub ppid: u32,
+    pub uid: u32,
+    pub euid: u32,
+    pub gid: u32,
+    pub egid: u32,
+}
+
+impl View<ProcessPage> {
+    /// Ids and the two dispatch tables.
+    pub fn initialise(self, ids: Ids) {
+        self.set_ids(ids);
+        set!(self, dispatch, dispatch::ORDINARY);
+        set!(self, dispatch_traced, dispatch::TRACED);
+    }
+    pub fn set_ids(self, ids: Ids) {
+        set!(self, pid, ids.pid);
+        set!(self, ppid, ids.ppid);
+        set!(self, uid, ids.uid);
+        set!(self, euid, ids.euid);
+        set!(self, gid, ids.gid);
+        set!(self, egid, ids.egid);
+    }
+    /// From now on the number is answered with ENOSYS without the server. Numbers that the table doesn't cover are left.
+    pub fn retire(self, number: u64) {
+        let index = number as usize;
+        if index < SYSCALLS {
+            set!(self, dispatch[index], dispatch::NO_SYSTEM_CALL);
+        }
+    }
+}
+
+impl View<TimePage> {
+    /// The monotonic clock counts from a TSC reading of `tsc_base`.
+    pub fn initialise(self, tsc_base: u64, tsc_mhz: u64, wall_offset: u64) {
+        set!(self, tsc_base, tsc_base);
+        set!(self, multiplier, TimePage::multiplier_for(tsc_mhz));
+        self.set_wall_offset(wall_offset);
+    }
+    /// Nanoseconds to add to CLOCK_MONOTONIC for CLOCK_REALTIME.
+    pub fn set_wall_offset(self, nanoseconds: u64) {
+        set!(self, wall_offset, nanoseconds);
+    }
+}
+
+impl View<MmPage> {
+    pub fn initialise(self) {
+        set!(self, waiters, [0; FUTEX_BUCKETS]);
+    }
+    /// How many threads wait on private futexes whose [`futex_bucket`](crate::pages::futex_bucket) this is. Set it before
+    /// reading the futex word of a new waiter. Buckets out of range are ignored.
+    pub fn set_waiters(self, bucket: usize, count: u32) {
+        if bucket < FUTEX_BUCKETS {
+            set!(self, waiters[bucket], count);
+        }
+    }
+}

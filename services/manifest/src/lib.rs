@@ -1,2 +1,36 @@
-//! What the launcher and the services agree on: the manifest of services, what to run, and the messages of the host channel.
+//! What the launcher and the services agree on, written down once.
+//!
+//! The launcher builds the boot archive on the host; root and the services read it in the guest. Both sides encode and
+//! decode these types with `postcard`, so no byte layout is written twice:
+//!
+//! | type | from | to | where |
+//! |---|---|---|---|
+//! | [`Manifest`] | launcher | root | archive, [`archive::MANIFEST`] |
+//! | [`RunRequest`] | launcher | linux | archive, [`archive::RUN`] |
+//! | [`StartInfo`] | root | each service | the page that RDI points at |
+//! | [`HostMessage`] | launcher | linux | host channel (COM2), COBS framed |
+//! | [`GuestMessage`] | linux | launcher | host channel (COM2), COBS framed |
+//!
+//! Fields are in bytes and microseconds unless their comment says otherwise. Nothing here is a promise to anybody
+//! outside of one build: launcher and guest always come from the same sources.
 #![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+pub mod archive;
+mod channel;
+mod check;
+mod run;
+mod services;
+mod start;
+
+pub use channel::{GuestMessage, HostMessage, MAX_FRAME, MAX_PAYLOAD, STDIN_WINDOW};
+pub use check::Problem;
+pub use run::{Command, RunRequest, Stdio};
+pub use services::{Deadline, Device, Grant, Interrupt, Manifest, Memory, PortRange, Restart, Ring, Service, Signal};
+pub use start::{NamedCapability, Region, StartInfo, UntypedMemory, slots};
+
+/// A line of the log (debugcon) that begins with this says that the system can't go on: root writes it when a service
+/// whose policy is [`Restart::Never`] has faulted. The launcher ends the run and shows the log.
+pub const LOG_FATAL: &str = "fatal: ";

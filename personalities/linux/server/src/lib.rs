@@ -1,2 +1,11 @@
 //! The Linux server: processes, memory, signals and system calls of unmodified Linux programs.
 #![no_std]
+#![deny(unsafe_code)]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+#[allow(unsafe_code)]
+pub mod capability;
+pub mod process;

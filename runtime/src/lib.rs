@@ -22,8 +22,12 @@ pub mod cap;
 pub mod ipc_buffer;
 pub mod logger;
 pub mod message;
+pub mod ring;
+pub mod slots;
 pub mod start;
 pub mod sys;
+pub mod untyped;
 
 pub use cap::{CNode, Slot};
+pub use chestnut_manifest::StartInfo;
 pub use message::{InvocationError, Received};

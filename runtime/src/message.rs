@@ -203,7 +203,10 @@ mod tests {
             error(Error::NotEnoughMemory, [4096, 0, 0, 0, 0]).to_string(),
             "TCB_Configure: NotEnoughMemory, 4096 bytes left"
         );
-        assert_eq!(error(Error::InvalidCapability, [0; 5]).to_string(), "TCB_Configure: InvalidCapability, the invoked one");
+        assert_eq!(
+            error(Error::InvalidCapability, [0; 5]).to_string(),
+            "TCB_Configure: InvalidCapability, the invoked one"
+        );
     }
 
     #[test]

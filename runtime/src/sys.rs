@@ -30,7 +30,8 @@ pub struct Arguments {
 #[cfg(target_os = "none")]
 #[inline(always)]
 fn raw(number: Syscall, arguments: Arguments) -> Registers {
-    let Arguments { mut cap, info: MessageInfo(mut info), words: [mut w0, mut w1, mut w2, mut w3], r12, r13 } = arguments;
+    let Arguments { mut cap, info: MessageInfo(mut info), words: [mut w0, mut w1, mut w2, mut w3], r12, r13 } =
+        arguments;
     // SAFETY: the kernel preserves every register but those named as outputs or clobbers. What memory it writes is the
     // IPC buffer, which is only ever accessed by volatile accesses, and memory that capabilities name, for which the
     // typed capabilities' callers answer.

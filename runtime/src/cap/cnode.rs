@@ -72,8 +72,7 @@ impl Slot {
 
     /// Moves `pivot`'s capability here and `source`'s to `pivot`; here and `source` may be one slot, which swaps.
     pub fn rotate(self, badge: u64, pivot: Slot, pivot_badge: u64, source: Slot) -> Outcome {
-        let words =
-            [self.index, self.depth, badge, pivot.index, pivot.depth, pivot_badge, source.index, source.depth];
+        let words = [self.index, self.depth, badge, pivot.index, pivot.depth, pivot_badge, source.index, source.depth];
         invoke(self.root.0, Label::CNodeRotate, &words, &[pivot.root.0, source.root.0]).map(drop)
     }
 

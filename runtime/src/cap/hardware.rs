@@ -1,6 +1,6 @@
 //! What drivers hold: interrupts and I/O ports.
 
-use super::{CNode, Notification, Slot, capability};
+use super::{Notification, Slot, capability};
 use crate::message::{InvocationError, Outcome, invoke};
 use chestnut_abi::Label;
 
@@ -38,8 +38,7 @@ pub struct IoApicRoute {
 impl InterruptControl {
     pub fn get_ioapic(self, destination: Slot, route: IoApicRoute) -> Result<InterruptHandler, InvocationError> {
         let IoApicRoute { ioapic, pin, level, active_low, vector } = route;
-        let words =
-            [destination.index, destination.depth, ioapic, pin, level.into(), active_low.into(), vector];
+        let words = [destination.index, destination.depth, ioapic, pin, level.into(), active_low.into(), vector];
         invoke(self.0, Label::X86IrqIssueIrqHandlerIoApic, &words, &[destination.root.0])?;
         Ok(InterruptHandler(destination.index))
     }
@@ -106,12 +105,5 @@ impl IoPort {
 
     pub fn out32(self, port: u16, data: u32) -> Outcome {
         invoke(self.0, Label::X86IoPortOut32, &[port.into(), data.into()], &[]).map(drop)
-    }
-}
-
-/// Where a handed-out capability may go by default: a slot of the caller's own CSpace.
-impl From<u64> for Slot {
-    fn from(index: u64) -> Self {
-        CNode::OWN.slot(index)
     }
 }

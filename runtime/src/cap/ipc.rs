@@ -1,10 +1,7 @@
 //! Communication: endpoints, notifications and reply objects.
 
 use super::capability;
-use crate::{
-    message::Received,
-    sys,
-};
+use crate::{message::Received, sys};
 use chestnut_abi::MessageInfo;
 
 capability!(

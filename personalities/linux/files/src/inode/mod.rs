@@ -1,0 +1,279 @@
+//! Inodes: what a name stands for, without the name.
+//!
+//! One concrete type holds what all inodes have (number, mode, owner, times, number of links); [`Body`] holds what differs.
+//! The server builds its own file systems (/proc) from the same type, with bodies that it implements:
+//! [`Body::Directory`], [`Body::Link`] and [`Body::Generated`].
+
+mod attributes;
+mod permission;
+#[cfg(test)]
+mod tests;
+
+pub use attributes::{Attributes, Kind, Metadata, TimeUpdate, mode};
+pub use permission::Access;
+
+use alloc::boxed::Box;
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+use core::any::Any;
+use core::cell::{Cell, RefCell};
+
+use crate::caller::Caller;
+use crate::clock::{Clock, Timestamp};
+use crate::open::{File, OpenFlags};
+use crate::page::{Contents, PageStore};
+use crate::pipe::Pipe;
+use crate::vfs::Location;
+use crate::{Errno, Result};
+
+/// What all inodes of one file system share.
+pub struct Filesystem {
+    /// Its type, as /proc/mounts names it ("tmpfs").
+    pub name: &'static str,
+    /// `f_type` of statfs(2).
+    pub magic: u64,
+    /// `st_dev` of its inodes.
+    pub device: u64,
+    /// False if names come and go by themselves (/proc): then every lookup asks the directory again.
+    pub stable_names: bool,
+    pub clock: Rc<dyn Clock>,
+    /// Where regular files' pages come from.
+    pub store: Rc<dyn PageStore>,
+    next_number: Cell<u64>,
+    inodes: Cell<u64>,
+}
+
+impl Filesystem {
+    pub fn new(
+        name: &'static str,
+        magic: u64,
+        device: u64,
+        stable_names: bool,
+        clock: Rc<dyn Clock>,
+        store: Rc<dyn PageStore>,
+    ) -> Rc<Self> {
+        let next_number = Cell::new(2);
+        Rc::new(Filesystem { name, magic, device, stable_names, clock, store, next_number, inodes: Cell::new(0) })
+    }
+
+    /// Inodes in use.
+    pub fn inodes(&self) -> u64 {
+        self.inodes.get()
+    }
+}
+
+/// What an inode is.
+pub enum Body {
+    Regular(Contents),
+    Directory(Box<dyn Directory>),
+    Symlink(Box<[u8]>),
+    /// A symbolic link whose target is found when it is followed: /proc/self, /proc/self/fd/0.
+    Link(Box<dyn Link>),
+    Fifo(Rc<Pipe>),
+    /// A device node: what opens it is looked up by kind and number (see [`crate::vfs::Vfs::register_device`]).
+    Device {
+        number: u64,
+        block: bool,
+    },
+    /// A socket's name; the server puts the bound socket here.
+    Socket(RefCell<Option<Rc<dyn Any>>>),
+    /// Looks like a regular file, but its contents are made on opening (/proc).
+    Generated(Rc<dyn Openable>),
+    /// Has no type at all: eventfd, epoll and their kind.
+    Anonymous,
+}
+
+/// The names in a directory. `.` and `..` are not among them; the path walk and directory reading supply those.
+///
+/// Only `lookup` and `list` must be there. A directory whose names can't be changed leaves the others out.
+pub trait Directory {
+    /// `ENOENT` if there is no such name.
+    fn lookup(&self, name: &[u8]) -> Result<Rc<Inode>>;
+
+    /// Calls `emit` for each name whose cookie is greater than `after`, in the order of cookies, until it returns false. A
+    /// cookie (at least [`FIRST_COOKIE`]) never changes while the name exists.
+    fn list(&self, after: u64, emit: &mut dyn FnMut(&Listed<'_>) -> bool) -> Result<()>;
+
+    /// Makes an inode in this directory's file system, still without a name.
+    fn new_inode(&self, template: Template) -> Result<Rc<Inode>> {
+        let _ = template;
+        Err(Errno::ENOENT)
+    }
+
+    /// Gives an inode a name, in place of whatever had it.
+    fn insert(&self, name: &[u8], inode: Rc<Inode>) -> Result<()> {
+        let _ = (name, inode);
+        Err(Errno::EPERM)
+    }
+
+    /// Takes a name away. `ENOENT` if it isn't there.
+    fn remove(&self, name: &[u8]) -> Result<Rc<Inode>> {
+        let _ = name;
+        Err(Errno::EPERM)
+    }
+
+    fn is_empty(&self) -> bool {
+        false
+    }
+}
+
+/// The least cookie of a real name; smaller ones belong to `.` and `..`.
+pub const FIRST_COOKIE: u64 = 3;
+
+/// One name, as getdents64(2) tells it.
+pub struct Listed<'a> {
+    pub name: &'a [u8],
+    pub number: u64,
+    pub kind: Kind,
+    /// Where reading goes on after this name.
+    pub cookie: u64,
+}
+
+/// What a new inode shall be; owner and mode are decided by the caller of [`Directory::new_inode`].
+pub struct Template {
+    pub body: TemplateBody,
+    /// Permission bits (07777).
+    pub permissions: u32,
+    pub user: u32,
+    pub group: u32,
+}
+
+/// See [`Template`].
+pub enum TemplateBody {
+    Regular,
+    Directory,
+    Symlink(Box<[u8]>),
+    Fifo,
+    Device { number: u64, block: bool },
+    Socket,
+}
+
+/// A symbolic link that the server makes up.
+pub trait Link {
+    /// What readlink(2) returns.
+    fn text(&self, caller: &Caller) -> Result<Vec<u8>>;
+
+    /// Where following it leads; by default the text is a path.
+    fn target(&self, caller: &Caller) -> Result<Target> {
+        self.text(caller).map(Target::Path)
+    }
+}
+
+/// Where a symbolic link leads.
+pub enum Target {
+    Path(Vec<u8>),
+    /// Straight to an inode, whatever its name is by now (/proc/self/fd/0, /proc/self/exe, /proc/self/root).
+    Location(Rc<Location>),
+}
+
+/// Something that is opened by code: devices and generated files.
+pub trait Openable {
+    fn open(&self, request: &OpenRequest<'_>) -> Result<Rc<dyn File>>;
+
+    /// `st_size`; 0 for nearly all.
+    fn size(&self) -> u64 {
+        0
+    }
+}
+
+/// An `open` on its way to an [`Openable`].
+pub struct OpenRequest<'a> {
+    pub caller: &'a Caller,
+    pub flags: OpenFlags,
+    pub location: &'a Rc<Location>,
+}
+
+/// One inode. Attributes are cells: everybody holds shared references.
+pub struct Inode {
+    pub filesystem: Rc<Filesystem>,
+    /// `st_ino`.
+    pub number: u64,
+    pub body: Body,
+    permissions: Cell<u32>,
+    user: Cell<u32>,
+    group: Cell<u32>,
+    links: Cell<u32>,
+    accessed: Cell<Timestamp>,
+    modified: Cell<Timestamp>,
+    changed: Cell<Timestamp>,
+    created: Timestamp,
+}
+
+impl Inode {
+    /// A new inode with the next free number, all times now, and one link (directories: two).
+    pub fn new(filesystem: &Rc<Filesystem>, body: Body, permissions: u32, user: u32, group: u32) -> Rc<Self> {
+        let number = filesystem.next_number.get();
+        filesystem.next_number.set(number + 1);
+        Self::numbered(filesystem, number, body, permissions, user, group)
+    }
+
+    /// The same with a number of the caller's choice, for file systems whose inodes are made afresh at each lookup.
+    pub fn numbered(
+        filesystem: &Rc<Filesystem>,
+        number: u64,
+        body: Body,
+        permissions: u32,
+        user: u32,
+        group: u32,
+    ) -> Rc<Self> {
+        filesystem.inodes.set(filesystem.inodes.get() + 1);
+        let now = filesystem.clock.realtime();
+        let links = if matches!(body, Body::Directory(_)) { 2 } else { 1 };
+        Rc::new(Inode {
+            filesystem: filesystem.clone(),
+            number,
+            body,
+            permissions: Cell::new(permissions & 0o7777),
+            user: Cell::new(user),
+            group: Cell::new(group),
+            links: Cell::new(links),
+            accessed: Cell::new(now),
+            modified: Cell::new(now),
+            changed: Cell::new(now),
+            created: now,
+        })
+    }
+
+    pub fn kind(&self) -> Kind {
+        match &self.body {
+            Body::Regular(_) | Body::Generated(_) => Kind::Regular,
+            Body::Directory(_) => Kind::Directory,
+            Body::Symlink(_) | Body::Link(_) => Kind::Symlink,
+            Body::Fifo(_) => Kind::Fifo,
+            Body::Device { block: true, .. } => Kind::BlockDevice,
+            Body::Device { block: false, .. } => Kind::CharacterDevice,
+            Body::Socket(_) => Kind::Socket,
+            Body::Anonymous => Kind::Anonymous,
+        }
+    }
+
+    /// The names in it; `ENOTDIR` if it isn't a directory.
+    pub fn directory(&self) -> Result<&dyn Directory> {
+        match &self.body {
+            Body::Directory(directory) => Ok(&**directory),
+            _ => Err(Errno::ENOTDIR),
+        }
+    }
+
+    /// The bytes of a regular file that lives in pages, and so can be mapped.
+    pub fn contents(&self) -> Option<&Contents> {
+        match &self.body {
+            Body::Regular(contents) => Some(contents),
+            _ => None,
+        }
+    }
+
+    pub fn is_directory(&self) -> bool {
+        matches!(self.body, Body::Directory(_))
+    }
+
+    pub fn is_symlink(&self) -> bool {
+        matches!(self.body, Body::Symlink(_) | Body::Link(_))
+    }
+}
+
+impl Drop for Inode {
+    fn drop(&mut self) {
+        self.filesystem.inodes.set(self.filesystem.inodes.get() - 1);
+    }
+}

@@ -1,0 +1,1 @@
+//! Behaviour of `inode`, by the manual pages.

@@ -1,0 +1,160 @@
+//! Descriptor tables: small numbers for open file descriptions.
+
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+
+use super::OpenFile;
+use crate::{Errno, Result};
+
+/// One entry of a table.
+#[derive(Clone)]
+pub struct Descriptor {
+    pub file: Rc<OpenFile>,
+    /// FD_CLOEXEC.
+    pub close_on_exec: bool,
+}
+
+/// A process's descriptors (shared by threads, and by processes under CLONE_FILES). `clone` is what fork does.
+#[derive(Clone)]
+pub struct Descriptors {
+    entries: Vec<Option<Descriptor>>,
+    limit: usize,
+}
+
+impl Descriptors {
+    /// An empty table; `limit` is RLIMIT_NOFILE.
+    pub fn new(limit: usize) -> Self {
+        Descriptors { entries: Vec::new(), limit }
+    }
+
+    /// Follows RLIMIT_NOFILE. Descriptors beyond it stay open.
+    pub fn set_limit(&mut self, limit: usize) {
+        self.limit = limit;
+    }
+
+    /// `EBADF` if there is no such descriptor.
+    pub fn get(&self, number: i32) -> Result<&Rc<OpenFile>> {
+        self.entry(number).map(|descriptor| &descriptor.file)
+    }
+
+    /// The entry itself, for F_GETFD.
+    pub fn entry(&self, number: i32) -> Result<&Descriptor> {
+        usize::try_from(number).ok().and_then(|index| self.entries.get(index)?.as_ref()).ok_or(Errno::EBADF)
+    }
+
+    /// F_SETFD.
+    pub fn set_close_on_exec(&mut self, number: i32, close_on_exec: bool) -> Result<()> {
+        let entry = usize::try_from(number).ok().and_then(|index| self.entries.get_mut(index)?.as_mut());
+        entry.ok_or(Errno::EBADF)?.close_on_exec = close_on_exec;
+        Ok(())
+    }
+
+    /// The lowest free number. `EMFILE` if there is none below the limit.
+    pub fn insert(&mut self, file: Rc<OpenFile>, close_on_exec: bool) -> Result<i32> {
+        self.insert_from(0, file, close_on_exec)
+    }
+
+    /// The lowest free number from `least` on (F_DUPFD). `EINVAL` if `least` is negative or not below the limit.
+    pub fn insert_from(&mut self, least: i32, file: Rc<OpenFile>, close_on_exec: bool) -> Result<i32> {
+        let least = usize::try_from(least).map_err(|_| Errno::EINVAL)?;
+        if least >= self.limit {
+            return Err(if least == 0 { Errno::EMFILE } else { Errno::EINVAL });
+        }
+        let free = (least..self.entries.len()).find(|&index| self.entries[index].is_none());
+        let index = free.unwrap_or(self.entries.len().max(least));
+        if index >= self.limit {
+            return Err(Errno::EMFILE);
+        }
+        self.put(index, Descriptor { file, close_on_exec })?;
+        Ok(index as i32)
+    }
+
+    /// Two numbers at once, or none (pipe, socketpair).
+    pub fn insert_pair(&mut self, files: [Rc<OpenFile>; 2], close_on_exec: bool) -> Result<[i32; 2]> {
+        let [first, second] = files;
+        let first = self.insert(first, close_on_exec)?;
+        match self.insert(second, close_on_exec) {
+            Ok(second) => Ok([first, second]),
+            Err(error) => {
+                self.close(first)?;
+                Err(error)
+            }
+        }
+    }
+
+    /// dup(2).
+    pub fn duplicate(&mut self, number: i32) -> Result<i32> {
+        let file = self.get(number)?.clone();
+        self.insert(file, false)
+    }
+
+    /// dup2(2) and, with `different` (equal numbers are `EINVAL`), dup3(2). Returns what was open under `target` before, which
+    /// is closed when the caller drops it.
+    pub fn duplicate_to(
+        &mut self,
+        number: i32,
+        target: i32,
+        close_on_exec: bool,
+        different: bool,
+    ) -> Result<Option<Rc<OpenFile>>> {
+        if different && number == target {
+            return Err(Errno::EINVAL);
+        }
+        let file = self.get(number)?.clone();
+        let index = usize::try_from(target).map_err(|_| Errno::EBADF)?;
+        if index >= self.limit {
+            return Err(Errno::EBADF);
+        }
+        if number == target {
+            return Ok(None);
+        }
+        let old = self.entries.get_mut(index).and_then(Option::take);
+        self.put(index, Descriptor { file, close_on_exec })?;
+        Ok(old.map(|descriptor| descriptor.file))
+    }
+
+    /// close(2). Returns the file, which is closed when nobody holds it any more.
+    pub fn close(&mut self, number: i32) -> Result<Rc<OpenFile>> {
+        let entry = usize::try_from(number).ok().and_then(|index| self.entries.get_mut(index)?.take());
+        Ok(entry.ok_or(Errno::EBADF)?.file)
+    }
+
+    /// Closes all that have FD_CLOEXEC (execve).
+    pub fn close_on_exec(&mut self) -> Vec<Rc<OpenFile>> {
+        let marked = |entry: &mut Option<Descriptor>| entry.take_if(|descriptor| descriptor.close_on_exec);
+        self.entries.iter_mut().filter_map(marked).map(|descriptor| descriptor.file).collect()
+    }
+
+    /// close_range(2) from `first` to `last`; with `only_mark` sets FD_CLOEXEC instead.
+    pub fn close_range(&mut self, first: u32, last: u32, only_mark: bool) -> Result<Vec<Rc<OpenFile>>> {
+        if first > last {
+            return Err(Errno::EINVAL);
+        }
+        let mut closed = Vec::new();
+        let end = self.entries.len().min((last as usize).saturating_add(1));
+        for entry in self.entries.get_mut(first as usize..end).unwrap_or_default() {
+            if only_mark {
+                if let Some(descriptor) = entry {
+                    descriptor.close_on_exec = true;
+                }
+            } else if let Some(descriptor) = entry.take() {
+                closed.push(descriptor.file);
+            }
+        }
+        Ok(closed)
+    }
+
+    /// All open descriptors in order (/proc/self/fd).
+    pub fn iter(&self) -> impl Iterator<Item = (i32, &Descriptor)> {
+        self.entries.iter().enumerate().filter_map(|(index, entry)| Some((index as i32, entry.as_ref()?)))
+    }
+
+    fn put(&mut self, index: usize, descriptor: Descriptor) -> Result<()> {
+        if index >= self.entries.len() {
+            self.entries.try_reserve(index + 1 - self.entries.len()).map_err(|_| Errno::ENOMEM)?;
+            self.entries.resize_with(index + 1, || None);
+        }
+        self.entries[index] = Some(descriptor);
+        Ok(())
+    }
+}

@@ -1,0 +1,306 @@
+//! Open file descriptions: offset, status flags, and the calls that go through a descriptor.
+
+use alloc::rc::Rc;
+use core::cell::Cell;
+use core::future::Future;
+use core::pin::Pin;
+use core::task::{Context, Poll};
+use core::time::Duration;
+
+use super::{Attempt, File, OpenFlags, Whence};
+use crate::buffer::{Argument, Sink, Source};
+use crate::caller::Caller;
+use crate::clock::Clock;
+use crate::inode::{Body, Filesystem, Inode, Metadata};
+use crate::terminal::Terminal;
+use crate::vfs::Location;
+use crate::wait::{Events, Wait, WaitQueue};
+use crate::{Errno, Result};
+
+/// An open file description (open(2)). Descriptors and mappings share it by `Rc`; the last one dropped closes the file.
+pub struct OpenFile {
+    file: Rc<dyn File>,
+    location: Rc<Location>,
+    flags: Cell<OpenFlags>,
+    pub(super) offset: Cell<u64>,
+}
+
+impl OpenFile {
+    /// A description of something that was opened under a name.
+    pub fn new(file: Rc<dyn File>, location: Rc<Location>, flags: OpenFlags) -> Rc<Self> {
+        let flags = Cell::new(flags - OpenFlags::MOMENTARY);
+        Rc::new(OpenFile { file, location, flags, offset: Cell::new(0) })
+    }
+
+    /// A description of something without a name; `label` is what readlink of its /proc/self/fd entry shows
+    /// ("anon_inode:[eventfd]").
+    pub fn anonymous(filesystem: &Rc<Filesystem>, file: Rc<dyn File>, label: &[u8], flags: OpenFlags) -> Rc<Self> {
+        let inode = Inode::new(filesystem, Body::Anonymous, 0o600, 0, 0);
+        Self::new(file, Location::detached(inode, label), flags)
+    }
+
+    /// Where it was opened; for a pipe or an eventfd a location with a label instead of a name.
+    pub fn location(&self) -> &Rc<Location> {
+        &self.location
+    }
+
+    pub fn inode(&self) -> &Rc<Inode> {
+        self.location.inode()
+    }
+
+    pub fn file(&self) -> &Rc<dyn File> {
+        &self.file
+    }
+
+    pub fn metadata(&self) -> Metadata {
+        self.inode().metadata()
+    }
+
+    /// F_GETFL.
+    pub fn flags(&self) -> OpenFlags {
+        self.flags.get()
+    }
+
+    /// F_SETFL: only the flags in [`OpenFlags::CHANGEABLE`] change. `EBADF` on an O_PATH description.
+    pub fn set_flags(&self, flags: OpenFlags) -> Result<()> {
+        self.check_not_path()?;
+        self.flags.set((self.flags.get() - OpenFlags::CHANGEABLE) | (flags & OpenFlags::CHANGEABLE));
+        Ok(())
+    }
+
+    /// Opened with O_PATH: a place in the tree, not an open file.
+    pub fn is_path(&self) -> bool {
+        self.flags.get().contains(OpenFlags::PATH)
+    }
+
+    pub fn is_readable(&self) -> bool {
+        !self.is_path() && self.flags.get().readable()
+    }
+
+    pub fn is_writable(&self) -> bool {
+        !self.is_path() && self.flags.get().writable()
+    }
+
+    pub fn is_seekable(&self) -> bool {
+        self.file.is_seekable()
+    }
+
+    /// The current offset.
+    pub fn offset(&self) -> u64 {
+        self.offset.get()
+    }
+
+    pub fn terminal(&self) -> Option<&Rc<Terminal>> {
+        if self.is_path() { None } else { self.file.terminal() }
+    }
+
+    pub fn readiness(&self) -> Events {
+        self.file.readiness()
+    }
+
+    pub fn waiters(&self) -> Option<&WaitQueue> {
+        self.file.waiters()
+    }
+
+    /// An attempt that does as O_NONBLOCK says.
+    pub fn attempt(&self) -> Attempt {
+        Attempt { nonblocking: self.flags.get().contains(OpenFlags::NONBLOCKING), ..Attempt::default() }
+    }
+
+    /// read(2), now: at the current offset, which moves. `EBADF` if not open for reading.
+    pub fn try_read(&self, attempt: &mut Attempt, sink: &mut dyn Sink) -> Result<usize> {
+        let count = self.read_once(attempt, self.offset.get(), sink)?;
+        self.advance(count);
+        Ok(count)
+    }
+
+    /// read(2): waits unless O_NONBLOCK is set.
+    pub async fn read(&self, sink: &mut dyn Sink) -> Result<usize> {
+        let mut attempt = self.attempt();
+        loop {
+            match self.try_read(&mut attempt, sink) {
+                Err(Errno::EAGAIN) => self.pause(&attempt, Events::IN | Events::RDNORM).await?,
+                result => return result,
+            }
+        }
+    }
+
+    /// pread(2): the offset stays. `ESPIPE` if offsets mean nothing here.
+    pub async fn read_at(&self, offset: u64, sink: &mut dyn Sink) -> Result<usize> {
+        self.check_offset(offset)?;
+        let mut attempt = self.attempt();
+        loop {
+            match self.read_once(&mut attempt, offset, sink) {
+                Err(Errno::EAGAIN) => self.pause(&attempt, Events::IN | Events::RDNORM).await?,
+                result => return result,
+            }
+        }
+    }
+
+    /// write(2), now: at the current offset, or at the end with O_APPEND. `EBADF` if not open for writing. A short count is
+    /// what fitted. After `EPIPE` the server sends SIGPIPE.
+    pub fn try_write(&self, attempt: &mut Attempt, source: &mut dyn Source) -> Result<usize> {
+        if self.flags.get().contains(OpenFlags::APPEND) && self.is_seekable() && self.is_writable() {
+            self.offset.set(self.file.seek(Whence::End, 0, 0)?);
+        }
+        let count = self.write_once(attempt, self.offset.get(), source)?;
+        self.advance(count);
+        Ok(count)
+    }
+
+    /// write(2): waits unless O_NONBLOCK is set, for pipes and terminals until all is written. Dropped earlier, it has written
+    /// what `source` no longer holds.
+    pub async fn write(&self, source: &mut dyn Source) -> Result<usize> {
+        let mut attempt = self.attempt();
+        let mut written = 0;
+        loop {
+            match self.try_write(&mut attempt, source) {
+                Err(Errno::EAGAIN) if written > 0 && attempt.nonblocking => return Ok(written),
+                Err(Errno::EAGAIN) => self.pause(&attempt, Events::OUT | Events::WRNORM).await?,
+                Err(_) if written > 0 => return Ok(written),
+                Err(error) => return Err(error),
+                Ok(count) => {
+                    written += count;
+                    let unfinished = count > 0 && source.remaining() > 0 && self.file.writes_everything();
+                    if !unfinished || attempt.nonblocking {
+                        return Ok(written);
+                    }
+                }
+            }
+        }
+    }
+
+    /// pwrite(2): the offset stays. With O_APPEND it appends nevertheless (pwrite(2), BUGS).
+    pub async fn write_at(&self, offset: u64, source: &mut dyn Source) -> Result<usize> {
+        self.check_offset(offset)?;
+        let append = self.flags.get().contains(OpenFlags::APPEND);
+        let mut attempt = self.attempt();
+        loop {
+            let at = if append { self.file.seek(Whence::End, 0, 0)? } else { offset };
+            match self.write_once(&mut attempt, at, source) {
+                Err(Errno::EAGAIN) => self.pause(&attempt, Events::OUT | Events::WRNORM).await?,
+                result => return result,
+            }
+        }
+    }
+
+    /// lseek(2).
+    pub fn seek(&self, whence: Whence, offset: i64) -> Result<u64> {
+        self.check_not_path()?;
+        let target = self.file.seek(whence, offset, self.offset.get())?;
+        self.offset.set(target);
+        Ok(target)
+    }
+
+    /// ioctl(2), now.
+    pub fn try_ioctl(
+        &self,
+        attempt: &mut Attempt,
+        caller: &Caller,
+        request: u32,
+        argument: &mut dyn Argument,
+    ) -> Result<i64> {
+        self.check_not_path()?;
+        self.file.ioctl(attempt, caller, request, argument)
+    }
+
+    /// ioctl(2): waits where the request does (TCSETSW, TCSBRK).
+    pub async fn ioctl(&self, caller: &Caller, request: u32, argument: &mut dyn Argument) -> Result<i64> {
+        let mut attempt = Attempt::blocking();
+        loop {
+            match self.try_ioctl(&mut attempt, caller, request, argument) {
+                Err(Errno::EAGAIN) => self.pause(&attempt, Events::OUT | Events::WRNORM).await?,
+                result => return result,
+            }
+        }
+    }
+
+    /// Waits until the open is complete: only for a FIFO, whose open waits for the other side unless O_NONBLOCK was given.
+    pub async fn opened(&self) -> Result<()> {
+        let attempt = self.attempt();
+        while let Err(error) = self.file.opened() {
+            if error != Errno::EAGAIN {
+                return Err(error);
+            }
+            self.pause(&attempt, Events::all()).await?;
+        }
+        Ok(())
+    }
+
+    /// ftruncate(2): `EINVAL` unless it is a regular file open for writing; `EBADF` for O_PATH.
+    pub fn truncate(&self, size: u64) -> Result<()> {
+        self.check_not_path()?;
+        if !self.is_writable() {
+            return Err(Errno::EINVAL);
+        }
+        self.inode().truncate(size)
+    }
+
+    fn read_once(&self, attempt: &mut Attempt, offset: u64, sink: &mut dyn Sink) -> Result<usize> {
+        if !self.is_readable() {
+            return Err(Errno::EBADF);
+        }
+        let count = self.file.read(attempt, offset, sink)?;
+        if !self.flags.get().contains(OpenFlags::NO_ACCESS_TIME) {
+            self.inode().stamp_accessed();
+        }
+        Ok(count)
+    }
+
+    fn write_once(&self, attempt: &mut Attempt, offset: u64, source: &mut dyn Source) -> Result<usize> {
+        if !self.is_writable() {
+            return Err(Errno::EBADF);
+        }
+        let count = self.file.write(attempt, offset, source)?;
+        if count > 0 {
+            self.inode().stamp_modified();
+        }
+        Ok(count)
+    }
+
+    fn advance(&self, count: usize) {
+        if self.is_seekable() {
+            self.offset.set(self.offset.get() + count as u64);
+        }
+    }
+
+    fn check_not_path(&self) -> Result<()> {
+        if self.is_path() { Err(Errno::EBADF) } else { Ok(()) }
+    }
+
+    fn check_offset(&self, offset: u64) -> Result<()> {
+        self.check_not_path()?;
+        if !self.is_seekable() {
+            return Err(Errno::ESPIPE);
+        }
+        if offset > i64::MAX as u64 { Err(Errno::EINVAL) } else { Ok(()) }
+    }
+
+    /// Waits for a reason to try again; `EAGAIN` if nobody shall.
+    async fn pause(&self, attempt: &Attempt, events: Events) -> Result<()> {
+        let queue = match self.file.waiters() {
+            Some(queue) if !attempt.nonblocking => queue,
+            _ => return Err(Errno::EAGAIN),
+        };
+        let clock = self.inode().filesystem.clock.clone();
+        Pause { wait: queue.wait(events), deadline: attempt.deadline.map(|deadline| (deadline, clock)) }.await;
+        Ok(())
+    }
+}
+
+/// Waits for a wake-up or a deadline.
+struct Pause {
+    wait: Wait,
+    deadline: Option<(Duration, Rc<dyn Clock>)>,
+}
+
+impl Future for Pause {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        if let Some((deadline, clock)) = self.deadline.take() {
+            clock.wake_at(deadline, context.waker());
+        }
+        Pin::new(&mut self.wait).poll(context)
+    }
+}

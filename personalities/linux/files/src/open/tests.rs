@@ -1,0 +1,1 @@
+//! Behaviour of `open`, by the manual pages.

@@ -1,0 +1,53 @@
+//! Pages, and the contents of regular files, which are made of them.
+//!
+//! A file's bytes live in pages that the server can map into processes, so that `read`, `write` and every mapping see the
+//! same memory. This crate never sees a page's bytes as a Rust slice, because a process may be writing them: bytes are
+//! copied in and out by the store's own volatile copies.
+
+mod contents;
+#[cfg(test)]
+mod tests;
+
+pub use contents::{Contents, Observer};
+
+use alloc::rc::Rc;
+use core::any::Any;
+
+use crate::Result;
+
+/// Bytes in a page.
+pub const PAGE_SIZE: usize = 4096;
+
+/// One page of memory; dropping the last handle gives it back.
+pub trait Page: Any {
+    /// Names the page to the server; unique among living pages.
+    fn id(&self) -> u64;
+    /// Copies bytes out of the page. `offset + into.len()` is at most [`PAGE_SIZE`].
+    fn read(&self, offset: usize, into: &mut [u8]);
+    /// Copies bytes into the page.
+    fn write(&self, offset: usize, bytes: &[u8]);
+}
+
+/// A shared handle to a page. The server gets its own type back by `(&*page as &dyn Any).downcast_ref::<ItsPage>()`.
+pub type PageRef = Rc<dyn Page>;
+
+/// Where pages come from.
+pub trait PageStore {
+    /// A page full of zeros; `ENOMEM` when memory or the allowance for files is used up (tmpfs reports it as `ENOSPC`).
+    fn allocate(&self) -> Result<PageRef>;
+    /// How many pages could be allocated now, for statfs(2).
+    fn available(&self) -> u64;
+    /// How many there are in all.
+    fn total(&self) -> u64;
+}
+
+/// Zeroes a part of a page.
+pub(crate) fn zero(page: &dyn Page, range: core::ops::Range<usize>) {
+    let zeros = [0; 256];
+    let mut at = range.start;
+    while at < range.end {
+        let part = (range.end - at).min(zeros.len());
+        page.write(at, &zeros[..part]);
+        at += part;
+    }
+}

@@ -1,0 +1,1 @@
+//! Behaviour of `page`, by the manual pages.

@@ -1,0 +1,1 @@
+//! A ring of bytes that grows to its capacity as it is used.

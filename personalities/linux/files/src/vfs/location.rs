@@ -1,0 +1,226 @@
+//! Locations: an inode seen under one of its names (Linux's dentry and mount in one).
+//!
+//! A location knows its directory and its name in it, so `..`, getcwd(2) and /proc/PID/exe need no search, and an open file keeps
+//! its name through renames. Every live location is known to its parent by a weak reference, so the same name always
+//! leads to the same location while anybody holds it. Parents are held by children and never the other way round:
+//! no cycles, except where a mount covers a directory, which unmounting undoes.
+
+use alloc::borrow::ToOwned;
+use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
+use alloc::rc::{Rc, Weak};
+use alloc::vec::Vec;
+use core::cell::RefCell;
+
+use crate::Result;
+use crate::inode::Inode;
+
+/// A place in the tree of names.
+pub struct Location {
+    inode: Rc<Inode>,
+    link: RefCell<Link>,
+    /// Live locations in this directory.
+    children: RefCell<BTreeMap<Box<[u8]>, Weak<Location>>>,
+    /// The root of what is mounted here.
+    covered_by: RefCell<Option<Rc<Location>>>,
+}
+
+/// How a location hangs in the tree.
+#[derive(Clone)]
+enum Link {
+    /// Under a name in a directory.
+    Name { parent: Rc<Location>, name: Box<[u8]> },
+    /// It had this name, and lost it.
+    Removed { parent: Rc<Location>, name: Box<[u8]> },
+    /// The root of a mount, and what it covers.
+    Root { covers: Option<Rc<Location>> },
+    /// Never had a name; a label for /proc/self/fd.
+    Detached { label: Box<[u8]> },
+}
+
+impl Location {
+    /// The root of a mount.
+    pub(super) fn mounted(inode: Rc<Inode>, covers: Option<Rc<Location>>) -> Rc<Self> {
+        Self::with_link(inode, Link::Root { covers })
+    }
+
+    /// Something without a name: a pipe ("pipe:[17]"), an eventfd.
+    pub fn detached(inode: Rc<Inode>, label: &[u8]) -> Rc<Self> {
+        Self::with_link(inode, Link::Detached { label: label.into() })
+    }
+
+    fn with_link(inode: Rc<Inode>, link: Link) -> Rc<Self> {
+        Rc::new(Location {
+            inode,
+            link: RefCell::new(link),
+            children: RefCell::default(),
+            covered_by: RefCell::default(),
+        })
+    }
+
+    pub fn inode(&self) -> &Rc<Inode> {
+        &self.inode
+    }
+
+    /// The directory it is in, across mounts; `None` at the root of all and for what has no name.
+    pub fn parent(&self) -> Option<Rc<Location>> {
+        let link = self.link.borrow().clone();
+        match link {
+            Link::Name { parent, .. } | Link::Removed { parent, .. } => Some(parent),
+            Link::Root { covers: Some(covers) } => covers.parent(),
+            Link::Root { covers: None } | Link::Detached { .. } => None,
+        }
+    }
+
+    /// Its name in its directory.
+    pub fn name(&self) -> Option<Vec<u8>> {
+        match &*self.link.borrow() {
+            Link::Name { name, .. } | Link::Removed { name, .. } => Some(name.to_vec()),
+            Link::Root { covers: Some(covers) } => covers.name(),
+            _ => None,
+        }
+    }
+
+    /// Its last name has been removed (or it never had one).
+    pub fn is_removed(&self) -> bool {
+        matches!(&*self.link.borrow(), Link::Removed { .. })
+    }
+
+    /// Has it a place in the tree, or had it one?
+    pub fn is_detached(&self) -> bool {
+        matches!(&*self.link.borrow(), Link::Detached { .. })
+    }
+
+    /// A root of a mount?
+    pub fn is_mount_root(&self) -> bool {
+        matches!(&*self.link.borrow(), Link::Root { .. })
+    }
+
+    /// Is `self` below `ancestor`, or the same?
+    pub fn is_within(self: &Rc<Self>, ancestor: &Rc<Location>) -> bool {
+        let mut here = Some(self.clone());
+        while let Some(location) = here {
+            if Rc::ptr_eq(&location, ancestor) {
+                return true;
+            }
+            here = location.parent();
+        }
+        false
+    }
+
+    /// The path from `root`, as /proc shows it: " (deleted)" after the name of what is gone, "(unreachable)" before what isn't
+    /// below `root`, the label of what has no name.
+    pub fn path(self: &Rc<Self>, root: &Rc<Location>) -> Vec<u8> {
+        if let Link::Detached { label } = &*self.link.borrow() {
+            return label.to_vec();
+        }
+        let (mut path, reachable) = self.names_from(root);
+        if !reachable {
+            path.splice(0..0, *b"(unreachable)");
+        }
+        if self.is_removed() {
+            path.extend_from_slice(b" (deleted)");
+        }
+        path
+    }
+
+    /// getcwd(2): `ENOENT` if the directory has been removed; "(unreachable)" before a path that doesn't begin at `root`.
+    pub fn working_directory_path(self: &Rc<Self>, root: &Rc<Location>) -> Result<Vec<u8>> {
+        if self.is_removed() { Err(crate::Errno::ENOENT) } else { Ok(self.path(root)) }
+    }
+
+    fn names_from(self: &Rc<Self>, root: &Rc<Location>) -> (Vec<u8>, bool) {
+        let mut names = Vec::new();
+        let mut here = self.clone();
+        let reachable = loop {
+            if Rc::ptr_eq(&here, root) {
+                break true;
+            }
+            match (here.name(), here.parent()) {
+                (Some(name), Some(parent)) => {
+                    names.push(name);
+                    here = parent;
+                }
+                _ => break false,
+            }
+        };
+        let mut path = Vec::new();
+        for name in names.iter().rev() {
+            path.push(b'/');
+            path.extend_from_slice(name);
+        }
+        if path.is_empty() {
+            path.push(b'/');
+        }
+        (path, reachable)
+    }
+
+    /// What covers this place, all the way up; itself if nothing does.
+    pub(super) fn top(self: &Rc<Self>) -> Rc<Location> {
+        let mut here = self.clone();
+        loop {
+            let Some(above) = here.covered_by.borrow().clone() else { break };
+            here = above;
+        }
+        here
+    }
+
+    /// Is something mounted here?
+    pub fn is_covered(&self) -> bool {
+        self.covered_by.borrow().is_some()
+    }
+
+    pub(super) fn cover(&self, with: Option<Rc<Location>>) {
+        *self.covered_by.borrow_mut() = with;
+    }
+
+    /// The location that a live holder already has of a name in this directory.
+    pub(super) fn child(&self, name: &[u8]) -> Option<Rc<Location>> {
+        self.children.borrow().get(name)?.upgrade()
+    }
+
+    /// The location of `inode` under `name` here, made or found.
+    pub(super) fn adopt(self: &Rc<Self>, name: &[u8], inode: Rc<Inode>) -> Rc<Location> {
+        if let Some(known) = self.child(name).filter(|known| Rc::ptr_eq(known.inode(), &inode)) {
+            return known;
+        }
+        let child = Self::with_link(inode, Link::Name { parent: self.clone(), name: name.into() });
+        self.children.borrow_mut().insert(name.into(), Rc::downgrade(&child));
+        child
+    }
+
+    /// A file made without a name in this directory (O_TMPFILE): shown as "/tmp/#17 (deleted)".
+    pub(super) fn nameless(self: &Rc<Self>, inode: Rc<Inode>) -> Rc<Location> {
+        let name = alloc::format!("#{}", inode.number).into_bytes().into_boxed_slice();
+        Self::with_link(inode, Link::Removed { parent: self.clone(), name })
+    }
+
+    /// `name` is gone from this directory.
+    pub(super) fn forget(self: &Rc<Self>, name: &[u8]) {
+        let child = self.children.borrow_mut().remove(name);
+        if let Some(child) = child.and_then(|child| child.upgrade()) {
+            *child.link.borrow_mut() = Link::Removed { parent: self.clone(), name: name.to_owned().into() };
+        }
+    }
+
+    /// This location now has another name in another directory.
+    pub(super) fn move_to(self: &Rc<Self>, parent: &Rc<Location>, name: &[u8]) {
+        let old = self.link.replace(Link::Name { parent: parent.clone(), name: name.into() });
+        if let Link::Name { parent, name } = old {
+            parent.children.borrow_mut().remove(&name);
+        }
+        parent.children.borrow_mut().insert(name.into(), Rc::downgrade(self));
+    }
+}
+
+impl Drop for Location {
+    fn drop(&mut self) {
+        if let Link::Name { parent, name } = &*self.link.borrow() {
+            // A newer location may have taken the name over.
+            let mut children = parent.children.borrow_mut();
+            if children.get(name).is_some_and(|child| child.strong_count() == 0) {
+                children.remove(name);
+            }
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! The tree of names: mounts, path lookup, and the system calls that take paths.
+//!
+//! One file per family of calls: [`lookup`](Vfs::lookup) walks, `opening` opens, `naming` makes and removes names, `changing`
+//! changes attributes. Each call takes the [`Caller`] and does every permission check that its manual page names, so that the
+//! server only fetches arguments and encodes results.
+
+mod changing;
+mod location;
+mod lookup;
+mod naming;
+mod opening;
+mod statistics;
+#[cfg(test)]
+mod tests;
+
+pub use location::Location;
+pub use lookup::{At, Follow};
+pub use naming::{NodeKind, RenameFlags};
+pub use statistics::{Mount, Statistics};
+
+use alloc::collections::BTreeMap;
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+use core::cell::RefCell;
+
+use crate::inode::{Inode, Openable};
+use crate::{Errno, Result};
+
+/// Bytes in a path, the terminating zero included.
+pub const PATH_MAX: usize = 4096;
+/// Bytes in one name.
+pub const NAME_MAX: usize = 255;
+
+/// All mounts, seen as one tree.
+pub struct Vfs {
+    root: Rc<Location>,
+    mounts: RefCell<Vec<Rc<Location>>>,
+    /// By (is a block device, number).
+    devices: RefCell<BTreeMap<(bool, u64), Rc<dyn Openable>>>,
+}
+
+impl Vfs {
+    /// A tree whose root is a directory of some file system.
+    pub fn new(root: Rc<Inode>) -> Self {
+        let root = Location::mounted(root, None);
+        Vfs { mounts: RefCell::new(Vec::from([root.clone()])), root, devices: RefCell::new(BTreeMap::new()) }
+    }
+
+    pub fn root(&self) -> Rc<Location> {
+        self.root.clone()
+    }
+
+    /// Covers a directory with the root of a file system. `ENOTDIR` if either is no directory.
+    pub fn mount(&self, place: &Rc<Location>, root: Rc<Inode>) -> Result<()> {
+        if !place.inode().is_directory() || !root.is_directory() {
+            return Err(Errno::ENOTDIR);
+        }
+        let mounted = Location::mounted(root, Some(place.clone()));
+        place.cover(Some(mounted.clone()));
+        self.mounts.borrow_mut().push(mounted);
+        Ok(())
+    }
+
+    /// Says what opens the device nodes of a kind and number. Others answer `ENXIO`.
+    pub fn register_device(&self, block: bool, number: u64, device: Rc<dyn Openable>) {
+        self.devices.borrow_mut().insert((block, number), device);
+    }
+
+    fn device(&self, block: bool, number: u64) -> Result<Rc<dyn Openable>> {
+        self.devices.borrow().get(&(block, number)).cloned().ok_or(Errno::ENXIO)
+    }
+}

@@ -1,0 +1,1 @@
+//! Behaviour of `vfs`, by the manual pages.

@@ -1,0 +1,141 @@
+//! Waiting: who wants to hear when a file becomes ready.
+//!
+//! Readiness is a level, looked at when asked; a [`WaitQueue`] only says "look again". So a wake-up too many is harmless, and
+//! none is lost as long as nothing happens between looking and registering, which holds here because all runs on one thread
+//! of control and both are done in one poll of a future.
+
+mod many;
+#[cfg(test)]
+mod tests;
+
+pub use many::{PollEntry, poll_files};
+
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+use core::cell::{Cell, RefCell};
+use core::future::Future;
+use core::pin::Pin;
+use core::task::{Context, Poll, Waker};
+
+use bitflags::bitflags;
+
+bitflags! {
+    /// What a file is ready for; the bits of poll(2).
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub struct Events: u16 {
+        const IN = 0x001;
+        const PRI = 0x002;
+        const OUT = 0x004;
+        const ERR = 0x008;
+        const HUP = 0x010;
+        const NVAL = 0x020;
+        const RDNORM = 0x040;
+        const RDBAND = 0x080;
+        const WRNORM = 0x100;
+        const WRBAND = 0x200;
+        const RDHUP = 0x2000;
+    }
+}
+
+impl Events {
+    /// Data can be read.
+    pub const READABLE: Events = Events::IN.union(Events::RDNORM);
+    /// Data can be written.
+    pub const WRITABLE: Events = Events::OUT.union(Events::WRNORM);
+    /// Reported whether asked for or not.
+    pub const ALWAYS: Events = Events::ERR.union(Events::HUP).union(Events::NVAL);
+}
+
+/// Those who wait for one file (or one end of it). Clones are the same queue.
+#[derive(Clone, Default)]
+pub struct WaitQueue {
+    inner: Rc<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    waiters: RefCell<Vec<Waiter>>,
+    next_key: Cell<u64>,
+}
+
+struct Waiter {
+    key: u64,
+    events: Events,
+    waker: Waker,
+}
+
+impl WaitQueue {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Wakes all who wait for any of `events`.
+    pub fn wake(&self, events: Events) {
+        // Wakers are the server's code and may come back here, so none is called while the list is borrowed.
+        let woken: Vec<Waker> = self
+            .inner
+            .waiters
+            .borrow()
+            .iter()
+            .filter(|waiter| (waiter.events | Events::ALWAYS).intersects(events))
+            .map(|waiter| waiter.waker.clone())
+            .collect();
+        for waker in woken {
+            waker.wake();
+        }
+    }
+
+    /// Has `waker` woken at each wake-up for `events`, until the registration is dropped. For those who keep watch over
+    /// many files (poll, epoll); a single wait is [`WaitQueue::wait`].
+    pub fn register(&self, events: Events, waker: &Waker) -> Registration {
+        let key = self.inner.next_key.get();
+        self.inner.next_key.set(key + 1);
+        self.inner.waiters.borrow_mut().push(Waiter { key, events, waker: waker.clone() });
+        Registration { queue: self.clone(), key }
+    }
+
+    /// A future that is ready when polled the second time, which is after a wake-up or by chance: look again then.
+    pub fn wait(&self, events: Events) -> Wait {
+        Wait { queue: self.clone(), events, registration: None }
+    }
+
+    /// How many wait.
+    pub fn len(&self) -> usize {
+        self.inner.waiters.borrow().len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// A place in a wait queue; dropping it leaves the queue.
+pub struct Registration {
+    queue: WaitQueue,
+    key: u64,
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        self.queue.inner.waiters.borrow_mut().retain(|waiter| waiter.key != self.key);
+    }
+}
+
+/// See [`WaitQueue::wait`].
+pub struct Wait {
+    queue: WaitQueue,
+    events: Events,
+    registration: Option<Registration>,
+}
+
+impl Future for Wait {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        if self.registration.take().is_some() {
+            return Poll::Ready(());
+        }
+        self.registration = Some(self.queue.register(self.events, context.waker()));
+        Poll::Pending
+    }
+}

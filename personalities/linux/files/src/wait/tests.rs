@@ -1,0 +1,1 @@
+//! Behaviour of `wait`, by the manual pages.

@@ -8,4 +8,5 @@ extern crate std;
 
 #[allow(unsafe_code)]
 pub mod capability;
+pub mod memory;
 pub mod process;

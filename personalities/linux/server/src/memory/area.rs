@@ -29,6 +29,8 @@ bitflags! {
         const FIXED = 4;
         /// The break's.
         const HEAP = 8;
+        /// Shows a file that was opened for reading only, and shares it: never to be written.
+        const READ_ONLY_FILE = 16;
     }
 }
 

@@ -8,9 +8,12 @@
 //! and GS bases are never touched, and a signal is taken at every way out.
 #![no_std]
 
+mod assembly;
 pub mod dispatch;
 pub mod message;
 pub mod pages;
+pub mod text;
+pub mod vdso;
 pub mod view;
 
 pub use message::{Reply, Request};

@@ -83,7 +83,8 @@ pub struct ThreadPage {
     /// At entry the text stores rip, rsp, rflags, rdi, rsi, rdx, r10, r8, r9, r15 and number. The other ones are only
     /// there when the text was asked for all (see [`dispatch`](crate::dispatch)) and when it takes signals.
     pub frame: Frame,
-    /// Non-zero: make a [`Request::TakeSignals`](crate::Request) before returning to the program. Only the server writes it.
+    /// Non-zero: make a [`Request::TakeSignals`](crate::Request) before returning to the program. The
+    /// text sets it too (when pending signals are unblocked); only the server clears it, while it serves that request.
     pub attention: u32,
     pub cpu: u32,
     pub tid: u32,

@@ -1,0 +1,452 @@
+# The trampoline's text: where the kernel sends the program's system calls, and the only place whose own are native.
+#
+# While it runs, RSP = thread page + STACK, the address of the frame's rflags, and everything on the page is addressed by it: the
+# kernel keeps RSP across native calls, and flags are pushed and popped right there. No other stack exists.
+# Free to use are all registers that `tail` loads again: RAX, RCX, RDX, RSI, RDI, R8-R11, R15.
+
+.pushsection .rodata.chestnut_linux_accesses, "a", @progbits
+.balign 4
+.globl chestnut_linux_accesses
+chestnut_linux_accesses:
+.popsection
+
+.pushsection .rodata.chestnut_linux_text, "a", @progbits
+.balign 16
+.globl chestnut_linux_text
+chestnut_linux_text:
+
+# An instruction that touches the program's memory. If it faults and the server cannot help, the thread goes on at `efault`.
+.macro user instruction:vararg
+    .Laccess\@:
+    \instruction
+    .pushsection .rodata.chestnut_linux_accesses, "a", @progbits
+    .long .Laccess\@ - chestnut_linux_text
+    .popsection
+.endm
+
+.macro save_callee_saved
+    mov [rsp + {RBX}], rbx
+    mov [rsp + {RBP}], rbp
+    mov [rsp + {R12}], r12
+    mov [rsp + {R13}], r13
+    mov [rsp + {R14}], r14
+    # What the program sees in them after a system call.
+    mov rcx, [rsp + {RIP}]
+    mov [rsp + {RCX}], rcx
+    mov rcx, [rsp]
+    mov [rsp + {R11}], rcx
+.endm
+
+# From the kernel. RCX = address after the program's `syscall`, R11 = thread page, all else (flags too) is the program's.
+.Lentry:
+    mov [r11 + {PAGE_RSP}], rsp
+    lea rsp, [r11 + {STACK} + 8]
+    pushfq
+    mov [rsp + {RIP}], rcx
+    mov [rsp + {RDI}], rdi
+    mov [rsp + {RSI}], rsi
+    mov [rsp + {RDX}], rdx
+    mov [rsp + {R10}], r10
+    mov [rsp + {R8}], r8
+    mov [rsp + {R9}], r9
+    mov [rsp + {R15}], r15
+    mov eax, eax
+    mov [rsp + {NUMBER}], rax
+    cmp eax, {SYSCALLS}
+    jae .Lserver
+    mov rcx, [rsp + {DISPATCH}]
+    movzx ecx, byte ptr [rcx + rax]
+    lea r11, [rip + .Lhandlers]
+    movsxd rcx, dword ptr [r11 + 4*rcx]
+    add rcx, r11
+    jmp rcx
+
+# A handler found that it cannot answer. Arguments 4-6 are still in their registers.
+.Lnot_here:
+    mov eax, [rsp + {NUMBER}]
+# EAX = number; arguments 4-6 are in R10, R8, R9 already.
+.Lserver:
+    mov r15d, eax
+    mov esi, {INFO_SYSCALL}
+# ESI = message info.
+.Lcall:
+    mov edi, {SERVER_CPTR}
+    mov rdx, {CALL}
+.Lserver_call:
+    syscall
+    shr rsi, 12
+    jnz .Lother_reply
+    mov rax, r10
+
+# RAX = result.
+.Lfinish:
+    mov [rsp + {RAX}], rax
+# Out, with what a system call keeps. It changes nothing that it reads: a thread found inside is sent back to its beginning.
+.Ltail:
+    cmp dword ptr [rsp + {ATTENTION}], 0
+    jne .Ltail_signals
+    mov rax, [rsp + {RAX}]
+    mov rdx, [rsp + {RDX}]
+    mov rsi, [rsp + {RSI}]
+    mov rdi, [rsp + {RDI}]
+    mov r8, [rsp + {R8}]
+    mov r9, [rsp + {R9}]
+    mov r10, [rsp + {R10}]
+    mov r15, [rsp + {R15}]
+    mov rcx, [rsp + {RIP}]
+    mov r11, [rsp]
+    popfq
+    pop rsp
+    jmp rcx
+.Ltail_end:
+
+.Lother_reply:
+    cmp esi, {RESTORE}
+    je .Lrestore
+    cmp esi, {RESTART}
+    jne .Lbroken
+    mov eax, [rsp + {NUMBER}]
+    sub qword ptr [rsp + {RIP}], 2
+    jmp .Lfinish
+.Lbroken:
+    ud2
+
+# For calls that copy the thread and for tracing: everything into the page first.
+.Lserver_all:
+    save_callee_saved
+    fxsave64 [rsp + {FX}]
+    jmp .Lserver
+
+.Ltail_signals:
+    save_callee_saved
+# From the server, which has put all registers into the frame.
+.Lsigenter:
+    fxsave64 [rsp + {FX}]
+# Frame and FX area are complete.
+.Ltake_signals:
+    mov esi, {INFO_TAKE_SIGNALS}
+    jmp .Lcall
+
+# Out, with everything from frame and FX area. Can be begun again, like `tail`. A new thread starts here.
+.Lrestore:
+    # Nested task makes iretq fault, and the other flags are no use here. The slot below RSP is the frame's cs.
+    push 2
+    popfq
+    cmp dword ptr [rsp + {ATTENTION}], 0
+    jne .Ltake_signals
+    fxrstor64 [rsp + {FX}]
+    mov eax, cs
+    mov [rsp + {CS}], rax
+    mov eax, ss
+    mov [rsp + {SS}], rax
+    mov rax, [rsp + {RAX}]
+    mov rbx, [rsp + {RBX}]
+    mov rcx, [rsp + {RCX}]
+    mov rdx, [rsp + {RDX}]
+    mov rsi, [rsp + {RSI}]
+    mov rdi, [rsp + {RDI}]
+    mov rbp, [rsp + {RBP}]
+    mov r8, [rsp + {R8}]
+    mov r9, [rsp + {R9}]
+    mov r10, [rsp + {R10}]
+    mov r11, [rsp + {R11}]
+    mov r12, [rsp + {R12}]
+    mov r13, [rsp + {R13}]
+    mov r14, [rsp + {R14}]
+    mov r15, [rsp + {R15}]
+    lea rsp, [rsp + {RIP}]
+    iretq
+.Lrestore_end:
+
+# Errors.
+.Lefault:
+    mov rax, -{EFAULT}
+    jmp .Lfinish
+.Leinval:
+    mov rax, -{EINVAL}
+    jmp .Lfinish
+.Leperm:
+    mov rax, -{EPERM}
+    jmp .Lfinish
+.Lenomem:
+    mov rax, -{ENOMEM}
+    jmp .Lfinish
+.Lenosys:
+    mov rax, -{ENOSYS}
+    jmp .Lfinish
+
+# Ids.
+.macro from_process name, field
+\name:
+    mov rcx, [rsp + {PROCESS}]
+    mov eax, [rcx + \field]
+    jmp .Lfinish
+.endm
+from_process .Lgetpid, {PROCESS_PID}
+from_process .Lgetppid, {PROCESS_PPID}
+from_process .Lgetuid, {PROCESS_UID}
+from_process .Lgeteuid, {PROCESS_EUID}
+from_process .Lgetgid, {PROCESS_GID}
+from_process .Lgetegid, {PROCESS_EGID}
+.Lgettid:
+    mov eax, [rsp + {TID}]
+    jmp .Lfinish
+
+# clock_gettime(EDI clock, RSI time)
+.Lclock_gettime:
+    cmp edi, CLOCKS
+    jae .Lnot_here
+    clock_in CLOCKS_READ_HERE
+    jnc .Lnot_here
+    mov rcx, [rsp + {TIME}]
+    read_clock
+    clock_in CLOCKS_OF_WALL
+    jnc 1f
+    add rax, [rcx + {TIME_WALL_OFFSET}]
+1:  split_seconds
+    user mov [rsi], rax
+    user mov [rsi + 8], rdx
+    jmp .Lsuccess
+
+# clock_getres(EDI clock, RSI resolution): 1 ns for every clock that there is.
+.Lclock_getres:
+    cmp edi, CLOCKS
+    jae .Lnot_here
+    test rsi, rsi
+    jz .Lsuccess
+    user mov qword ptr [rsi], 0
+    user mov qword ptr [rsi + 8], 1
+.Lsuccess:
+    xor eax, eax
+    jmp .Lfinish
+
+# gettimeofday(RDI time, RSI zone)
+.Lgettimeofday:
+    test rdi, rdi
+    jz 1f
+    mov rcx, [rsp + {TIME}]
+    read_clock
+    add rax, [rcx + {TIME_WALL_OFFSET}]
+    split_seconds
+    user mov [rdi], rax
+    mov rax, rdx
+    xor edx, edx
+    mov ecx, 1000
+    div rcx
+    user mov [rdi + 8], rax
+1:  test rsi, rsi
+    jz .Lsuccess
+    user mov qword ptr [rsi], 0
+    jmp .Lsuccess
+
+# time(RDI seconds)
+.Ltime:
+    mov rcx, [rsp + {TIME}]
+    read_clock
+    add rax, [rcx + {TIME_WALL_OFFSET}]
+    split_seconds
+    test rdi, rdi
+    jz .Lfinish
+    user mov [rdi], rax
+    jmp .Lfinish
+
+# getcpu(RDI cpu, RSI node)
+.Lgetcpu:
+    mov eax, [rsp + {CPU}]
+    test rdi, rdi
+    jz 1f
+    user mov [rdi], eax
+1:  test rsi, rsi
+    jz .Lsuccess
+    user mov dword ptr [rsi], 0
+    jmp .Lsuccess
+
+# rt_sigprocmask(EDI how, RSI set, RDX old set, R10 bytes in a set)
+.Lrt_sigprocmask:
+    cmp r10, 8
+    jne .Leinval
+    mov r8, [rsp + {BLOCKED}]
+    test rsi, rsi
+    jz 3f
+    user mov rax, [rsi]
+    # SIGKILL and SIGSTOP cannot be blocked.
+    and rax, ~0x40100
+    cmp edi, 1
+    jb 1f
+    je 2f
+    cmp edi, 2
+    jne .Leinval
+    jmp 4f
+1:  or rax, r8
+    jmp 4f
+2:  not rax
+    and rax, r8
+    # The new set must be visible before `pending` is read; xchg is a fence.
+4:  mov rcx, rax
+    xchg [rsp + {BLOCKED}], rax
+    not rcx
+    test [rsp + {PENDING}], rcx
+    jz 3f
+    mov dword ptr [rsp + {ATTENTION}], 1
+3:  test rdx, rdx
+    jz .Lsuccess
+    user mov [rdx], r8
+    jmp .Lsuccess
+
+# sigaltstack(RDI new, RSI old), both {{ base, flags (32 bits), size }}
+.Lsigaltstack:
+    mov r8, [rsp + {ALT_BASE}]
+    mov r9, [rsp + {ALT_SIZE}]
+    mov r10d, [rsp + {ALT_FLAGS}]
+    # EDX = SS_DISABLE (2), SS_ONSTACK (1) or 0. A stack that disarms itself is never being used.
+    mov edx, 2
+    test r9, r9
+    jz 1f
+    xor edx, edx
+    test r10d, r10d
+    js 1f
+    mov rcx, [rsp + {RSP}]
+    sub rcx, r8
+    dec rcx
+    cmp rcx, r9
+    adc edx, 0
+1:  test rdi, rdi
+    jz 3f
+    user mov rax, [rdi]
+    user mov ecx, [rdi + 8]
+    user mov r15, [rdi + 16]
+    cmp edx, 1
+    je .Leperm
+    mov r11d, ecx
+    and r11d, 0x7fffffff
+    cmp r11d, 2
+    ja .Leinval
+    je 4f
+    cmp r15, {MINIMUM_STACK}
+    jb .Lenomem
+2:  and ecx, 0x80000000
+    mov [rsp + {ALT_BASE}], rax
+    mov [rsp + {ALT_SIZE}], r15
+    mov [rsp + {ALT_FLAGS}], rcx
+3:  test rsi, rsi
+    jz .Lsuccess
+    or edx, r10d
+    user mov [rsi], r8
+    user mov [rsi + 8], rdx
+    user mov [rsi + 16], r9
+    jmp .Lsuccess
+4:  xor eax, eax
+    xor r15d, r15d
+    jmp 2b
+
+# arch_prctl(EDI what, RSI address): ARCH_SET_FS
+.Larch_prctl:
+    cmp edi, 0x1002
+    jne .Lnot_here
+    mov rax, {USER_END}
+    cmp rsi, rax
+    jae .Leperm
+    mov rdi, rsi
+    mov rdx, {SET_TLS_BASE}
+    syscall
+    jmp .Lsuccess
+
+.Lsched_yield:
+    mov rdx, {YIELD}
+    syscall
+    jmp .Lsuccess
+
+# futex(RDI word, ESI operation, EDX value, R10 timeout, R8, R9 bit set)
+.Lfutex:
+    cmp esi, 129
+    je .Lfutex_wake
+    # Without the private flag: 0 FUTEX_WAIT; 9 FUTEX_WAIT_BITSET, perhaps by the wall clock (256).
+    mov ecx, esi
+    and ecx, ~128
+    jz 1f
+    and ecx, ~256
+    cmp ecx, 9
+    jne .Lnot_here
+    test r9d, r9d
+    jz .Lnot_here
+    # Waiting on a word that has another value ends at once; a timeout must be checked first, by the server.
+1:  test r10, r10
+    jnz .Lnot_here
+    test edi, 3
+    jnz .Lnot_here
+    user mov eax, [rdi]
+    cmp eax, edx
+    je .Lnot_here
+    mov rax, -{EAGAIN}
+    jmp .Lfinish
+# Nobody waits on any private futex of this bucket: nobody to wake.
+.Lfutex_wake:
+    test edi, 3
+    jnz .Lnot_here
+    mov rax, {USER_END}
+    cmp rdi, rax
+    jae .Lnot_here
+    mfence
+    mov eax, edi
+    shr eax, 2
+    mov rcx, rdi
+    shr rcx, 12
+    xor eax, ecx
+    and eax, {FUTEX_BUCKETS} - 1
+    mov rcx, [rsp + {MM}]
+    cmp dword ptr [rcx + 4*rax], 0
+    jne .Lnot_here
+    jmp .Lsuccess
+
+# By the codes of dispatch.rs.
+.balign 4
+.Lhandlers:
+    .long .Lserver - .Lhandlers
+    .long .Lserver_all - .Lhandlers
+    .long .Lenosys - .Lhandlers
+    .long .Lgetpid - .Lhandlers
+    .long .Lgetppid - .Lhandlers
+    .long .Lgettid - .Lhandlers
+    .long .Lgetuid - .Lhandlers
+    .long .Lgeteuid - .Lhandlers
+    .long .Lgetgid - .Lhandlers
+    .long .Lgetegid - .Lhandlers
+    .long .Lclock_gettime - .Lhandlers
+    .long .Lclock_getres - .Lhandlers
+    .long .Lgettimeofday - .Lhandlers
+    .long .Ltime - .Lhandlers
+    .long .Lgetcpu - .Lhandlers
+    .long .Lrt_sigprocmask - .Lhandlers
+    .long .Lsigaltstack - .Lhandlers
+    .long .Larch_prctl - .Lhandlers
+    .long .Lsched_yield - .Lhandlers
+    .long .Lfutex - .Lhandlers
+.Lhandlers_end:
+.if .Lhandlers_end - .Lhandlers - 4 * {CODES}
+    .error "one handler for each dispatch code"
+.endif
+
+# The rest of the frame traps.
+.fill 4096 - (. - chestnut_linux_text), 1, 0xcc
+.popsection
+
+.pushsection .rodata.chestnut_linux_accesses, "a", @progbits
+.Laccesses_end:
+.popsection
+
+# Where what is, as byte offsets into the text: `Offsets` in text.rs.
+.pushsection .rodata.chestnut_linux_offsets, "a", @progbits
+.balign 4
+.globl chestnut_linux_offsets
+chestnut_linux_offsets:
+    .long .Lentry - chestnut_linux_text
+    .long .Lrestore - chestnut_linux_text
+    .long .Lsigenter - chestnut_linux_text
+    .long .Ltail - chestnut_linux_text
+    .long .Ltail_end - chestnut_linux_text
+    .long .Lrestore - chestnut_linux_text
+    .long .Lrestore_end - chestnut_linux_text
+    .long .Lefault - chestnut_linux_text
+    .long .Lserver_call - chestnut_linux_text
+    .long (.Laccesses_end - chestnut_linux_accesses) / 4
+.popsection

@@ -7,12 +7,14 @@ use serde::{Deserialize, Serialize};
 /// Programs to run one after the other in the same system, each with a process tree of its own.
 ///
 /// After each one the server ends what the program left running, sends
-/// [`GuestMessage::Exit`](crate::GuestMessage::Exit) once all its output has been sent, and starts the next. Files
+/// [`GuestMessage::Exit`](crate::GuestMessage::Exit) once all its output has left the rings (terminal output too), and starts the next. Files
 /// stay from one to the next.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunRequest {
     /// At least one.
     pub commands: Vec<Command>,
+    /// The wall clock when the machine was started: microseconds since 1970, UTC. The guest's TSC was 0 then.
+    pub started: u64,
 }
 
 /// One program.

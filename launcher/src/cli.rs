@@ -1,0 +1,257 @@
+//! The command line.
+
+use crate::boot::boot;
+use crate::compile::{self, Variant};
+use crate::machine::{MemorySize, Settings};
+use crate::program::{self, CannotRun, HOME, PATH};
+use crate::session::{self, Options};
+use crate::setup::ensure_emulator;
+use crate::system::System;
+use crate::terminal::is_interactive;
+use crate::workspace::Workspace;
+use anyhow::{Context, Result, bail};
+use chestnut_manifest::{Command, Stdio};
+use clap::{Args, Parser, Subcommand};
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// Exit status if the launcher itself can't do what it was asked for, as of env(1) and timeout(1).
+const LAUNCHER_FAILED: u8 = 125;
+
+/// Chestnut: a capability microkernel that runs unmodified Linux programs.
+///
+/// Without a command it boots the whole system in the emulator and hands over a Linux shell. What is missing for that (a
+/// Rust target, the emulator, a Linux userland) is fetched first; everything is built first. `exit` or Ctrl-D in the
+/// shell ends it; Ctrl-] three times ends it whatever the guest does.
+#[derive(Parser, Debug)]
+#[command(name = "chestnut", bin_name = "cargo run --", version, after_help = EXAMPLES)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Subcommands>,
+    #[command(flatten)]
+    machine: MachineArguments,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  cargo run                                       a Linux shell
+  cargo run -- run ls -l /                        a program of the guest
+  cargo run -- run ./a.out one two                a statically linked program of this machine
+  echo hello | cargo run -q -- run wc -c          with pipes
+  cargo run -- boot my-sel4-root-task             any seL4 (MCS, x86_64) root task
+
+Exit status: the program's; 128 + n if signal n ended it; 124 after the time limit; 125 if the launcher can't do
+what it was asked for; 126 and 127 as of a shell.";
+
+#[derive(Subcommand, Debug)]
+enum Subcommands {
+    /// Run one Linux program on Chestnut; its exit status is the launcher's.
+    ///
+    /// If standard input and output are terminals, the program has a terminal too; otherwise its standard streams are
+    /// pipes.
+    Run(RunArguments),
+    /// Boot a root task made for seL4 (MCS, x86_64) on Chestnut's kernel, with COM1 on this terminal.
+    Boot(BootArguments),
+}
+
+#[derive(Args, Debug)]
+struct RunArguments {
+    /// A file of this machine (statically linked, or a script), or else a program of the guest.
+    program: OsString,
+    /// Its arguments.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    arguments: Vec<OsString>,
+    /// Put all that is below this folder into the guest's root file system.
+    #[arg(long, value_name = "FOLDER")]
+    root: Option<PathBuf>,
+    /// Set an environment variable of the program.
+    #[arg(long = "env", value_name = "NAME=VALUE", value_parser = assignment)]
+    environment: Vec<String>,
+    /// End the machine after so many seconds, boot included.
+    #[arg(long, value_name = "SECONDS")]
+    timeout: Option<u64>,
+    #[command(flatten)]
+    machine: MachineArguments,
+}
+
+#[derive(Args, Debug)]
+struct BootArguments {
+    /// The root task: a static ELF program.
+    root_task: PathBuf,
+    /// The kernel to boot it on.
+    #[arg(long, value_enum, default_value_t)]
+    kernel: Variant,
+    /// End the machine after so many seconds.
+    #[arg(long, value_name = "SECONDS")]
+    timeout: Option<u64>,
+    /// Further arguments of the emulator, after `--`.
+    #[arg(last = true)]
+    emulator_arguments: Vec<OsString>,
+}
+
+#[derive(Args, Debug)]
+struct MachineArguments {
+    /// RAM of the machine.
+    #[arg(long, value_name = "SIZE", default_value = "512M")]
+    mem: MemorySize,
+    /// CPU model of the emulator [default: max, or qemu64 with --icount].
+    #[arg(long, value_name = "MODEL")]
+    cpu: Option<String>,
+    /// Count instructions: the time-stamp counter advances by one for each, the same in every run.
+    #[arg(long)]
+    icount: bool,
+    /// Show the log of the guest's services.
+    #[arg(long, short)]
+    verbose: bool,
+    /// The kernel to boot.
+    #[arg(long, value_enum, default_value_t)]
+    kernel: Variant,
+}
+
+impl MachineArguments {
+    fn settings(&self) -> Settings {
+        let default = if self.icount { "qemu64" } else { "max" };
+        Settings {
+            cpu: self.cpu.clone().unwrap_or_else(|| default.to_owned()),
+            memory: self.mem,
+            icount: self.icount,
+            emulator_arguments: Vec::new(),
+        }
+    }
+}
+
+fn assignment(text: &str) -> Result<String, String> {
+    match text.split_once('=') {
+        Some((name, _)) if !name.is_empty() => Ok(text.to_owned()),
+        _ => Err("must be NAME=VALUE".to_owned()),
+    }
+}
+
+/// Does what the arguments (the program's name included) ask for.
+pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help goes to standard output and is no failure; nothing helps if that is closed.
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::from(LAUNCHER_FAILED) } else { ExitCode::SUCCESS };
+        }
+    };
+    let result = match arguments.command {
+        None => shell(&arguments.machine),
+        Some(Subcommands::Run(run)) => run_program(&run),
+        Some(Subcommands::Boot(boot)) => boot_root_task(&boot),
+    };
+    match result {
+        Ok(status) => ExitCode::from(status),
+        Err(error) => {
+            eprintln!("chestnut: {error:#}");
+            ExitCode::from(error.downcast_ref::<CannotRun>().map_or(LAUNCHER_FAILED, |cannot| cannot.status))
+        }
+    }
+}
+
+fn shell(machine: &MachineArguments) -> Result<u8> {
+    if !is_interactive() {
+        bail!(
+            "the shell needs a terminal as standard input and output; to run a program with pipes: \
+             `cargo run -- run PROGRAM ARGUMENTS`"
+        );
+    }
+    let system = System::prepare(&Workspace::find()?, machine.kernel)?;
+    let command = Command {
+        program: "/bin/sh".to_owned(),
+        // The hyphen makes it a login shell, which reads /etc/profile.
+        arguments: vec![b"-sh".to_vec()],
+        environment: environment(&[]),
+        directory: HOME.to_owned(),
+        stdio: Stdio::Terminal,
+    };
+    session::run(&system, &machine.settings(), command, &Options { time_limit: None, verbose: machine.verbose })
+}
+
+fn run_program(run: &RunArguments) -> Result<u8> {
+    let mut system = System::prepare(&Workspace::find()?, run.machine.kernel)?;
+    if let Some(folder) = &run.root {
+        system.files.copy_tree("", folder).context("taking over the folder given by --root")?;
+    }
+    let program = program::find(&run.program, &mut system.files)?;
+    let words = std::iter::once(&run.program).chain(&run.arguments);
+    let command = Command {
+        program: program.path,
+        arguments: words.map(|word| word.clone().into_vec()).collect(),
+        environment: environment(&run.environment),
+        directory: program.directory,
+        stdio: if is_interactive() { Stdio::Terminal } else { Stdio::Channel },
+    };
+    let options = Options { time_limit: run.timeout.map(Duration::from_secs), verbose: run.machine.verbose };
+    session::run(&system, &run.machine.settings(), command, &options)
+}
+
+fn boot_root_task(boot_arguments: &BootArguments) -> Result<u8> {
+    ensure_emulator()?;
+    let kernel = compile::kernel(&Workspace::find()?, boot_arguments.kernel)?;
+    let settings = Settings { emulator_arguments: boot_arguments.emulator_arguments.clone(), ..Settings::default() };
+    let time_limit = boot_arguments.timeout.map(Duration::from_secs);
+    boot(&settings, &kernel, &boot_arguments.root_task, time_limit)
+}
+
+/// What a login would set, and then the user's.
+fn environment(more: &[String]) -> Vec<Vec<u8>> {
+    let terminal = std::env::var("TERM").unwrap_or_else(|_| "dumb".to_owned());
+    let mut variables = vec![
+        format!("PATH={PATH}"),
+        format!("HOME={HOME}"),
+        "USER=root".to_owned(),
+        "LOGNAME=root".to_owned(),
+        "SHELL=/bin/sh".to_owned(),
+        format!("TERM={terminal}"),
+    ];
+    for assignment in more {
+        let name = assignment.split('=').next().unwrap_or_default();
+        variables.retain(|variable| variable.split('=').next() != Some(name));
+        variables.push(assignment.clone());
+    }
+    variables.into_iter().map(String::into_bytes).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory;
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn the_programs_own_options_are_its_own() {
+        let words = ["chestnut", "run", "--mem", "64M", "--env", "A=b=c", "ls", "-l", "--verbose", "--", "x"];
+        let arguments = Arguments::try_parse_from(words).expect("parses");
+        let Some(Subcommands::Run(run)) = arguments.command else { panic!("not run") };
+        assert_eq!(run.program, "ls");
+        assert_eq!(run.arguments, ["-l", "--verbose", "--", "x"]);
+        assert_eq!(run.environment, ["A=b=c"]);
+        assert!(!run.machine.verbose);
+    }
+
+    #[test]
+    fn the_users_variables_win() {
+        let variables = environment(&["PATH=/x".to_owned()]);
+        assert_eq!(variables.iter().filter(|variable| variable.starts_with(b"PATH=")).count(), 1);
+        assert!(variables.contains(&b"PATH=/x".to_vec()));
+    }
+
+    #[test]
+    fn emulator_arguments_come_after_two_hyphens() {
+        let words = ["chestnut", "boot", "--kernel", "debug", "task", "--", "-m", "3G"];
+        let arguments = Arguments::try_parse_from(words).expect("parses");
+        let Some(Subcommands::Boot(boot)) = arguments.command else { panic!("not boot") };
+        assert_eq!(boot.kernel, Variant::Debug);
+        assert_eq!(boot.emulator_arguments, ["-m", "3G"]);
+    }
+}

@@ -1,0 +1,187 @@
+//! Which program the user means: a file of the host, which goes into the guest, or one that the guest has.
+
+use crate::root_files::RootFiles;
+use object::read::elf::{FileHeader, ProgramHeader};
+use object::{LittleEndian, elf};
+use std::ffi::OsString;
+use std::fmt;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+/// Where the shell of the guest, and most programs, look for others.
+pub const PATH: &str = "/bin:/usr/bin:/sbin:/usr/sbin";
+/// The home of the guest's user.
+pub const HOME: &str = "/root";
+
+/// A program, placed in the guest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Program {
+    /// What the guest is to execute.
+    pub path: String,
+    /// The folder it starts in.
+    pub directory: String,
+}
+
+/// Why a program can't be run, with the exit status that a shell gives then.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CannotRun {
+    pub status: u8,
+    message: String,
+}
+
+impl fmt::Display for CannotRun {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for CannotRun {}
+
+/// Finds the program of this name. A file of the host goes to its own absolute path in the guest, and starts in a folder
+/// of the same name as the user's, so that a relative argv\[0\] names it there too.
+pub fn find(name: &OsString, files: &mut RootFiles) -> Result<Program, CannotRun> {
+    let host = Path::new(name);
+    if host.is_file() {
+        return from_host(host, files);
+    }
+    let name = text(host)?;
+    let found = if name.contains('/') {
+        files.has_file(name)
+    } else {
+        PATH.split(':').any(|folder| files.has_file(&format!("{folder}/{name}")))
+    };
+    if !found {
+        let message = format!("{name}: there is no such file on this machine and no such program in the guest");
+        return Err(CannotRun { status: 127, message });
+    }
+    Ok(Program { path: name.to_owned(), directory: HOME.to_owned() })
+}
+
+fn from_host(host: &Path, files: &mut RootFiles) -> Result<Program, CannotRun> {
+    let refuse = |message: String| CannotRun { status: 126, message: format!("{}: {message}", host.display()) };
+    let unreadable = |error: std::io::Error| refuse(error.to_string());
+    let bytes = std::fs::read(host).map_err(unreadable)?;
+    if host.metadata().map_err(unreadable)?.permissions().mode() & 0o111 == 0 {
+        return Err(refuse("is not executable; `chmod +x` makes it so".to_owned()));
+    }
+    match interpreter(&bytes).map_err(refuse)? {
+        Some(interpreter) if !files.has_file(&interpreter) => {
+            return Err(refuse(format!(
+                "needs {interpreter}, which the guest hasn't got: link the program statically, or give the guest a \
+                 root file system that holds it and the libraries by --root"
+            )));
+        }
+        _ => {}
+    }
+    let here = std::env::current_dir().map_err(unreadable)?;
+    let path = lexically_absolute(&here, host);
+    files.add_folder(text(&here)?);
+    let file = host.canonicalize().map_err(unreadable)?;
+    files.copy(text(&path)?, &file).map_err(|error| refuse(error.to_string()))?;
+    Ok(Program { path: text(&path)?.to_owned(), directory: text(&here)?.to_owned() })
+}
+
+fn text(path: &Path) -> Result<&str, CannotRun> {
+    let message = || format!("{}: the name is not UTF-8", path.display());
+    path.to_str().ok_or_else(|| CannotRun { status: 126, message: message() })
+}
+
+/// Without `.` and `..`; links stay.
+fn lexically_absolute(here: &Path, path: &Path) -> PathBuf {
+    use std::path::Component;
+    let mut absolute = PathBuf::from("/");
+    for component in here.join(path).components() {
+        match component {
+            Component::Normal(name) => absolute.push(name),
+            Component::ParentDir => drop(absolute.pop()),
+            _ => {}
+        }
+    }
+    absolute
+}
+
+/// What has to be in the guest for this program to start: the ELF interpreter of a dynamically linked one, or a script's.
+fn interpreter(program: &[u8]) -> Result<Option<String>, String> {
+    if let Some(rest) = program.strip_prefix(b"#!") {
+        let line = rest.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        let line = String::from_utf8_lossy(line);
+        return Ok(line.split_whitespace().next().map(str::to_owned));
+    }
+    let wrong = || "is neither a Linux program for x86_64 nor a script that begins with #!".to_owned();
+    let header = elf::FileHeader64::<LittleEndian>::parse(program).map_err(|_| wrong())?;
+    if header.e_machine(LittleEndian) != elf::EM_X86_64
+        || !matches!(header.e_type(LittleEndian), elf::ET_EXEC | elf::ET_DYN)
+    {
+        return Err(wrong());
+    }
+    let headers = header.program_headers(LittleEndian, program).map_err(|_| wrong())?;
+    for header in headers {
+        if let Ok(Some(name)) = header.interpreter(LittleEndian, program) {
+            return Ok(Some(String::from_utf8_lossy(name).into_owned()));
+        }
+    }
+    Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::root_files::Kind;
+
+    fn guest() -> RootFiles {
+        let mut files = RootFiles::default();
+        files.add("bin/busybox", Kind::Bytes(b"\x7fELF".to_vec()), 0o755);
+        files.add("bin/ls", Kind::Link("/bin/busybox".into()), 0o777);
+        files
+    }
+
+    fn script(text: &str, mode: u32) -> (tempfile::TempDir, OsString) {
+        let folder = tempfile::tempdir().expect("folder");
+        let path = folder.path().join("program");
+        std::fs::write(&path, text).expect("file");
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(mode)).expect("mode");
+        (folder, path.into())
+    }
+
+    #[test]
+    fn guest_programs_by_name_and_by_path() {
+        let program = find(&"ls".into(), &mut guest()).expect("is there");
+        assert_eq!(program, Program { path: "ls".into(), directory: HOME.into() });
+        let error = find(&"no-such-program".into(), &mut guest()).expect_err("isn't there");
+        assert_eq!(error.status, 127);
+        assert!(error.to_string().starts_with("no-such-program: there is no such file"), "{error}");
+    }
+
+    #[test]
+    fn host_files_go_to_their_own_place() {
+        let (_folder, path) = script("#! /bin/ls -l\n", 0o755);
+        let mut files = guest();
+        let program = find(&path, &mut files).expect("runs");
+        assert_eq!(program.path, path.to_str().expect("text"));
+        assert!(files.has_file(&program.path));
+    }
+
+    #[test]
+    fn what_cannot_run_says_why() {
+        let (_folder, path) = script("#!/bin/perl\n", 0o755);
+        let error = find(&path, &mut guest()).expect_err("no perl");
+        assert!(error.to_string().contains("needs /bin/perl, which the guest hasn't got"), "{error}");
+        let (_folder, path) = script("#!/bin/ls\n", 0o644);
+        let error = find(&path, &mut guest()).expect_err("mode");
+        assert!(error.to_string().contains("is not executable"), "{error}");
+        let (_folder, path) = script("hello\n", 0o755);
+        let error = find(&path, &mut guest()).expect_err("text");
+        assert!(error.to_string().contains("is neither a Linux program"), "{error}");
+        // The test program itself is dynamically linked.
+        let own = std::env::current_exe().expect("path").into_os_string();
+        let error = find(&own, &mut guest()).expect_err("dynamic");
+        assert!(error.to_string().contains("link the program statically"), "{error}");
+        assert_eq!(error.status, 126);
+    }
+
+    #[test]
+    fn dots_are_resolved_without_links() {
+        let path = lexically_absolute(Path::new("/home/me"), Path::new("../you/./bin//x"));
+        assert_eq!(path, Path::new("/home/you/bin/x"));
+    }
+}

@@ -8,5 +8,6 @@ extern crate std;
 
 #[allow(unsafe_code)]
 pub mod capability;
+pub mod exec;
 pub mod memory;
 pub mod process;

@@ -13,7 +13,7 @@ pub mod user;
 
 pub use area::{Behaviour, Protection};
 pub use map::{MapRequest, Place, Remap};
-pub use space::{AddressSpace, Fault, Intent, Shown};
+pub use space::{AddressSpace, Fault, Intent, Marks, Shown};
 pub use store::{FramePage, FrameStore};
 pub use user::{Iovec, UserSink, UserSource};
 

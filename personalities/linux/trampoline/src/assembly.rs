@@ -5,7 +5,7 @@ use core::mem::offset_of;
 use chestnut_abi::{MessageInfo, Syscall, layout};
 
 use crate::pages::{AltStack, FUTEX_BUCKETS, PAGE, STACK, SYSCALLS};
-use crate::{Frame, MmPage, ProcessPage, ThreadPage, TimePage, dispatch, message};
+use crate::{Frame, MmPage, ProcessPage, ThreadPage, TimePage, message};
 
 /// Offset of a thread-page field from RSP.
 const fn at(offset_in_page: usize) -> i64 {
@@ -105,7 +105,6 @@ core::arch::global_asm!(
     TIME_MULTIPLIER = const offset_of!(TimePage, multiplier),
     TIME_WALL_OFFSET = const offset_of!(TimePage, wall_offset),
     SYSCALLS = const SYSCALLS,
-    CODES = const dispatch::CODES,
     FUTEX_BUCKETS = const FUTEX_BUCKETS,
     USER_END = const layout::USER_END,
     SERVER_CPTR = const message::SERVER_CPTR,
@@ -151,6 +150,10 @@ pub(crate) struct Offsets {
     pub server_call: u32,
     /// Number of entries in `chestnut_linux_accesses`.
     pub accesses: u32,
+    /// The table of handlers, where the code ends.
+    pub handlers: u32,
+    /// Number of entries in that table.
+    pub handler_count: u32,
 }
 
 unsafe extern "C" {

@@ -19,6 +19,16 @@ pub fn bytes() -> &'static [u8; PAGE] {
     &chestnut_linux_text
 }
 
+/// Where the code ends; beyond are a table and traps.
+pub fn code_end() -> u64 {
+    chestnut_linux_offsets.handlers.into()
+}
+
+/// Number of handlers, one for each code of [`dispatch`](crate::dispatch).
+pub fn handlers() -> usize {
+    chestnut_linux_offsets.handler_count as usize
+}
+
 /// Where the kernel redirects to.
 pub fn entry() -> u64 {
     chestnut_linux_offsets.entry.into()

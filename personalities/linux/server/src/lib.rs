@@ -8,6 +8,9 @@ extern crate std;
 
 #[allow(unsafe_code)]
 pub mod capability;
+pub mod clock;
 pub mod exec;
+pub mod executor;
 pub mod memory;
 pub mod process;
+pub mod server;

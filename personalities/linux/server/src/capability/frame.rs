@@ -146,6 +146,11 @@ impl Frame {
         self.entry().master
     }
 
+    /// Where the server sees it.
+    pub(super) fn window(&self) -> *mut u8 {
+        self.entry().window
+    }
+
     /// A capability for mapping the frame somewhere.
     pub(super) fn take_copy(&self) -> Result<Slot, OutOfMemory> {
         let mut entries = self.frames.entries.borrow_mut();

@@ -9,6 +9,7 @@
 
 mod frame;
 mod reply;
+mod shared;
 mod space;
 mod thread;
 
@@ -21,7 +22,8 @@ mod kernel;
 
 pub use frame::{Frame, Frames};
 pub use kernel::{Kernel, ticks};
-pub use reply::{Reply, Replies};
+pub use reply::{Replies, Reply};
+pub use shared::{PageLayout, SharedPage, features};
 pub use space::{Mapping, Space, Spaces};
 pub use thread::{Redirect, Thread, Threads};
 

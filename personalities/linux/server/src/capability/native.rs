@@ -4,7 +4,7 @@
 //! ends it with the kernel's reason in the log; only want of memory, slots and address-space numbers is an error.
 
 use super::thread::Parts;
-use super::{Access, Level, OutOfMemory, Redirect, Reply, Slot};
+use super::{Access, Level, OutOfMemory, Redirect, Reply, Slot, Threads};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use chestnut_abi::object::{ObjectType, VmAttributes};
@@ -255,7 +255,7 @@ impl Kernel {
         let endpoint = self.take_slot()?;
         let rights = CapRights::WRITE.union(CapRights::GRANT_REPLY);
         let own = SlotAt::own(self.endpoint.get().0);
-        SlotAt::own(endpoint).mint_from(own, rights, badge).must("making a thread's endpoint capability");
+        SlotAt::own(endpoint).mint_from(own, rights, badge | Threads::FAULT).must("making a thread's endpoint capability");
         let inside = CNode(cspace).slot_at(SERVER_CPTR, CSPACE_BITS);
         inside.mint_from(own, rights, badge).must("filling a thread's CSpace");
         SchedControl(slots::SCHED_CONTROL)

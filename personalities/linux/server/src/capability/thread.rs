@@ -24,7 +24,7 @@ pub(super) struct Parts {
     pub tcb: Slot,
     pub sched_context: Slot,
     pub cspace: Slot,
-    /// The badged endpoint: what lies in the CSpace, and the fault handler.
+    /// The fault handler: the endpoint with the badge and [`Threads::FAULT`].
     pub endpoint: Slot,
 }
 
@@ -40,6 +40,8 @@ pub struct Redirect {
 impl Threads {
     /// Badges of threads are multiples of this, so that they differ from every combination of the notification's low bits.
     pub const BADGE_UNIT: u64 = 1 << 8;
+    /// Set in the badge of a thread's faults, so that no message of a program passes for one.
+    pub const FAULT: u64 = 1 << 7;
 
     pub fn new(kernel: &'static Kernel) -> Self {
         Self { kernel, idle: RefCell::new(Vec::new()), made: Cell::new(0) }

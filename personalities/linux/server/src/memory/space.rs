@@ -180,6 +180,15 @@ impl AddressSpace {
         Ok(())
     }
 
+    /// Makes pages present and shown at once.
+    pub fn show_all(&self, range: core::ops::Range<u64>) -> Result<(), Fault> {
+        for page in range.step_by(PAGE as usize) {
+            self.make_present(page, Intent::Read)?;
+            self.show(page)?;
+        }
+        Ok(())
+    }
+
     /// The frame behind an address, for the server's own access. A later write by somebody else is seen by the program.
     pub fn frame(&self, address: u64, intent: Intent) -> Result<Frame, Fault> {
         let page = page_down(address);

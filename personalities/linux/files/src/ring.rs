@@ -1,1 +1,79 @@
-//! A ring of bytes that grows to its capacity as it is used.
+//! A ring of bytes that takes memory as it fills, up to the capacity that its owner names at each write.
+//!
+//! Bytes go straight between user memory and the ring, without a buffer in between.
+
+use alloc::vec::Vec;
+
+use crate::buffer::{Sink, Source, partial};
+use crate::{Errno, Result};
+
+/// Least memory taken, bytes.
+const SMALLEST: usize = 4096;
+
+#[derive(Default)]
+pub(crate) struct Ring {
+    /// All of it initialised; its length is a power of two, or zero before the first byte.
+    bytes: Vec<u8>,
+    start: usize,
+    length: usize,
+}
+
+impl Ring {
+    pub(crate) fn len(&self) -> usize {
+        self.length
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
+    /// Moves bytes out, as many as the sink takes.
+    pub(crate) fn read(&mut self, sink: &mut dyn Sink) -> Result<usize> {
+        let mut moved = 0;
+        while self.length > 0 && sink.remaining() > 0 {
+            let run = self.length.min(self.bytes.len() - self.start).min(sink.remaining());
+            let stored = partial(moved, sink.put(&self.bytes[self.start..self.start + run]))?;
+            self.start = (self.start + stored) & (self.bytes.len() - 1);
+            self.length -= stored;
+            moved += stored;
+            if stored < run {
+                break;
+            }
+        }
+        Ok(moved)
+    }
+
+    /// Moves at most `most` bytes in. The owner has made sure that they fit its capacity. `ENOMEM` if there is no memory for them.
+    pub(crate) fn write(&mut self, source: &mut dyn Source, most: usize) -> Result<usize> {
+        let wanted = source.remaining().min(most);
+        self.reserve(self.length + wanted)?;
+        let mut moved = 0;
+        while moved < wanted {
+            let end = (self.start + self.length) & (self.bytes.len() - 1);
+            let run = (wanted - moved).min(self.bytes.len() - end);
+            let taken = partial(moved, source.take(&mut self.bytes[end..end + run]))?;
+            self.length += taken;
+            moved += taken;
+            if taken < run {
+                break;
+            }
+        }
+        Ok(moved)
+    }
+
+    fn reserve(&mut self, length: usize) -> Result<()> {
+        if length <= self.bytes.len() {
+            return Ok(());
+        }
+        let size = length.next_power_of_two().max(SMALLEST);
+        let mut bytes = Vec::new();
+        bytes.try_reserve_exact(size).map_err(|_| Errno::ENOMEM)?;
+        let first = self.length.min(self.bytes.len() - self.start);
+        bytes.extend_from_slice(&self.bytes[self.start..self.start + first]);
+        bytes.extend_from_slice(&self.bytes[..self.length - first]);
+        bytes.resize(size, 0);
+        self.bytes = bytes;
+        self.start = 0;
+        Ok(())
+    }
+}

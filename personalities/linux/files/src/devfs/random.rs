@@ -1,6 +1,12 @@
 //! The random generator behind /dev/urandom and getrandom(2).
+
 use core::cell::RefCell;
+
 use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+use crate::Result;
+use crate::buffer::{Sink, partial};
 
 /// ChaCha20, seeded by the server.
 pub struct Generator {
@@ -9,11 +15,38 @@ pub struct Generator {
 
 impl Generator {
     pub fn new(seed: [u8; 32]) -> Self {
-        todo!()
+        Generator { state: RefCell::new(ChaCha20Rng::from_seed(seed)) }
     }
 
-    /// Random bytes for getrandom(2), AT_RANDOM and address-space layout.
+    /// Random bytes for AT_RANDOM and address-space layout.
     pub fn fill(&self, bytes: &mut [u8]) {
-        todo!()
+        self.state.borrow_mut().fill_bytes(bytes);
+    }
+
+    /// Random bytes into user memory, as many as it takes (getrandom(2), read(2)).
+    pub fn read(&self, sink: &mut dyn Sink) -> Result<usize> {
+        let mut moved = 0;
+        let mut chunk = [0; 256];
+        while sink.remaining() > 0 {
+            let part = sink.remaining().min(chunk.len());
+            self.fill(&mut chunk[..part]);
+            let stored = partial(moved, sink.put(&chunk[..part]))?;
+            moved += stored;
+            if stored < part {
+                break;
+            }
+        }
+        Ok(moved)
+    }
+
+    /// Mixes bytes in (writing to /dev/urandom): they change what comes next, and can't make it predictable to a writer who
+    /// doesn't know the state.
+    pub fn mix(&self, bytes: &[u8]) {
+        let mut seed = [0; 32];
+        for part in bytes.chunks(seed.len()) {
+            self.fill(&mut seed);
+            seed.iter_mut().zip(part).for_each(|(old, new)| *old ^= new);
+            *self.state.borrow_mut() = ChaCha20Rng::from_seed(seed);
+        }
     }
 }

@@ -138,6 +138,16 @@ impl Inode {
         self.links.set(links);
     }
 
+    /// May link(2) give it a name? Not once its last name is gone, except after O_TMPFILE.
+    pub fn is_linkable(&self) -> bool {
+        self.links.get() > 0 || self.linkable.get()
+    }
+
+    /// O_TMPFILE without O_EXCL.
+    pub(crate) fn set_linkable(&self) {
+        self.linkable.set(true);
+    }
+
     /// Applies changes and stamps the change time.
     pub fn set_attributes(&self, attributes: &Attributes) {
         if let Some(permissions) = attributes.permissions {

@@ -41,6 +41,7 @@ pub struct Filesystem {
     pub store: Rc<dyn PageStore>,
     next_number: Cell<u64>,
     inodes: Cell<u64>,
+    names: Cell<u64>,
 }
 
 impl Filesystem {
@@ -53,12 +54,34 @@ impl Filesystem {
         store: Rc<dyn PageStore>,
     ) -> Rc<Self> {
         let next_number = Cell::new(2);
-        Rc::new(Filesystem { name, magic, device, stable_names, clock, store, next_number, inodes: Cell::new(0) })
+        Rc::new(Filesystem {
+            name,
+            magic,
+            device,
+            stable_names,
+            clock,
+            store,
+            next_number,
+            inodes: Cell::new(0),
+            names: Cell::new(0),
+        })
     }
 
     /// Inodes in use.
     pub fn inodes(&self) -> u64 {
         self.inodes.get()
+    }
+
+    /// Charges for one more inode or name, each of which takes server memory: there may be as many of either as there are
+    /// pages. `ENOSPC` beyond that.
+    pub(crate) fn check_room(&self) -> Result<()> {
+        let most = self.store.total();
+        if self.inodes.get() < most && self.names.get() < most { Ok(()) } else { Err(Errno::ENOSPC) }
+    }
+
+    /// Names were made (+1) or removed (−1).
+    pub(crate) fn count_names(&self, change: i64) {
+        self.names.set(self.names.get().saturating_add_signed(change));
     }
 }
 
@@ -193,6 +216,8 @@ pub struct Inode {
     user: Cell<u32>,
     group: Cell<u32>,
     links: Cell<u32>,
+    /// Made by O_TMPFILE without O_EXCL: may get its first name by link(2).
+    linkable: Cell<bool>,
     accessed: Cell<Timestamp>,
     modified: Cell<Timestamp>,
     changed: Cell<Timestamp>,
@@ -227,6 +252,7 @@ impl Inode {
             user: Cell::new(user),
             group: Cell::new(group),
             links: Cell::new(links),
+            linkable: Cell::new(false),
             accessed: Cell::new(now),
             modified: Cell::new(now),
             changed: Cell::new(now),

@@ -7,6 +7,8 @@ use core::pin::Pin;
 use core::task::{Context, Poll};
 use core::time::Duration;
 
+use linux_raw_sys::{general, ioctl};
+
 use super::{Attempt, File, OpenFlags, Whence};
 use crate::buffer::{Argument, Sink, Source};
 use crate::caller::Caller;
@@ -201,7 +203,22 @@ impl OpenFile {
         argument: &mut dyn Argument,
     ) -> Result<i64> {
         self.check_not_path()?;
-        self.file.ioctl(attempt, caller, request, argument)
+        match (request, self.inode().contents()) {
+            (ioctl::FIONBIO, _) => {
+                let mut number = [0; 4];
+                argument.read(&mut number)?;
+                let mut flags = self.flags.get();
+                flags.set(OpenFlags::NONBLOCKING, number != [0; 4]);
+                self.flags.set(flags);
+                Ok(0)
+            }
+            (ioctl::FIONREAD, Some(contents)) => {
+                let left = contents.size().saturating_sub(self.offset.get());
+                argument.write(&(left as i32).to_le_bytes())?;
+                Ok(0)
+            }
+            _ => self.file.ioctl(attempt, caller, request, argument),
+        }
     }
 
     /// ioctl(2): waits where the request does (TCSETSW, TCSBRK).
@@ -234,6 +251,33 @@ impl OpenFile {
             return Err(Errno::EINVAL);
         }
         self.inode().truncate(size)
+    }
+
+    /// fallocate(2). `EBADF` unless open for writing, `ESPIPE` for a pipe, `ENODEV` for what has no pages, `EOPNOTSUPP` for modes
+    /// other than 0, KEEP_SIZE, PUNCH_HOLE | KEEP_SIZE, ZERO_RANGE and ZERO_RANGE | KEEP_SIZE.
+    pub fn allocate(&self, mode: u32, offset: i64, length: i64) -> Result<()> {
+        if !self.is_writable() {
+            return Err(Errno::EBADF);
+        }
+        let (Ok(offset), Ok(length @ 1..)) = (u64::try_from(offset), u64::try_from(length)) else {
+            return Err(Errno::EINVAL);
+        };
+        if self.pipe().is_some() {
+            return Err(Errno::ESPIPE);
+        }
+        let contents = self.inode().contents().ok_or(Errno::ENODEV)?;
+        const KEEP_SIZE: u32 = general::FALLOC_FL_KEEP_SIZE;
+        match mode & !KEEP_SIZE {
+            0 => contents.allocate(offset, length, mode & KEEP_SIZE != 0)?,
+            general::FALLOC_FL_PUNCH_HOLE if mode & KEEP_SIZE != 0 => contents.punch(offset, length)?,
+            general::FALLOC_FL_ZERO_RANGE => {
+                contents.allocate(offset, length, mode & KEEP_SIZE != 0)?;
+                contents.punch(offset, length)?;
+            }
+            _ => return Err(Errno::EOPNOTSUPP),
+        }
+        self.inode().stamp_modified();
+        Ok(())
     }
 
     fn read_once(&self, attempt: &mut Attempt, offset: u64, sink: &mut dyn Sink) -> Result<usize> {

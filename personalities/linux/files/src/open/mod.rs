@@ -102,6 +102,8 @@ pub struct Attempt {
     pub started: Option<Duration>,
     /// Set by a file along with `EAGAIN`: try again then, even without a wake-up.
     pub deadline: Option<Duration>,
+    /// A word that a file took from the source already (eventfd).
+    pub carried: Option<u64>,
 }
 
 impl Attempt {
@@ -113,5 +115,14 @@ impl Attempt {
     /// The first of many.
     pub fn blocking() -> Self {
         Attempt::default()
+    }
+}
+
+/// What an O_PATH description drives: nothing.
+pub(crate) struct Unopened;
+
+impl File for Unopened {
+    fn readiness(&self) -> Events {
+        Events::NVAL
     }
 }

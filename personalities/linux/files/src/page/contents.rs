@@ -1,10 +1,11 @@
 //! The contents of a regular file: sparse pages over an optional slice of the boot image.
 
 use alloc::collections::BTreeMap;
-use alloc::rc::Rc;
+use alloc::rc::{Rc, Weak};
+use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 
-use super::{PAGE_SIZE, Page, PageRef, PageStore, zero};
+use super::{PAGE_SIZE, PageRef, PageStore, zero};
 use crate::buffer::{Sink, Source, partial};
 use crate::{Errno, Result};
 
@@ -19,21 +20,29 @@ pub trait Observer {
         let _ = (first, count);
     }
 
-    /// Page `index` now has a page of its own, where readers had been given zeros or bytes of the image (see
-    /// [`Contents::page`]).
+    /// Page `index` now has memory, where readers had been given zeros (see [`Contents::page`]).
     fn replaced(&self, index: u64) {
         let _ = index;
     }
 }
 
 /// A file's bytes.
+///
+/// A page is in one of three states: its own memory (in `pages`), a part of the image (below `image.len()`), or a hole. Bytes
+/// behind `size` in the last page may be written through a mapping, so they are zeroed whenever the file grows over them.
 pub struct Contents {
     store: Rc<dyn PageStore>,
+    /// What the file began as; cut off by truncation, covered by pages.
     image: Cell<&'static [u8]>,
     pages: RefCell<BTreeMap<u64, PageRef>>,
     size: Cell<u64>,
-    observers: RefCell<alloc::vec::Vec<alloc::rc::Weak<dyn Observer>>>,
+    observers: RefCell<Vec<Weak<dyn Observer>>>,
 }
+
+/// The greatest size of a file, bytes.
+pub const SIZE_MAX: u64 = i64::MAX as u64;
+
+const PAGE: u64 = PAGE_SIZE as u64;
 
 impl Contents {
     /// An empty file.
@@ -44,7 +53,13 @@ impl Contents {
     /// A file whose bytes are those of `image` until it is written. Reading copies straight from the image; a page is only
     /// made when it is mapped or written.
     pub fn from_image(store: Rc<dyn PageStore>, image: &'static [u8]) -> Self {
-        todo!()
+        Contents {
+            store,
+            image: Cell::new(image),
+            pages: RefCell::default(),
+            size: Cell::new(image.len() as u64),
+            observers: RefCell::default(),
+        }
     }
 
     /// Bytes.
@@ -52,9 +67,10 @@ impl Contents {
         self.size.get()
     }
 
-    /// Pages that hold memory.
+    /// Pages that hold data, in memory of their own or in the image.
     pub fn resident_pages(&self) -> u64 {
-        self.pages.borrow().len() as u64
+        let imaged = (self.image.get().len() as u64).div_ceil(PAGE);
+        imaged + self.pages.borrow().range(imaged..).count() as u64
     }
 
     /// The page at byte offset `index * PAGE_SIZE`, for a mapping or a page fault. It stays the file's page until a truncation or
@@ -63,27 +79,226 @@ impl Contents {
     /// `Ok(None)`: a hole, for which a reader (`for_write` false) may be given a shared page of zeros; it is told of by
     /// [`Observer::replaced`] when it is filled. `EFAULT` past the end of the file (SIGBUS); `ENOMEM`.
     pub fn page(&self, index: u64, for_write: bool) -> Result<Option<PageRef>> {
-        todo!()
+        if index >= self.size.get().div_ceil(PAGE) {
+            return Err(Errno::EFAULT);
+        }
+        if !for_write && self.is_hole(index) {
+            return Ok(None);
+        }
+        self.own_page(index).map(Some)
     }
 
     /// Has `observer` told of truncations while it lives.
     pub fn observe(&self, observer: &Rc<dyn Observer>) {
-        self.observers.borrow_mut().push(Rc::downgrade(observer));
+        let mut observers = self.observers.borrow_mut();
+        observers.retain(|known| known.strong_count() > 0);
+        observers.push(Rc::downgrade(observer));
     }
 
     /// Copies from `offset` to the sink, up to the end of the file or of the sink.
     pub fn read(&self, offset: u64, sink: &mut dyn Sink) -> Result<usize> {
-        todo!()
+        let available = self.size.get().saturating_sub(offset);
+        let wanted = sink.remaining().min(usize::try_from(available).unwrap_or(usize::MAX));
+        let mut moved = 0;
+        while moved < wanted {
+            let (index, within) = split(offset + moved as u64);
+            let part = (PAGE_SIZE - within).min(wanted - moved);
+            let stored = partial(moved, self.read_page(index, within, part, sink))?;
+            moved += stored;
+            if stored < part {
+                break;
+            }
+        }
+        Ok(moved)
+    }
+
+    fn read_page(&self, index: u64, within: usize, length: usize, sink: &mut dyn Sink) -> Result<usize> {
+        // The handle is cloned so that nothing is borrowed while the server copies.
+        let page = self.pages.borrow().get(&index).cloned();
+        if let Some(page) = page {
+            return sink.put_page(&*page, within, length);
+        }
+        let imaged = self.image_of(index);
+        let from_image = imaged.len().saturating_sub(within).min(length);
+        let stored = if from_image > 0 { sink.put(&imaged[within..within + from_image])? } else { 0 };
+        if stored < from_image || stored == length {
+            return Ok(stored);
+        }
+        Ok(stored + partial(stored, sink.put_zeros(length - stored))?)
     }
 
     /// Copies from the source to `offset`, growing the file. `EFBIG` beyond 2⁶³ − 1, `ENOSPC` when pages are used up and nothing
     /// could be written.
     pub fn write(&self, offset: u64, source: &mut dyn Source) -> Result<usize> {
-        todo!()
+        if source.remaining() == 0 {
+            return Ok(0);
+        }
+        if offset >= SIZE_MAX {
+            return Err(Errno::EFBIG);
+        }
+        let wanted = source.remaining().min((SIZE_MAX - offset) as usize);
+        if offset + wanted as u64 > self.size.get() {
+            self.zero_tail();
+        }
+        let mut moved = 0;
+        while moved < wanted {
+            let (index, within) = split(offset + moved as u64);
+            let part = (PAGE_SIZE - within).min(wanted - moved);
+            let stored = partial(moved, self.write_page(index, within, part, source))?;
+            moved += stored;
+            self.size.set(self.size.get().max(offset + moved as u64));
+            if stored < part {
+                break;
+            }
+        }
+        Ok(moved)
     }
 
-    /// Cuts off or grows (with a hole) to `size` bytes.
-    pub fn set_size(&self, size: u64) -> Result<()> {
-        todo!()
+    fn write_page(&self, index: u64, within: usize, length: usize, source: &mut dyn Source) -> Result<usize> {
+        let page = self.own_page(index).map_err(|_| Errno::ENOSPC)?;
+        let taken = source.take_page(&*page, within, length);
+        if !matches!(taken, Ok(1..)) && index >= self.size.get().div_ceil(PAGE) {
+            self.pages.borrow_mut().remove(&index);
+        }
+        taken
     }
+
+    /// Cuts off or grows (with a hole) to `size` bytes. `EFBIG` beyond 2⁶³ − 1.
+    pub fn set_size(&self, size: u64) -> Result<()> {
+        if size > SIZE_MAX {
+            return Err(Errno::EFBIG);
+        }
+        if size >= self.size.get() {
+            self.zero_tail();
+            self.size.set(size);
+            return Ok(());
+        }
+        self.size.set(size);
+        let image = self.image.get();
+        self.image.set(&image[..image.len().min(size as usize)]);
+        self.tell(|observer| observer.truncated(size));
+        let cut = self.pages.borrow_mut().split_off(&size.div_ceil(PAGE));
+        drop(cut);
+        self.zero_tail();
+        Ok(())
+    }
+
+    /// fallocate(2) with mode 0 or FALLOC_FL_KEEP_SIZE: gives every page of the range memory. `ENOSPC` changes nothing.
+    pub fn allocate(&self, offset: u64, length: u64, keep_size: bool) -> Result<()> {
+        let end = range_end(offset, length)?;
+        let mut made = Vec::new();
+        for index in offset / PAGE..end.div_ceil(PAGE) {
+            let missing = self.is_hole(index);
+            let page = if missing { self.own_page(index) } else { continue };
+            if page.is_err() {
+                let mut pages = self.pages.borrow_mut();
+                made.iter().for_each(|index| drop(pages.remove(index)));
+                return Err(Errno::ENOSPC);
+            }
+            made.push(index);
+        }
+        if !keep_size && end > self.size.get() {
+            self.zero_tail();
+            self.size.set(end);
+        }
+        Ok(())
+    }
+
+    /// fallocate(2) with FALLOC_FL_PUNCH_HOLE or, what reads the same, FALLOC_FL_ZERO_RANGE: the range becomes zeros, whole pages
+    /// of it give their memory back. The size stays.
+    pub fn punch(&self, offset: u64, length: u64) -> Result<()> {
+        let end = range_end(offset, length)?.min(self.size.get().next_multiple_of(PAGE));
+        let mut at = offset;
+        while at < end {
+            let (index, within) = split(at);
+            let part = (PAGE_SIZE - within).min((end - at) as usize);
+            if part == PAGE_SIZE && self.image_of(index).is_empty() {
+                self.tell(|observer| observer.punched(index, 1));
+                self.pages.borrow_mut().remove(&index);
+            } else if !self.is_hole(index) {
+                let page = self.own_page(index).map_err(|_| Errno::ENOSPC)?;
+                zero(&*page, within..within + part);
+            }
+            at += part as u64;
+        }
+        Ok(())
+    }
+
+    /// SEEK_DATA: the first byte of data at or after `offset`; `ENXIO` if there is none.
+    pub fn next_data(&self, offset: u64) -> Result<u64> {
+        let size = self.size.get();
+        if offset >= size {
+            return Err(Errno::ENXIO);
+        }
+        if offset < self.image.get().len() as u64 {
+            return Ok(offset);
+        }
+        let (index, _) = split(offset);
+        let next = self.pages.borrow().range(index..).next().map(|(&index, _)| index * PAGE);
+        next.map(|start| start.max(offset)).filter(|&start| start < size).ok_or(Errno::ENXIO)
+    }
+
+    /// SEEK_HOLE: the first hole at or after `offset`, the end of the file being one; `ENXIO` behind that.
+    pub fn next_hole(&self, offset: u64) -> Result<u64> {
+        let size = self.size.get();
+        if offset >= size {
+            return Err(Errno::ENXIO);
+        }
+        let mut index = offset / PAGE;
+        while index * PAGE < size && !self.is_hole(index) {
+            index += 1;
+        }
+        Ok((index * PAGE).max(offset).min(size))
+    }
+
+    /// The image's bytes in a page.
+    fn image_of(&self, index: u64) -> &'static [u8] {
+        let image = self.image.get();
+        let start = usize::try_from(index * PAGE).unwrap_or(usize::MAX).min(image.len());
+        &image[start..image.len().min(start + PAGE_SIZE)]
+    }
+
+    fn is_hole(&self, index: u64) -> bool {
+        self.image_of(index).is_empty() && !self.pages.borrow().contains_key(&index)
+    }
+
+    /// The page with memory of its own, made if need be.
+    fn own_page(&self, index: u64) -> Result<PageRef> {
+        if let Some(page) = self.pages.borrow().get(&index) {
+            return Ok(page.clone());
+        }
+        let page = self.store.allocate()?;
+        page.write(0, self.image_of(index));
+        self.pages.borrow_mut().insert(index, page.clone());
+        if self.image_of(index).is_empty() {
+            self.tell(|observer| observer.replaced(index));
+        }
+        Ok(page)
+    }
+
+    /// Zeroes what lies behind the end in the last page.
+    fn zero_tail(&self) {
+        let (index, within) = split(self.size.get());
+        let page = self.pages.borrow().get(&index).cloned();
+        if let Some(page) = page.filter(|_| within > 0) {
+            zero(&*page, within..PAGE_SIZE);
+        }
+    }
+
+    fn tell(&self, what: impl Fn(&dyn Observer)) {
+        let observers: Vec<_> = self.observers.borrow().iter().filter_map(Weak::upgrade).collect();
+        observers.iter().for_each(|observer| what(&**observer));
+    }
+}
+
+/// Page index, and offset in the page.
+fn split(offset: u64) -> (u64, usize) {
+    (offset / PAGE, (offset % PAGE) as usize)
+}
+
+fn range_end(offset: u64, length: u64) -> Result<u64> {
+    if length == 0 {
+        return Err(Errno::EINVAL);
+    }
+    offset.checked_add(length).filter(|&end| end <= SIZE_MAX).ok_or(Errno::EFBIG)
 }

@@ -8,7 +8,7 @@ mod contents;
 #[cfg(test)]
 mod tests;
 
-pub use contents::{Contents, Observer};
+pub use contents::{Contents, Observer, SIZE_MAX};
 
 use alloc::rc::Rc;
 use core::any::Any;

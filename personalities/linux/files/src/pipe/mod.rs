@@ -1,38 +1,125 @@
 //! Pipes and FIFOs (pipe(7), fifo(7)).
+//!
+//! A pipe is a FIFO whose inode has no name: both are a [`Pipe`] in an inode's body, opened by ends that count themselves in
+//! and out.
 
+mod end;
+#[cfg(test)]
+mod tests;
+
+use alloc::format;
 use alloc::rc::Rc;
+use core::cell::{Cell, RefCell};
 
-use crate::Result;
-use crate::inode::Filesystem;
-use crate::open::{OpenFile, OpenFlags};
+use end::End;
+
+use crate::inode::{Body, Filesystem, Inode};
+use crate::open::{File, OpenFile, OpenFlags};
+use crate::page::PAGE_SIZE;
+use crate::ring::Ring;
+use crate::vfs::Location;
+use crate::wait::{Events, WaitQueue};
+use crate::{Errno, Result};
 
 /// Bytes that a new pipe holds.
 pub const DEFAULT_CAPACITY: usize = 65536;
-/// Writes up to so many bytes are atomic.
+/// Bytes that a pipe may be made to hold without privilege (/proc/sys/fs/pipe-max-size).
+pub const MAX_CAPACITY: usize = 1 << 20;
+/// Writes up to so many bytes are atomic (PIPE_BUF).
 pub const ATOMIC: usize = 4096;
 
 /// The buffer between the two ends, and how many of each are open.
-pub struct Pipe {}
+pub struct Pipe {
+    buffer: RefCell<Ring>,
+    capacity: Cell<usize>,
+    readers: Count,
+    writers: Count,
+    waiters: WaitQueue,
+}
+
+/// How many ends of one direction there are, and how many there have ever been.
+#[derive(Default)]
+struct Count {
+    open: Cell<u32>,
+    ever: Cell<u64>,
+}
+
+impl Count {
+    fn add(&self) {
+        self.open.set(self.open.get() + 1);
+        self.ever.set(self.ever.get() + 1);
+    }
+
+    fn remove(&self) {
+        self.open.set(self.open.get() - 1);
+    }
+}
 
 impl Pipe {
     pub fn new() -> Rc<Self> {
-        todo!()
+        Rc::new(Pipe {
+            buffer: RefCell::default(),
+            capacity: Cell::new(DEFAULT_CAPACITY),
+            readers: Count::default(),
+            writers: Count::default(),
+            waiters: WaitQueue::new(),
+        })
+    }
+
+    /// Opens an end (or both, for O_RDWR) as fifo(7) says: `ENXIO` for writing only, non-blocking and without a reader.
+    /// [`File::opened`] of the result waits for the other side.
+    pub(crate) fn open(self: &Rc<Self>, flags: OpenFlags) -> Result<Rc<dyn File>> {
+        let nonblocking = flags.contains(OpenFlags::NONBLOCKING);
+        if flags.writable() && !flags.readable() && nonblocking && self.readers.open.get() == 0 {
+            return Err(Errno::ENXIO);
+        }
+        Ok(Rc::new(End::new(self.clone(), flags.readable(), flags.writable(), nonblocking)))
     }
 
     /// F_GETPIPE_SZ, bytes.
     pub fn capacity(&self) -> usize {
-        todo!()
+        self.capacity.get()
     }
 
     /// F_SETPIPE_SZ: rounds up to a power of two of pages and returns what it became. `EBUSY` if more is in it now, `EPERM`
-    /// beyond 1 MiB without privilege.
+    /// beyond [`MAX_CAPACITY`] without privilege.
     pub fn set_capacity(&self, bytes: usize, privileged: bool) -> Result<usize> {
-        todo!()
+        let capacity = bytes.max(PAGE_SIZE).checked_next_power_of_two().filter(|&size| size <= 1 << 31);
+        let capacity = capacity.ok_or(Errno::EINVAL)?;
+        if capacity > MAX_CAPACITY && !privileged {
+            return Err(Errno::EPERM);
+        }
+        if capacity < self.buffer.borrow().len() {
+            return Err(Errno::EBUSY);
+        }
+        self.capacity.set(capacity);
+        self.waiters.wake(Events::WRITABLE);
+        Ok(capacity)
+    }
+
+    fn room(&self) -> usize {
+        self.capacity.get().saturating_sub(self.buffer.borrow().len())
+    }
+}
+
+impl OpenFile {
+    /// The pipe behind it, for F_GETPIPE_SZ, F_SETPIPE_SZ and splice(2).
+    pub fn pipe(&self) -> Option<&Rc<Pipe>> {
+        match &self.inode().body {
+            Body::Fifo(pipe) if !self.is_path() => Some(pipe),
+            _ => None,
+        }
     }
 }
 
 /// pipe2(2): the reading and the writing end. `flags` may hold NONBLOCKING (the descriptor flag CLOSE_ON_EXEC is the
 /// table's). `filesystem` numbers the inodes.
 pub fn pipe(filesystem: &Rc<Filesystem>, user: u32, group: u32, flags: OpenFlags) -> Result<[Rc<OpenFile>; 2]> {
-    todo!()
+    let pipe = Pipe::new();
+    let inode = Inode::new(filesystem, Body::Fifo(pipe.clone()), 0o600, user, group);
+    let location = Location::detached(inode.clone(), format!("pipe:[{}]", inode.number).as_bytes());
+    let flags = flags & OpenFlags::NONBLOCKING;
+    let reader = Rc::new(End::new(pipe.clone(), true, false, true));
+    let writer = Rc::new(End::new(pipe, false, true, true));
+    Ok([OpenFile::new(reader, location.clone(), flags), OpenFile::new(writer, location, flags | OpenFlags::WRITE_ONLY)])
 }

@@ -1,33 +1,50 @@
-//! Attributes by location: access(2), chmod(2), chown(2), utimensat(2), truncate(2), readlink(2), fallocate(2).
+//! Attributes by location: access(2), chmod(2), chown(2), utimensat(2), truncate(2), readlink(2).
 //!
 //! They take a [`Location`] that the server has looked up (by path, or from a descriptor), so each exists once for its
 //! path, `at` and descriptor forms.
 
-use alloc::rc::Rc;
 use alloc::vec::Vec;
 
 use super::{Location, Vfs};
 use crate::caller::Caller;
-use crate::inode::{Access, TimeUpdate};
+use crate::inode::{Access, Attributes, Body, Kind, TimeUpdate, mode};
 use crate::{Errno, Result};
 
 impl Vfs {
     /// faccessat(2), with the ids in `caller` (the server puts the real ones there unless AT_EACCESS). No bits: existence only.
     pub fn check_access(&self, caller: &Caller, location: &Location, access: Access) -> Result<()> {
-        todo!()
+        location.inode().check(&caller.credentials, access)
     }
 
     /// readlinkat(2): `EINVAL` if it is no symbolic link.
     pub fn read_link(&self, caller: &Caller, location: &Location) -> Result<Vec<u8>> {
-        todo!()
+        let text = match &location.inode().body {
+            Body::Symlink(text) => text.to_vec(),
+            Body::Link(link) => link.text(caller)?,
+            _ => return Err(Errno::EINVAL),
+        };
+        location.inode().stamp_accessed();
+        Ok(text)
     }
 
-    /// fchmodat(2). `EPERM` unless owner; the set-group bit is dropped silently for groups that one isn't in.
+    /// fchmodat(2). `EPERM` unless owner, `EOPNOTSUPP` for a symbolic link; the set-group-id bit is dropped silently for a
+    /// group that one isn't in.
     pub fn change_mode(&self, caller: &Caller, location: &Location, mode: u32) -> Result<()> {
-        todo!()
+        let inode = location.inode();
+        if inode.is_symlink() {
+            return Err(Errno::EOPNOTSUPP);
+        }
+        inode.check_owner(&caller.credentials)?;
+        let mut permissions = mode & 0o7777;
+        if !caller.credentials.privileged && !caller.credentials.in_group(inode.group()) {
+            permissions &= !mode::SET_GROUP;
+        }
+        inode.set_attributes(&Attributes { permissions: Some(permissions), ..Attributes::default() });
+        Ok(())
     }
 
-    /// fchownat(2); `None` is −1.
+    /// fchownat(2); `None` is −1. Only the privileged give files away; owners choose among their groups. Takes the set-id bits
+    /// from what isn't a directory.
     pub fn change_owner(
         &self,
         caller: &Caller,
@@ -35,10 +52,26 @@ impl Vfs {
         user: Option<u32>,
         group: Option<u32>,
     ) -> Result<()> {
-        todo!()
+        let (inode, credentials) = (location.inode(), &caller.credentials);
+        if !credentials.privileged {
+            let owns = credentials.user == inode.user();
+            let gives_away = user.is_some_and(|user| user != inode.user());
+            let foreign = group.is_some_and(|group| group != inode.group() && !credentials.in_group(group));
+            if (user.is_some() || group.is_some()) && (!owns || gives_away || foreign) {
+                return Err(Errno::EPERM);
+            }
+        }
+        if user.is_none() && group.is_none() {
+            return Ok(());
+        }
+        if inode.kind() != Kind::Directory {
+            inode.drop_set_id();
+        }
+        inode.set_attributes(&Attributes { user, group, permissions: None });
+        Ok(())
     }
 
-    /// utimensat(2).
+    /// utimensat(2). Setting both to now needs only write permission (`EACCES`), all else ownership (`EPERM`).
     pub fn change_times(
         &self,
         caller: &Caller,
@@ -46,16 +79,39 @@ impl Vfs {
         accessed: TimeUpdate,
         modified: TimeUpdate,
     ) -> Result<()> {
-        todo!()
+        let inode = location.inode();
+        match (accessed, modified) {
+            (TimeUpdate::Keep, TimeUpdate::Keep) => return Ok(()),
+            (TimeUpdate::Now, TimeUpdate::Now) => {
+                if inode.check_owner(&caller.credentials).is_err() {
+                    inode.check(&caller.credentials, Access::WRITE)?;
+                }
+            }
+            _ => inode.check_owner(&caller.credentials)?,
+        }
+        inode.set_times(accessed, modified);
+        Ok(())
     }
 
     /// truncate(2).
     pub fn truncate(&self, caller: &Caller, location: &Location, size: u64) -> Result<()> {
-        todo!()
+        let inode = location.inode();
+        if inode.is_directory() {
+            return Err(Errno::EISDIR);
+        }
+        if inode.kind() != Kind::Regular {
+            return Err(Errno::EINVAL);
+        }
+        inode.check(&caller.credentials, Access::WRITE)?;
+        if !caller.credentials.privileged {
+            inode.drop_set_id();
+        }
+        inode.truncate(size)
     }
 
     /// chdir(2), chroot(2), fchdir(2): may `location` become a working or root directory?
     pub fn check_directory(&self, caller: &Caller, location: &Location) -> Result<()> {
-        todo!()
+        location.inode().directory()?;
+        location.inode().check(&caller.credentials, Access::EXECUTE)
     }
 }

@@ -180,7 +180,7 @@ impl Location {
     }
 
     /// The location of `inode` under `name` here, made or found.
-    pub(super) fn adopt(self: &Rc<Self>, name: &[u8], inode: Rc<Inode>) -> Rc<Location> {
+    pub(crate) fn adopt(self: &Rc<Self>, name: &[u8], inode: Rc<Inode>) -> Rc<Location> {
         if let Some(known) = self.child(name).filter(|known| Rc::ptr_eq(known.inode(), &inode)) {
             return known;
         }
@@ -210,6 +210,16 @@ impl Location {
             parent.children.borrow_mut().remove(&name);
         }
         parent.children.borrow_mut().insert(name.into(), Rc::downgrade(self));
+    }
+
+    /// Two locations swap their places.
+    pub(super) fn exchange(self: &Rc<Self>, other: &Rc<Location>) {
+        self.link.swap(&other.link);
+        for location in [self, other] {
+            if let Link::Name { parent, name } = &*location.link.borrow() {
+                parent.children.borrow_mut().insert(name.clone(), Rc::downgrade(location));
+            }
+        }
     }
 }
 

@@ -1,13 +1,19 @@
 //! Path lookup (path_resolution(7)).
+//!
+//! A [`Walk`] goes along a path up to its last component; what happens to that one is the system call's affair. Symbolic links
+//! on the way are put in front of what remains of the path, so nothing recurses.
 
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 
 use super::{Location, NAME_MAX, PATH_MAX, Vfs};
 use crate::caller::Caller;
-use crate::inode::{Access, Body, Inode, Target};
+use crate::inode::{Access, Body, Target};
 use crate::open::Descriptors;
 use crate::{Errno, Result};
+
+/// Symbolic links followed in one lookup.
+const LINKS_MAX: u32 = 40;
 
 /// Where a relative path begins.
 #[derive(Clone)]
@@ -32,6 +38,13 @@ impl At {
     pub fn for_path(descriptors: &Descriptors, number: i32, path: &[u8]) -> Result<At> {
         if path.starts_with(b"/") { Ok(At::WorkingDirectory) } else { Self::descriptor(descriptors, number) }
     }
+
+    fn location(self, caller: &Caller) -> Rc<Location> {
+        match self {
+            At::WorkingDirectory => caller.working_directory.clone(),
+            At::Location(location) => location,
+        }
+    }
 }
 
 /// What happens to a symbolic link at the end of a path.
@@ -46,11 +59,155 @@ impl Vfs {
     /// What `path` leads to. `ENOENT` (also for an empty path: AT_EMPTY_PATH is [`Vfs::lookup_or_self`]), `ENOTDIR`, `EACCES`,
     /// `ELOOP` after 40 symbolic links, `ENAMETOOLONG`.
     pub fn lookup(&self, caller: &Caller, at: At, path: &[u8], follow: Follow) -> Result<Rc<Location>> {
-        todo!()
+        let mut walk = Walk::new(caller, at, path)?;
+        loop {
+            let last = walk.reach_last()?;
+            let found = walk.step(&last.name)?;
+            if found.inode().is_symlink() && (follow == Follow::Yes || last.slash) {
+                walk.follow(&found, last.slash)?;
+            } else if last.slash && !found.inode().is_directory() {
+                return Err(Errno::ENOTDIR);
+            } else {
+                return Ok(found);
+            }
+        }
     }
 
     /// The same, but an empty path means `at` itself (AT_EMPTY_PATH).
     pub fn lookup_or_self(&self, caller: &Caller, at: At, path: &[u8], follow: Follow) -> Result<Rc<Location>> {
-        todo!()
+        if path.is_empty() { Ok(at.location(caller)) } else { self.lookup(caller, at, path, follow) }
+    }
+}
+
+/// A lookup under way.
+pub(super) struct Walk<'a> {
+    caller: &'a Caller,
+    /// The directory reached so far.
+    pub(super) here: Rc<Location>,
+    rest: Vec<u8>,
+    /// How much of `rest` is done.
+    done: usize,
+    links: u32,
+}
+
+/// The last component of a path.
+pub(super) struct Last {
+    /// Empty if the path was only slashes, or a link led straight to its target: then `here` is meant.
+    pub(super) name: Vec<u8>,
+    /// Slashes came after it, so it must be a directory.
+    pub(super) slash: bool,
+}
+
+impl Last {
+    /// A name that can be made or removed.
+    pub(super) fn is_plain(&self) -> bool {
+        !matches!(&*self.name, b"" | b"." | b"..")
+    }
+}
+
+impl<'a> Walk<'a> {
+    /// `ENOENT` for an empty path, `ENAMETOOLONG` for one of more than [`PATH_MAX`] bytes with its zero.
+    pub(super) fn new(caller: &'a Caller, at: At, path: &[u8]) -> Result<Self> {
+        if path.is_empty() {
+            return Err(Errno::ENOENT);
+        }
+        if path.len() >= PATH_MAX {
+            return Err(Errno::ENAMETOOLONG);
+        }
+        let here = if path[0] == b'/' { caller.root.top() } else { at.location(caller) };
+        Ok(Walk { caller, here, rest: path.to_vec(), done: 0, links: 0 })
+    }
+
+    /// Goes on to the directory of the last component.
+    pub(super) fn reach_last(&mut self) -> Result<Last> {
+        loop {
+            let leading = self.slashes();
+            let name = self.component();
+            let trailing = self.slashes();
+            if self.done == self.rest.len() {
+                return Ok(Last { slash: trailing || (leading && name.is_empty()), name });
+            }
+            let found = self.step(&name)?;
+            if found.inode().is_symlink() {
+                self.follow(&found, true)?;
+            } else {
+                self.here = found;
+            }
+        }
+    }
+
+    /// What `name` leads to from here, without following links. `ENOTDIR` and `EACCES` if this directory can't be searched.
+    pub(super) fn step(&self, name: &[u8]) -> Result<Rc<Location>> {
+        if name.is_empty() {
+            return Ok(self.here.clone());
+        }
+        let directory = self.here.inode().directory()?;
+        self.here.inode().check(&self.caller.credentials, Access::EXECUTE)?;
+        match name {
+            b"." => return Ok(self.here.clone()),
+            b".." => return Ok(self.above()),
+            _ if name.len() > NAME_MAX => return Err(Errno::ENAMETOOLONG),
+            _ => {}
+        }
+        let known = self.here.child(name).filter(|_| self.here.inode().filesystem.stable_names);
+        if let Some(known) = known {
+            return Ok(known.top());
+        }
+        let inode = directory.lookup(name)?;
+        Ok(self.here.adopt(name, inode).top())
+    }
+
+    /// Puts a link's target in front of the rest of the path.
+    pub(super) fn follow(&mut self, link: &Rc<Location>, slash: bool) -> Result<()> {
+        self.links += 1;
+        if self.links > LINKS_MAX {
+            return Err(Errno::ELOOP);
+        }
+        let target = match &link.inode().body {
+            Body::Symlink(text) => Target::Path(text.to_vec()),
+            Body::Link(link) => link.target(self.caller)?,
+            _ => return Err(Errno::EINVAL),
+        };
+        let rest = self.rest.split_off(self.done);
+        self.done = 0;
+        self.rest = match target {
+            Target::Path(text) if text.is_empty() => return Err(Errno::ENOENT),
+            Target::Path(text) => text,
+            Target::Location(location) => {
+                self.here = location;
+                Vec::new()
+            }
+        };
+        if self.rest.first() == Some(&b'/') {
+            self.here = self.caller.root.top();
+        }
+        if slash {
+            self.rest.push(b'/');
+        }
+        self.rest.extend_from_slice(&rest);
+        // Links may add up; a path that a program gives may not be longer, nor may one that links make.
+        if self.rest.len() >= 2 * PATH_MAX { Err(Errno::ENAMETOOLONG) } else { Ok(()) }
+    }
+
+    fn above(&self) -> Rc<Location> {
+        if Rc::ptr_eq(&self.here, &self.caller.root.top()) {
+            return self.here.clone();
+        }
+        self.here.parent().map_or_else(|| self.here.clone(), |parent| parent.top())
+    }
+
+    fn slashes(&mut self) -> bool {
+        let start = self.done;
+        while self.rest.get(self.done) == Some(&b'/') {
+            self.done += 1;
+        }
+        self.done > start
+    }
+
+    fn component(&mut self) -> Vec<u8> {
+        let rest = &self.rest[self.done..];
+        let length = rest.iter().position(|&byte| byte == b'/').unwrap_or(rest.len());
+        self.done += length;
+        rest[..length].to_vec()
     }
 }

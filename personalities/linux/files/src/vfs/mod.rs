@@ -1,7 +1,7 @@
 //! The tree of names: mounts, path lookup, and the system calls that take paths.
 //!
-//! One file per family of calls: [`lookup`](Vfs::lookup) walks, `opening` opens, `naming` makes and removes names, `changing`
-//! changes attributes. Each call takes the [`Caller`] and does every permission check that its manual page names, so that the
+//! One file per family of calls: [`lookup`](Vfs::lookup) walks, `opening` opens, `naming` and `renaming` make and
+//! remove names, `changing` changes attributes. Each call takes the [`Caller`] and does every permission check that its manual page names, so that the
 //! server only fetches arguments and encodes results.
 
 mod changing;
@@ -9,13 +9,15 @@ mod location;
 mod lookup;
 mod naming;
 mod opening;
+mod renaming;
 mod statistics;
 #[cfg(test)]
 mod tests;
 
 pub use location::Location;
 pub use lookup::{At, Follow};
-pub use naming::{NodeKind, RenameFlags};
+pub use naming::NodeKind;
+pub use renaming::RenameFlags;
 pub use statistics::{Mount, Statistics};
 
 use alloc::collections::BTreeMap;

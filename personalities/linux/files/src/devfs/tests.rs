@@ -1,0 +1,1 @@
+//! Behaviour of `devfs`, by the manual pages.

@@ -1,0 +1,1 @@
+//! Pipes and FIFOs by pipe(7) and fifo(7).

@@ -1,0 +1,1 @@
+//! Behaviour of `terminal`, by the manual pages.

@@ -1,0 +1,95 @@
+//! A directory in memory: names in the order of their making, found by a tree.
+
+use alloc::collections::BTreeMap;
+use alloc::rc::{Rc, Weak};
+use core::cell::{Cell, RefCell};
+
+use crate::inode::{Body, Directory, FIRST_COOKIE, Filesystem, Inode, Listed, Template, TemplateBody};
+use crate::page::Contents;
+use crate::pipe::Pipe;
+use crate::{Errno, Result};
+
+pub(super) struct TmpDirectory {
+    filesystem: Weak<Filesystem>,
+    names: RefCell<BTreeMap<Rc<[u8]>, Entry>>,
+    cookies: RefCell<BTreeMap<u64, Rc<[u8]>>>,
+    next_cookie: Cell<u64>,
+}
+
+/// A cookie, and what has the name.
+type Entry = (u64, Rc<Inode>);
+
+impl TmpDirectory {
+    pub(super) fn new(filesystem: &Rc<Filesystem>) -> Self {
+        TmpDirectory {
+            filesystem: Rc::downgrade(filesystem),
+            names: RefCell::default(),
+            cookies: RefCell::default(),
+            next_cookie: Cell::new(FIRST_COOKIE),
+        }
+    }
+}
+
+impl Directory for TmpDirectory {
+    fn lookup(&self, name: &[u8]) -> Result<Rc<Inode>> {
+        self.names.borrow().get(name).map(|(_, inode)| inode.clone()).ok_or(Errno::ENOENT)
+    }
+
+    fn list(&self, after: u64, emit: &mut dyn FnMut(&Listed<'_>) -> bool) -> Result<()> {
+        let mut after = after;
+        loop {
+            // One at a time, so that nothing is borrowed while `emit` runs.
+            let next = self.cookies.borrow().range(after + 1..).next().map(|(&cookie, name)| (cookie, name.clone()));
+            let Some((cookie, name)) = next else { return Ok(()) };
+            let inode = self.lookup(&name)?;
+            if !emit(&Listed { name: &name, number: inode.number, kind: inode.kind(), cookie }) {
+                return Ok(());
+            }
+            after = cookie;
+        }
+    }
+
+    fn new_inode(&self, template: Template) -> Result<Rc<Inode>> {
+        let filesystem = self.filesystem.upgrade().ok_or(Errno::ENOENT)?;
+        filesystem.check_room()?;
+        let body = match template.body {
+            TemplateBody::Regular => Body::Regular(Contents::new(filesystem.store.clone())),
+            TemplateBody::Directory => Body::Directory(alloc::boxed::Box::new(TmpDirectory::new(&filesystem))),
+            TemplateBody::Symlink(text) => Body::Symlink(text),
+            TemplateBody::Fifo => Body::Fifo(Pipe::new()),
+            TemplateBody::Device { number, block } => Body::Device { number, block },
+            TemplateBody::Socket => Body::Socket(RefCell::new(None)),
+        };
+        Ok(Inode::new(&filesystem, body, template.permissions, template.user, template.group))
+    }
+
+    fn insert(&self, name: &[u8], inode: Rc<Inode>) -> Result<()> {
+        let mut names = self.names.borrow_mut();
+        if let Some((_, old)) = names.get_mut(name) {
+            *old = inode;
+            return Ok(());
+        }
+        let filesystem = self.filesystem.upgrade().ok_or(Errno::ENOENT)?;
+        filesystem.check_room()?;
+        filesystem.count_names(1);
+        let cookie = self.next_cookie.get();
+        self.next_cookie.set(cookie + 1);
+        let name: Rc<[u8]> = name.into();
+        names.insert(name.clone(), (cookie, inode));
+        self.cookies.borrow_mut().insert(cookie, name);
+        Ok(())
+    }
+
+    fn remove(&self, name: &[u8]) -> Result<Rc<Inode>> {
+        let (cookie, inode) = self.names.borrow_mut().remove(name).ok_or(Errno::ENOENT)?;
+        self.cookies.borrow_mut().remove(&cookie);
+        if let Some(filesystem) = self.filesystem.upgrade() {
+            filesystem.count_names(-1);
+        }
+        Ok(inode)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.names.borrow().is_empty()
+    }
+}

@@ -1,0 +1,1 @@
+//! Behaviour of `tmpfs`, by the manual pages.

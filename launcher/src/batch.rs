@@ -27,11 +27,19 @@ pub fn run(
     commands: &[Command],
     time_limit: Duration,
 ) -> Result<Vec<Result<Outcome, String>>> {
+    run_on(commands, time_limit, |commands| Pump::start(settings, &system.kernel, system.image(commands.to_vec())?))
+}
+
+/// The same, with machines made by `start` for the commands that it is given.
+pub fn run_on(
+    commands: &[Command],
+    time_limit: Duration,
+    mut start: impl FnMut(&[Command]) -> Result<Pump>,
+) -> Result<Vec<Result<Outcome, String>>> {
     debug_assert!(commands.iter().all(|command| matches!(command.stdio, Stdio::Input(_))));
     let mut outcomes = Vec::new();
     while outcomes.len() < commands.len() {
-        let image = system.image(commands[outcomes.len()..].to_vec())?;
-        let pump = Pump::start(settings, &system.kernel, image)?;
+        let pump = start(&commands[outcomes.len()..])?;
         boot(pump, commands.len(), time_limit, &mut outcomes)?;
     }
     Ok(outcomes)
@@ -66,7 +74,7 @@ fn boot(
             Event::Log(line) if line.starts_with(LOG_FATAL) => break line,
             Event::TimeUp if ready => break format!("not finished after {} s", time_limit.as_secs()),
             Event::TimeUp => break format!("the guest wasn't ready after {} s", BOOT_LIMIT.as_secs()),
-            Event::Ended(status) => break format!("the machine ended ({status})"),
+            Event::Ended(ending) => break ending.to_string(),
             Event::Terminal(_) | Event::Log(_) | Event::Input(_) | Event::InputEnd | Event::Signal(_) => {}
         }
     };

@@ -1,6 +1,6 @@
 //! Boots a plain seL4 root task: COM1 on the terminal, and the exit status that it writes to isa-debug-exit.
 
-use crate::machine::{RootTask, Settings, debug_exit_value};
+use crate::machine::{Ending, RootTask, Settings};
 use crate::pump::{Event, Pump};
 use crate::session::{Escape, TIMED_OUT, signal_status};
 use crate::terminal::{RawMode, is_interactive};
@@ -30,10 +30,11 @@ pub fn boot(settings: &Settings, kernel: &Path, root_task: &Path, time_limit: Op
             Event::Signal(SIGWINCH) | Event::InputEnd | Event::Message(_) => {}
             Event::Signal(signal) => break signal_status(signal),
             Event::TimeUp => break TIMED_OUT,
-            Event::Ended(status) => match debug_exit_value(status) {
-                Ok(value) => break value,
-                Err(error) => bail!("{error}{}", pump.last_words()),
-            },
+            Event::Ended(Ending::DebugExit(value)) => break value,
+            Event::Ended(ending) => {
+                drop(raw);
+                bail!("{ending}{}", pump.last_words());
+            }
         }
     };
     drop(raw);
@@ -63,9 +64,8 @@ pub fn run_alone(settings: &Settings, kernel: &Path, root_task: &Path, time_limi
             Event::TimeUp => {
                 break Err(format!("not finished after {} s{}", time_limit.as_secs(), pump.last_words()));
             }
-            Event::Ended(status) => {
-                break debug_exit_value(status).map_err(|error| format!("{error}{}", pump.last_words()));
-            }
+            Event::Ended(Ending::DebugExit(value)) => break Ok(value),
+            Event::Ended(ending) => break Err(format!("{ending}{}", pump.last_words())),
             _ => {}
         }
     };

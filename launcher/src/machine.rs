@@ -6,9 +6,10 @@
 
 use crate::setup::EMULATOR;
 use crate::tail::Tail;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use command_fds::{CommandFdExt, FdMapping};
 use std::ffi::OsString;
+use std::fmt;
 use std::fs::File;
 use std::io::{Read, Seek};
 use std::os::unix::net::UnixStream;
@@ -115,9 +116,10 @@ impl Machine {
         Ok((Machine { process, complaints, _files: files }, wires))
     }
 
-    /// The emulator has closed its wires: waits until it has ended.
-    pub fn wait(&mut self) -> Result<ExitStatus> {
-        self.process.wait().context("waiting for the emulator")
+    /// The emulator has closed its wires: waits until it has ended, and says why.
+    pub fn wait(&mut self) -> Result<Ending> {
+        let status = self.process.wait().context("waiting for the emulator")?;
+        Ok(Ending::new(status, &self.complaints()))
     }
 
     /// Ends the emulator now.
@@ -161,7 +163,8 @@ fn arguments(settings: &Settings, kernel: &Path, root_task: &Path) -> Vec<OsStri
     for (name, descriptor) in WIRES {
         add(&["-chardev", &format!("socket,id={name},fd={descriptor}")]);
     }
-    add(&["-serial", "chardev:com1", "-serial", "chardev:com2", "-debugcon", "chardev:log"]);
+    add(&["-serial", "chardev:com1", "-serial", "chardev:com2"]);
+    add(&["-device", "isa-debugcon,iobase=0xe9,chardev=log"]);
     add(&["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]);
     if settings.icount {
         add(&["-icount", "shift=0,align=off,sleep=off"]);
@@ -185,12 +188,37 @@ fn die_with_parent(command: &mut Command) {
     unsafe { command.pre_exec(tie) };
 }
 
-/// The value that a guest wrote to the isa-debug-exit port: the emulator's exit status is twice it plus one.
-pub fn debug_exit_value(status: ExitStatus) -> Result<u8> {
-    match status.code() {
-        Some(code) if code & 1 == 1 => Ok(u8::try_from(code >> 1).unwrap_or(u8::MAX)),
-        Some(0) => Ok(0),
-        _ => bail!("the emulator failed ({status})"),
+/// Why an emulator has ended by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// The guest wrote this to the isa-debug-exit port.
+    DebugExit(u8),
+    /// The machine was reset (by a triple fault, usually) or switched off.
+    Reset,
+    /// The emulator itself failed, or somebody ended it.
+    Failed(ExitStatus),
+}
+
+impl Ending {
+    fn new(status: ExitStatus, complaints: &str) -> Ending {
+        // isa-debug-exit makes it twice the value plus one; for the value 0 that is also the emulator's own failure.
+        let failed = || complaints.lines().any(|line| !line.contains("warning:"));
+        match status.code() {
+            Some(0) => Ending::Reset,
+            Some(1) if failed() => Ending::Failed(status),
+            Some(code) if code & 1 == 1 => Ending::DebugExit(u8::try_from(code >> 1).unwrap_or(u8::MAX)),
+            _ => Ending::Failed(status),
+        }
+    }
+}
+
+impl fmt::Display for Ending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Ending::DebugExit(value) => write!(f, "the guest ended the machine with status {value}"),
+            Ending::Reset => f.write_str("the machine was reset (a triple fault?) or switched off"),
+            Ending::Failed(status) => write!(f, "the emulator failed ({status})"),
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 //! [`Pump::next`] waits for the next [`Event`]; what is sent to the guest is queued and goes out meanwhile. Host-channel
 //! bytes arrive as decoded messages.
 
-use crate::machine::{Machine, RootTask, Settings, Wires};
+use crate::machine::{Ending, Machine, RootTask, Settings, Wires};
 use crate::tail::Tail;
 use anyhow::{Context, Result};
 use chestnut_manifest::{GuestMessage, HostMessage, MAX_FRAME};
@@ -17,7 +17,6 @@ use std::io::{ErrorKind, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 /// How much of each console is kept for an error message.
@@ -40,7 +39,7 @@ pub enum Event {
     /// The time given to [`Pump::next`] has come.
     TimeUp,
     /// The emulator has ended by itself.
-    Ended(ExitStatus),
+    Ended(Ending),
 }
 
 /// A machine and all that is joined with it.

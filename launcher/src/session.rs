@@ -156,9 +156,7 @@ impl Session {
                 let what = format!("the guest wasn't ready to run a program after {} s", BOOT_LIMIT.as_secs());
                 return Ok(Some(End::Failure(what)));
             }
-            Event::Ended(status) => {
-                return Ok(Some(End::Failure(format!("the machine ended before the program did ({status})"))));
-            }
+            Event::Ended(ending) => return Ok(Some(End::Failure(ending.to_string()))),
         }
         Ok(None)
     }

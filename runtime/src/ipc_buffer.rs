@@ -27,23 +27,6 @@ mod address {
     }
 }
 
-/// In unit tests each test has a buffer of its own.
-#[cfg(test)]
-mod address {
-    use std::{boxed::Box, cell::Cell, thread_local};
-
-    thread_local! {
-        static ADDRESS: Cell<*mut u64> = Cell::new(Box::leak(Box::new([0u64; super::WORDS])).as_mut_ptr());
-    }
-
-    pub fn set(address: usize) {
-        ADDRESS.set(address as *mut u64);
-    }
-    pub fn get() -> *mut u64 {
-        ADDRESS.get()
-    }
-}
-
 /// Says where the thread's IPC buffer is mapped.
 ///
 /// # Safety
@@ -106,4 +89,21 @@ pub fn set_receive_slot(cnode: u64, index: u64, depth: u64) {
     write(RECEIVE_CNODE_WORD, cnode);
     write(RECEIVE_INDEX_WORD, index);
     write(RECEIVE_DEPTH_WORD, depth);
+}
+
+/// In unit tests each test has a buffer of its own.
+#[cfg(test)]
+mod address {
+    use std::{boxed::Box, cell::Cell, thread_local};
+
+    thread_local! {
+        static ADDRESS: Cell<*mut u64> = Cell::new(Box::leak(Box::new([0u64; super::WORDS])).as_mut_ptr());
+    }
+
+    pub fn set(address: usize) {
+        ADDRESS.set(address as *mut u64);
+    }
+    pub fn get() -> *mut u64 {
+        ADDRESS.get()
+    }
 }

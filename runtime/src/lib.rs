@@ -19,6 +19,7 @@ pub use chestnut_abi as abi;
 pub use log;
 
 pub mod cap;
+pub mod clock;
 pub mod ipc_buffer;
 pub mod logger;
 pub mod message;

@@ -25,7 +25,7 @@ impl SlotAllocator {
         let count = range.end.saturating_sub(range.start);
         let mut taken = vec![0; count.div_ceil(BITS) as usize];
         if let Some(last) = taken.last_mut()
-            && count % BITS != 0
+            && !count.is_multiple_of(BITS)
         {
             *last = !0 << (count % BITS);
         }
@@ -64,7 +64,7 @@ impl SlotAllocator {
             if at >= end {
                 return None;
             }
-            if at % BITS == 0 && self.taken[(at / BITS) as usize] == !0 {
+            if at.is_multiple_of(BITS) && self.taken[(at / BITS) as usize] == !0 {
                 (start, length) = (at + BITS, 0);
             } else if self.is_taken(at) {
                 (start, length) = (at + 1, 0);

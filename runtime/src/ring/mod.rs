@@ -69,7 +69,7 @@ impl Memory {
     /// If `base` is not aligned to 64 bytes, or there is no room for elements.
     pub unsafe fn new(base: *mut u8, bytes: usize) -> Self {
         let base = NonNull::new(base).expect("a ring's memory is not at address 0");
-        assert!(base.as_ptr() as usize % 64 == 0, "a ring's memory is aligned to 64 bytes");
+        assert!((base.as_ptr() as usize).is_multiple_of(64), "a ring's memory is aligned to 64 bytes");
         let room = bytes.saturating_sub(HEADER_BYTES).min(1 << 31);
         assert!(room >= 16, "{bytes} bytes are too few for a ring");
         Self { base, capacity: 1 << room.ilog2() }

@@ -169,7 +169,8 @@ pub struct Signal {
 /// A page through which a service tells the timer when to wake it; both have it mapped as the region of this name.
 ///
 /// Its first eight bytes are the absolute deadline in TSC ticks, `u64::MAX` for none (root writes that at the start). The
-/// signals of both directions are ordinary [`Signal`]s.
+/// signals of both directions are ordinary [`Signal`]s; the one from the timer to the client has the deadline's name, which is
+/// how the timer knows whom to wake for which page.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Deadline {

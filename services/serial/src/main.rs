@@ -1,8 +1,5 @@
-//! Console driver: moves bytes between UARTs and rings.
+//! The serial driver's entry: everything else is in the library, where the host can test it.
 #![no_std]
 #![no_main]
 
-#[panic_handler]
-fn panic(_: &core::panic::PanicInfo) -> ! {
-    loop {}
-}
+chestnut_runtime::entry!(chestnut_serial::run);

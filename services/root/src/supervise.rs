@@ -1,0 +1,125 @@
+//! Supervision: starts all services, then waits for the first that fails.
+//!
+//! A fault of a service arrives as a message on root's endpoint, badged with the service's number. Root says on the log who
+//! faulted, how and with which registers, and then does what the manifest says: make the service anew, or stop.
+//! Whatever was shared stays as it was; the new incarnation finds it and goes on. A service that keeps failing is not
+//! made anew for ever: after [`MOST_RESTARTS`] within [`RESTART_WINDOW`] microseconds the system stops.
+
+use crate::{
+    construct::{Process, construct},
+    failure::{Doing, Result},
+    faults::{Fault, Registers},
+    resources::Resources,
+    shared::Shared,
+};
+use alloc::vec::Vec;
+use chestnut_manifest::{LOG_FATAL, Restart};
+use chestnut_runtime::{Received, clock, logger};
+use core::fmt;
+
+/// More restarts of one service than that within the window mean that restarting does not help.
+const MOST_RESTARTS: usize = 5;
+/// Microseconds.
+const RESTART_WINDOW: u64 = 10_000_000;
+
+/// A service and how it has been doing.
+struct Supervised {
+    process: Option<Process>,
+    /// When it was made anew, in ticks: the last few times.
+    restarts: Vec<u64>,
+}
+
+/// Root at work.
+pub struct Supervisor {
+    shared: Shared,
+    resources: Resources,
+    services: Vec<Supervised>,
+}
+
+impl Supervisor {
+    /// Makes all services, then lets them run in the manifest's order.
+    pub fn start(shared: Shared, mut resources: Resources) -> Result<Self> {
+        let mut services = Vec::new();
+        let count = shared.manifest.services.len();
+        services.resize_with(count, || Supervised { process: None, restarts: Vec::new() });
+        // Whoever gets the rest of memory is made last.
+        let takes_rest = |number: &usize| shared.manifest.services[*number].memory == chestnut_manifest::Memory::Rest;
+        let (last, first): (Vec<usize>, Vec<usize>) = (0..count).partition(takes_rest);
+        for number in first.into_iter().chain(last) {
+            services[number].process = Some(construct(number, &shared, &mut resources)?);
+        }
+        for (service, description) in services.iter().zip(&shared.manifest.services) {
+            if let Some(process) = &service.process {
+                process.tcb.resume().doing(format_args!("letting {} run", description.name))?;
+                log::info!("started {}", description.name);
+            }
+        }
+        Ok(Self { shared, resources, services })
+    }
+
+    /// Waits for what the services have to say, for ever.
+    pub fn run(mut self) -> ! {
+        loop {
+            let message = self.shared.supervision.recv(self.shared.reply);
+            if let Err(failure) = self.handle(&message) {
+                stop(&failure);
+            }
+        }
+    }
+
+    fn handle(&mut self, message: &Received) -> Result<()> {
+        let number = (message.badge as usize).wrapping_sub(1);
+        let Some(service) = self.shared.manifest.services.get(number) else {
+            log::warn!("a message from nobody: badge {}, label {}", message.badge, message.label());
+            return Ok(());
+        };
+        let length = message.length();
+        let word = |index: usize| if index < length { message.word(index) } else { 0 };
+        let Some(fault) = Fault::from_message(message.label(), word) else {
+            log::warn!("{} sent a message that root does not know: label {}", service.name, message.label());
+            return Ok(());
+        };
+        log::error!("{} faulted: {fault}", service.name);
+        let registers = self.services[number].process.as_ref().map(|process| process.tcb.read_registers(false));
+        if let Some(Ok(registers)) = registers {
+            logger::print(format_args!("{}\n", Registers(registers)));
+        }
+        match service.restart {
+            Restart::Never => stop(&format_args!("{} can't go on: {fault}", service.name)),
+            Restart::Always => self.restart(number),
+        }
+    }
+
+    fn restart(&mut self, number: usize) -> Result<()> {
+        let service = &self.shared.manifest.services[number];
+        let supervised = &mut self.services[number];
+        let now = clock::ticks();
+        let window = RESTART_WINDOW * u64::from(self.shared.tsc_mhz);
+        supervised.restarts.retain(|&before| now.saturating_sub(before) < window);
+        if supervised.restarts.len() >= MOST_RESTARTS {
+            stop(&format_args!("{} has failed {} times within 10 seconds", service.name, MOST_RESTARTS + 1));
+        }
+        supervised.restarts.push(now);
+        if let Some(process) = supervised.process.take() {
+            process.tcb.suspend().doing(format_args!("stopping {}", service.name))?;
+            process.arena.clear(&mut self.resources).doing(format_args!("taking {} apart", service.name))?;
+        }
+        let process = construct(number, &self.shared, &mut self.resources)?;
+        // An interrupt that the old incarnation had not acknowledged must be able to come again.
+        for line in self.shared.lines_of(service) {
+            line.handler.ack().doing(format_args!("acknowledging {}", line.name))?;
+        }
+        process.tcb.resume().doing(format_args!("letting {} run", service.name))?;
+        supervised.process = Some(process);
+        log::info!("restarted {}", service.name);
+        Ok(())
+    }
+}
+
+/// Says why the system can't go on, and runs no more: the launcher reads the log and ends the machine. The services
+/// go on meanwhile, so that what is in their rings still gets out.
+pub fn stop(reason: &dyn fmt::Display) -> ! {
+    logger::print(format_args!("{LOG_FATAL}{reason}\n"));
+    // Root has no fault handler: the kernel takes a faulting thread out of scheduling.
+    chestnut_runtime::start::fault()
+}

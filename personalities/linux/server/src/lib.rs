@@ -9,8 +9,12 @@ extern crate std;
 #[allow(unsafe_code)]
 pub mod capability;
 pub mod clock;
+pub mod devices;
 pub mod exec;
 pub mod executor;
+pub mod faults;
 pub mod memory;
+pub mod messages;
 pub mod process;
 pub mod server;
+pub mod syscall;

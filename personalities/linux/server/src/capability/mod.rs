@@ -27,6 +27,8 @@ pub use shared::{PageLayout, SharedPage, features};
 pub use space::{Mapping, Space, Spaces};
 pub use thread::{Redirect, Thread, Threads};
 
+use chestnut_abi::MessageInfo;
+
 /// A capability's address in the server's own CSpace.
 pub type Slot = u64;
 
@@ -45,6 +47,16 @@ impl Access {
     pub const READ: Self = Self { write: false, execute: false };
     pub const READ_WRITE: Self = Self { write: true, execute: false };
     pub const READ_EXECUTE: Self = Self { write: false, execute: true };
+}
+
+/// A message as it arrived.
+#[derive(Clone, Copy, Debug)]
+pub struct Message {
+    /// Of a thread, or bits of the server's notification.
+    pub badge: u64,
+    pub info: MessageInfo,
+    /// The first five words.
+    pub words: [u64; 5],
 }
 
 /// A page-table level, by what its objects cover.

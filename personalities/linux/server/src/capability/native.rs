@@ -3,6 +3,7 @@
 //! An invocation that fails although its arguments were right by this floor's own records is a mistake of the server's, and
 //! ends it with the kernel's reason in the log; only want of memory, slots and address-space numbers is an error.
 
+use super::Message;
 use super::thread::Parts;
 use super::{Access, Level, OutOfMemory, Redirect, Reply, Slot, Threads};
 use alloc::boxed::Box;
@@ -17,7 +18,6 @@ use chestnut_runtime::cap::{
 };
 use chestnut_runtime::cap::{self, Budget};
 use chestnut_runtime::message::{InvocationError, encode};
-use chestnut_runtime::sys;
 use core::cell::{Cell, RefCell};
 
 /// Priority of the threads of Linux programs: below every service.
@@ -56,11 +56,7 @@ impl Pool {
 }
 
 /// The time-stamp counter.
-#[inline]
-pub fn ticks() -> u64 {
-    // SAFETY: RDTSC reads a counter and is allowed in user mode.
-    unsafe { core::arch::x86_64::_rdtsc() }
-}
+pub use chestnut_runtime::clock::ticks;
 
 /// For invocations that can only fail by a mistake in this file.
 trait Must<T> {
@@ -100,16 +96,17 @@ impl Kernel {
     }
 
     /// Waits for a message or a notification. With an answer, first gives it to the caller that `reply` holds.
-    pub fn receive(&self, reply: &Reply, answer: Option<(u64, &[u64])>) -> sys::Registers {
+    pub fn receive(&self, reply: &Reply, answer: Option<(u64, &[u64])>) -> Message {
         let endpoint = self.endpoint.get();
         let reply = cap::Reply(reply.slot());
-        match answer {
+        let received = match answer {
             Some((label, words)) => {
                 let (info, registers) = encode(label, words, &[]);
                 endpoint.reply_recv(info, registers, reply)
             }
             None => endpoint.recv(reply),
-        }
+        };
+        Message { badge: received.badge, info: received.info, words: core::array::from_fn(|index| received.word(index)) }
     }
 
     fn take_slot(&self) -> Result<Slot, OutOfMemory> {

@@ -15,7 +15,7 @@ pub use area::{Behaviour, Protection};
 pub use map::{MapRequest, Place, Remap};
 pub use space::{AddressSpace, Fault, Intent, Marks, Shown};
 pub use store::{FramePage, FrameStore};
-pub use user::{Iovec, UserSink, UserSource};
+pub use user::{Iovec, UserArgument, UserSink, UserSource};
 
 use crate::capability::{Capabilities, Frame, OutOfMemory};
 use alloc::rc::Rc;

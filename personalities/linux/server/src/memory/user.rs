@@ -12,6 +12,7 @@ use alloc::vec::Vec;
 use chestnut_linux_files::buffer::{Argument, Sink, Source};
 use chestnut_linux_files::page::Page;
 use chestnut_linux_files::{Errno, Result};
+use core::cell::Cell;
 
 /// Most entries of an I/O vector.
 const MAX_VECTORS: u64 = 1024;
@@ -154,12 +155,14 @@ struct Cursor {
     /// Entries before this one are used up.
     entry: usize,
     remaining: usize,
+    /// Bytes moved so far, for whoever outlives the operation.
+    moved: Rc<Cell<u64>>,
 }
 
 impl Cursor {
     fn new(space: &Rc<AddressSpace>, vector: Vec<Iovec>) -> Self {
         let remaining = vector.iter().map(|piece| piece.length as usize).sum();
-        Self { space: space.clone(), vector, entry: 0, remaining }
+        Self { space: space.clone(), vector, entry: 0, remaining, moved: Rc::default() }
     }
 
     /// Calls `step` with address, offset and length for pieces of the buffers, `length` bytes in all; it returns how many of
@@ -183,6 +186,7 @@ impl Cursor {
                 break;
             }
         }
+        self.moved.set(self.moved.get() + done as u64);
         if done == 0 && length > 0 { Err(Errno::EFAULT) } else { Ok(done) }
     }
 }
@@ -219,6 +223,10 @@ pub struct UserSource(Cursor);
 impl UserSource {
     pub fn new(space: &Rc<AddressSpace>, vector: Vec<Iovec>) -> Self {
         Self(Cursor::new(space, vector))
+    }
+    /// How many bytes have been taken, also after this is gone.
+    pub fn moved(&self) -> Rc<Cell<u64>> {
+        self.0.moved.clone()
     }
 }
 

@@ -4,7 +4,7 @@ use super::limits;
 use super::signal::{Signal, SignalActions};
 use super::thread::Thread;
 use super::{Ids, Life, OwnPages, Process};
-use crate::capability::SharedPage;
+use crate::capability::{Frame, SharedPage};
 use crate::exec::load::OWN_PAGES;
 use crate::memory::{AddressSpace, PAGE, Place, Protection};
 use crate::server::Server;
@@ -274,7 +274,7 @@ impl Server {
         let no_memory = |_| Errno::ENOMEM;
         let process = SharedPage::allocate(frames).map_err(no_memory)?;
         let read = Protection::READ;
-        let put = |label, frames: Rc<[_]>, protection| {
+        let put = |label, frames: Rc<[Frame]>, protection| -> Result<u64> {
             let length = frames.len() as u64 * PAGE;
             let place = space.room_in(OWN_PAGES, length).ok_or(Errno::ENOMEM)?;
             let address = space.map_pages(Place::Exactly(place), label, frames, protection)?;

@@ -290,6 +290,9 @@ impl Server {
                 *activity = Activity::Suspended;
             }
         }
+        for thread in process.threads.borrow().iter() {
+            thread.wake();
+        }
         self.tell_parent(process, code::CLD_STOPPED, signal.number().into());
     }
 

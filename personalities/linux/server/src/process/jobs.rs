@@ -82,7 +82,12 @@ impl JobControl for Jobs {
             }
         }
     }
-    fn hang_up_session(&self, session: u32) {
+    fn leave_terminal(&self, process: u32) {
+        if let Some(process) = self.0.table.process(process) {
+            process.caller.borrow_mut().controlling_terminal = None;
+        }
+    }
+    fn hang_up_leader(&self, session: u32) {
         if let Some(leader) = self.0.table.process(session) {
             self.0.signal_process(&leader, SignalInfo::kernel(Signal::HUP));
             self.0.signal_process(&leader, SignalInfo::kernel(Signal::CONT));

@@ -6,8 +6,6 @@
 
 mod attributes;
 mod permission;
-#[cfg(test)]
-mod tests;
 
 pub use attributes::{Attributes, Kind, Metadata, TimeUpdate, mode};
 pub use permission::Access;

@@ -35,7 +35,7 @@ impl OpenFile {
     }
 
     /// A description of something without a name; `label` is what readlink of its /proc/self/fd entry shows
-    /// ("anon_inode:[eventfd]").
+    /// (`anon_inode:[eventfd]`).
     pub fn anonymous(filesystem: &Rc<Filesystem>, file: Rc<dyn File>, label: &[u8], flags: OpenFlags) -> Rc<Self> {
         let inode = Inode::new(filesystem, Body::Anonymous, 0o600, 0, 0);
         Self::new(file, Location::detached(inode, label), flags)

@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 
 use linux_raw_sys::general as linux;
 
+use super::letters::is_word;
 use super::output::{Output, width};
 use super::settings::Settings;
 
@@ -24,7 +25,6 @@ impl Line {
 
     pub(super) fn clear(&mut self) {
         self.bytes.clear();
-        self.erasing = false;
     }
 
     /// Called before a byte is echoed: the first one marks where the line begins.
@@ -46,9 +46,15 @@ impl Line {
         }
     }
 
-    pub(super) fn echo_newline(&mut self, settings: &Settings, output: &mut Output) {
+    /// Shows what ends a line. This and the newline leave the `/` of ECHOPRT to what comes next.
+    pub(super) fn echo_end(&self, byte: u8, settings: &Settings, output: &mut Output) {
+        if settings.on_local(linux::ECHO) {
+            show(byte, settings, output);
+        }
+    }
+
+    pub(super) fn echo_newline(&self, settings: &Settings, output: &mut Output) {
         if settings.on_local(linux::ECHO | linux::ECHONL) {
-            self.finish_erasing(settings, output);
             output.echo(b'\n', settings);
         }
     }
@@ -77,25 +83,33 @@ impl Line {
     /// VERASE: the last character, with IUTF8 all its bytes.
     pub(super) fn erase(&mut self, settings: &Settings, output: &mut Output) {
         let from = self.previous(self.bytes.len(), settings);
-        self.erase_from(from, linux::VERASE, settings, output);
+        self.erase_from(from.unwrap_or(self.bytes.len()), linux::VERASE, settings, output);
     }
 
     /// VWERASE: what isn't a word, and the word before it.
     pub(super) fn erase_word(&mut self, settings: &Settings, output: &mut Output) {
-        let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80;
-        let trimmed = self.bytes.iter().rposition(|&byte| is_word(byte)).map_or(0, |last| last + 1);
-        let word = self.bytes[..trimmed].iter().rposition(|&byte| !is_word(byte)).map_or(0, |last| last + 1);
-        self.erase_from(word, linux::VWERASE, settings, output);
+        let mut from = self.bytes.len();
+        let mut in_word = false;
+        while let Some(at) = self.previous(from, settings) {
+            if in_word && !is_word(self.bytes[at]) {
+                break;
+            }
+            in_word |= is_word(self.bytes[at]);
+            from = at;
+        }
+        self.erase_from(from, linux::VWERASE, settings, output);
     }
 
     /// VKILL: the whole line. Erased from the screen if ECHOK, ECHOKE and ECHOE are all on, else left behind.
     pub(super) fn kill(&mut self, settings: &Settings, output: &mut Output) {
-        let visibly = [linux::ECHOK, linux::ECHOKE, linux::ECHOE].into_iter().all(|flag| settings.on_local(flag));
+        let all = [linux::ECHO, linux::ECHOK, linux::ECHOKE, linux::ECHOE];
+        let visibly = all.into_iter().all(|flag| settings.on_local(flag));
         if visibly && !self.bytes.is_empty() {
             return self.erase_from(0, linux::VKILL, settings, output);
         }
+        let was_empty = self.bytes.is_empty();
         self.bytes.clear();
-        if settings.on_local(linux::ECHO) && !visibly {
+        if settings.on_local(linux::ECHO) && !visibly && !was_empty {
             self.finish_erasing(settings, output);
             show(settings.character(linux::VKILL), settings, output);
             if settings.on_local(linux::ECHOK) {
@@ -104,18 +118,18 @@ impl Line {
         }
     }
 
-    /// Where the character before `end` begins.
-    fn previous(&self, end: usize, settings: &Settings) -> usize {
-        let mut at = end.saturating_sub(1);
-        while settings.on_input(linux::IUTF8) && at > 0 && self.bytes[at] & 0xc0 == 0x80 {
-            at -= 1;
-        }
-        at
+    /// Where the character before `end` begins; `None` if there is none, or not its beginning.
+    fn previous(&self, end: usize, settings: &Settings) -> Option<usize> {
+        let continues = |byte: &u8| settings.on_input(linux::IUTF8) && byte & 0xc0 == 0x80;
+        self.bytes[..end].iter().rposition(|byte| !continues(byte))
     }
 
     fn erase_from(&mut self, from: usize, key: u32, settings: &Settings, output: &mut Output) {
+        if self.bytes.len() <= from {
+            return;
+        }
         while self.bytes.len() > from {
-            let at = self.previous(self.bytes.len(), settings);
+            let Some(at) = self.previous(self.bytes.len(), settings) else { break };
             if settings.on_local(linux::ECHO) {
                 self.show_erased(at, key, settings, output);
             }
@@ -133,7 +147,7 @@ impl Line {
                 output.echo(b'\\', settings);
             }
             self.bytes[at..].iter().for_each(|&byte| show(byte, settings, output));
-        } else if !settings.on_local(linux::ECHOE) {
+        } else if key == linux::VERASE && !settings.on_local(linux::ECHOE) {
             show(settings.character(key), settings, output);
         } else if self.bytes[at] == b'\t' {
             let before = self.start + self.columns(at, settings);

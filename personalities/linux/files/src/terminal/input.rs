@@ -6,6 +6,7 @@ use alloc::collections::VecDeque;
 use linux_raw_sys::general as linux;
 
 use super::echo::Line;
+use super::letters::lower;
 use super::output::Output;
 use super::settings::Settings;
 use crate::Result;
@@ -113,10 +114,10 @@ impl Input {
             byte &= 0x7f;
         }
         if settings.on_input(linux::IUCLC) && settings.on_local(linux::IEXTEN) {
-            byte = byte.to_ascii_lowercase();
+            byte = lower(byte);
         }
         if core::mem::take(&mut self.literal) {
-            return self.store(byte, settings, output);
+            return self.store(byte, false, settings, output);
         }
         if settings.on_input(linux::IXON) {
             if settings.is(byte, linux::VSTOP) && !(output.stopped && settings.is(byte, linux::VSTART)) {
@@ -134,9 +135,11 @@ impl Input {
         if settings.on_input(linux::IXON) && settings.on_input(linux::IXANY) {
             output.stopped = false;
         }
+        // A newline that was typed as such is echoed as ^J in noncanonical mode; one made here isn't.
+        let made_newline = byte == b'\r' && settings.on_input(linux::ICRNL);
         match byte {
             b'\r' if settings.on_input(linux::IGNCR) => return Outcome::Quiet,
-            b'\r' if settings.on_input(linux::ICRNL) => byte = b'\n',
+            b'\r' if made_newline => byte = b'\n',
             b'\n' if settings.on_input(linux::INLCR) => byte = b'\r',
             _ => {}
         }
@@ -144,7 +147,7 @@ impl Input {
         if let Some(outcome) = edited {
             return outcome;
         }
-        self.store(byte, settings, output)
+        self.store(byte, made_newline, settings, output)
     }
 
     fn interrupt(&mut self, byte: u8, signal: u32, settings: &Settings, output: &mut Output) -> Outcome {
@@ -179,7 +182,7 @@ impl Input {
             self.finish(None);
             return Some(Outcome::Readable);
         } else if settings.is(byte, linux::VEOL) || (extended && settings.is(byte, linux::VEOL2)) {
-            self.line.echo(byte, settings, output);
+            self.line.echo_end(byte, settings, output);
             self.finish(Some(byte));
             return Some(Outcome::Readable);
         } else {
@@ -198,14 +201,18 @@ impl Input {
     }
 
     /// An ordinary byte.
-    fn store(&mut self, byte: u8, settings: &Settings, output: &mut Output) -> Outcome {
+    fn store(&mut self, byte: u8, made_newline: bool, settings: &Settings, output: &mut Output) -> Outcome {
         let marked = settings.on_input(linux::PARMRK) && byte == 0xff && !settings.on_input(linux::ISTRIP);
         let copies = 1 + usize::from(marked);
         if !settings.is_canonical() {
             if self.ready.len() + copies > ROOM {
                 return Outcome::Readable;
             }
-            self.line.echo(byte, settings, output);
+            if made_newline && settings.on_local(linux::ECHO) {
+                self.line.echo_newline(settings, output);
+            } else {
+                self.line.echo(byte, settings, output);
+            }
             self.ready.extend(core::iter::repeat_n(byte, copies));
             return Outcome::Readable;
         }

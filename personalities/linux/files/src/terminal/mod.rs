@@ -11,6 +11,7 @@ mod echo;
 mod file;
 mod input;
 mod jobs;
+mod letters;
 mod output;
 mod settings;
 #[cfg(test)]

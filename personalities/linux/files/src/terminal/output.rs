@@ -5,6 +5,7 @@ use alloc::collections::VecDeque;
 use linux_raw_sys::general as linux;
 
 use super::Settings;
+use super::letters::upper;
 
 /// Bytes that may wait before writers have to.
 const ROOM: usize = 4096;
@@ -61,9 +62,11 @@ impl Output {
 
     /// An echoed byte, processed as written ones are.
     pub(super) fn echo(&mut self, byte: u8, settings: &Settings) {
-        if self.queue.len() < ECHO_ROOM {
-            self.process(byte, settings);
+        if self.queue.len() >= ECHO_ROOM {
+            return;
         }
+        // Observed: 0xff alone is echoed without processing.
+        if byte == 0xff { self.put(byte, settings) } else { self.process(byte, settings) }
     }
 
     /// A byte that goes out before all others and unprocessed (TCIOFF's STOP character).
@@ -96,7 +99,7 @@ impl Output {
                     self.put(b' ', settings);
                 }
             }
-            _ if settings.on_output(linux::OLCUC) => self.put(byte.to_ascii_uppercase(), settings),
+            _ if settings.on_output(linux::OLCUC) => self.put(upper(byte), settings),
             _ => self.put(byte, settings),
         }
     }

@@ -44,7 +44,7 @@ impl Location {
         Self::with_link(inode, Link::Root { covers })
     }
 
-    /// Something without a name: a pipe ("pipe:[17]"), an eventfd.
+    /// Something without a name: a pipe (`pipe:[17]`), an eventfd.
     pub fn detached(inode: Rc<Inode>, label: &[u8]) -> Rc<Self> {
         Self::with_link(inode, Link::Detached { label: label.into() })
     }
@@ -225,12 +225,31 @@ impl Location {
 
 impl Drop for Location {
     fn drop(&mut self) {
-        if let Link::Name { parent, name } = &*self.link.borrow() {
-            // A newer location may have taken the name over.
-            let mut children = parent.children.borrow_mut();
-            if children.get(name).is_some_and(|child| child.strong_count() == 0) {
-                children.remove(name);
+        // A program may nest directories as deep as it likes, so parents are let go in a loop and not by recursion.
+        let mut parent = self.leave();
+        while let Some(mut location) = parent.and_then(Rc::into_inner) {
+            parent = location.leave();
+        }
+    }
+}
+
+impl Location {
+    /// Dies: takes itself out of its parent's children, and gives the parent's handle back.
+    fn leave(&mut self) -> Option<Rc<Location>> {
+        let nothing = Link::Detached { label: Box::default() };
+        match core::mem::replace(self.link.get_mut(), nothing) {
+            Link::Name { parent, name } => {
+                let mut children = parent.children.borrow_mut();
+                // A newer location may have taken the name over.
+                if children.get(&name).is_some_and(|child| child.strong_count() == 0) {
+                    children.remove(&name);
+                }
+                drop(children);
+                Some(parent)
             }
+            Link::Removed { parent, .. } => Some(parent),
+            Link::Root { covers } => covers,
+            Link::Detached { .. } => None,
         }
     }
 }

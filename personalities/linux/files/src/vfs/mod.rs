@@ -1,7 +1,7 @@
 //! The tree of names: mounts, path lookup, and the system calls that take paths.
 //!
 //! One file per family of calls: [`lookup`](Vfs::lookup) walks, `opening` opens, `naming` and `renaming` make and
-//! remove names, `changing` changes attributes. Each call takes the [`Caller`] and does every permission check that its manual page names, so that the
+//! remove names, `changing` changes attributes. Each call takes the [`Caller`](crate::caller::Caller) and does every permission check that its manual page names, so that the
 //! server only fetches arguments and encodes results.
 
 mod changing;

@@ -1,1 +1,0 @@
-//! Behaviour of `inode`, by the manual pages.

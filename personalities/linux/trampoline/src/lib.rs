@@ -30,6 +30,9 @@
 //!    [`text::sigenter`] and RSP = `stack_pointer`, resume.
 //! 3. RIP inside the text: do what [`text::stopped_at`] says; to rewind, write RIP and RSP likewise. Resume.
 //!
+//! In case 3 a system call may still arrive before `TakeSignals` does: one that would block while a signal is deliverable ends
+//! with −EINTR at once. A thread blocks a signal locally at any time, so `TakeSignals` may find nothing to deliver.
+//!
 //! In all three cases [`Request::TakeSignals`] follows. Frame and FX area hold the thread's state then. For a restart, `rip` −= 2
 //! and `rax` = `number`. For a handler: copy frame, FX area and `blocked` into a signal frame on the program's stack,
 //! set `rip`, `rsp`, `rdi`, `rsi`, `rdx`, `rax` = 0, `rflags` without DF and TF, and `blocked`. Clear attention (set it

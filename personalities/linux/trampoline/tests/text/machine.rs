@@ -208,7 +208,8 @@ impl Machine {
         // SAFETY: page `n` is inside the mapping.
         let page = |n: usize| unsafe { memory.add(n * PAGE) };
         let mut bytes = *text::bytes();
-        let sites: Vec<u64> = super::instructions(&bytes).filter(|i| i.is_syscall()).map(|i| i.position).collect();
+        let sites: Vec<u64> =
+            crate::scan::instructions(&bytes).filter(|i| i.is_syscall()).map(|i| i.position).collect();
         for &site in &sites {
             bytes[site as usize..][..2].copy_from_slice(&UNDEFINED);
         }

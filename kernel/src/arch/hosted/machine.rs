@@ -1,0 +1,79 @@
+//! What the kernel asks of the simulated processor.
+
+use super::{Context, FpuState};
+use std::cell::Cell;
+use std::thread_local;
+
+#[derive(Default)]
+struct Machine {
+    now: Cell<u64>,
+    deadline: Cell<u64>,
+    root: Cell<u64>,
+    irq_pending: Cell<bool>,
+    flushes: Cell<u64>,
+}
+
+thread_local! {
+    static MACHINE: Machine = Machine::default();
+}
+
+pub fn now() -> u64 {
+    MACHINE.with(|m| m.now.get())
+}
+pub fn set_deadline(ticks: u64) {
+    MACHINE.with(|m| m.deadline.set(ticks));
+}
+pub fn activate_vspace(root: u64) {
+    MACHINE.with(|m| m.root.set(root));
+}
+pub fn active_vspace() -> u64 {
+    MACHINE.with(|m| m.root.get())
+}
+pub fn invalidate_page(_address: u64) {
+    MACHINE.with(|m| m.flushes.set(m.flushes.get() + 1));
+}
+pub fn invalidate_all() {
+    MACHINE.with(|m| m.flushes.set(m.flushes.get() + 1));
+}
+pub fn port_in(_port: u16, bytes: u8) -> u32 {
+    u32::MAX >> (32 - 8 * bytes.clamp(1, 4) as u32)
+}
+pub fn port_out(_port: u16, _bytes: u8, _value: u32) {}
+pub fn irq_mask(_irq: usize) {}
+pub fn irq_unmask(_irq: usize) {}
+pub fn irq_acknowledge(_irq: usize) {}
+pub fn ioapic_count() -> usize {
+    1
+}
+pub fn ioapic_pins(_ioapic: usize) -> usize {
+    24
+}
+pub fn ioapic_route(_ioapic: usize, _pin: usize, _level: bool, _low: bool, _irq: usize) {}
+pub fn interrupt_pending() -> bool {
+    MACHINE.with(|m| m.irq_pending.get() || m.now.get() >= m.deadline.get())
+}
+pub fn console_put(_byte: u8) {}
+pub fn fpu_save(_into: &FpuState) {}
+pub fn fpu_load(_from: &FpuState) {}
+pub fn fpu_enable() {}
+pub fn fpu_disable() {}
+pub fn set_current_context(_context: Option<&Context>) {}
+pub fn kernel_root_entry() -> u64 {
+    0
+}
+pub fn has_1g_pages() -> bool {
+    true
+}
+
+/// For tests: moves the clock.
+pub fn set_now(ticks: u64) {
+    MACHINE.with(|m| m.now.set(ticks));
+}
+/// For tests: the deadline that the kernel set.
+pub fn deadline() -> u64 {
+    MACHINE.with(|m| m.deadline.get())
+}
+/// For tests: whether an interrupt waits.
+pub fn set_interrupt_pending(pending: bool) {
+    MACHINE.with(|m| m.irq_pending.set(pending));
+}

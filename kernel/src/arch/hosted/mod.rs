@@ -1,0 +1,8 @@
+//! The simulated machine that host tests run the kernel on: registers are plain cells, time is a number that tests advance, and
+//! what the kernel asks of the processor is recorded. One machine for each host thread, so that tests run side by side.
+
+mod context;
+mod machine;
+
+pub use context::{Context, FpuState};
+pub use machine::*;

@@ -1,0 +1,269 @@
+//! A thread's registers, laid out so that the processor and the entry stubs save them where they stay.
+//!
+//! The task-state segment's RSP0 points at [`Context::END`] of the current thread, so an interrupt or exception pushes
+//! its frame straight into the context, and the stubs push the general registers below it: nothing is copied. A system
+//! call does the same by hand. Without a thread the idle context takes that place; it runs `hlt` in kernel mode with
+//! its stack pointer at its own end, so that an interrupt out of it lands in the same way.
+//!
+//! Guarantees: whatever [`Context::set`] is given, the return to user mode can't fault in kernel mode and can't raise
+//! privilege (RIP canonical and below the user's end, RFLAGS with interrupts on and IOPL 0, selectors constant).
+
+use super::cpu::{self, selector};
+use chestnut_abi::registers::Register;
+use core::cell::Cell;
+use core::mem::offset_of;
+
+type Word = Cell<u64>;
+
+/// First field of a TCB. From the lowest address: what the stubs pop in order, then the processor's frame, then the
+/// segment bases, which live in the processor while the thread is current.
+#[repr(C, align(64))]
+pub struct Context {
+    rdi: Word,
+    rsi: Word,
+    rdx: Word,
+    r10: Word,
+    r8: Word,
+    r9: Word,
+    r15: Word,
+    r12: Word,
+    r13: Word,
+    rax: Word,
+    rbx: Word,
+    rbp: Word,
+    r14: Word,
+    r11: Word,
+    rcx: Word,
+    /// How the kernel was entered last: [`SYSTEM_CALL`], [`SYSTEM_CALL_CHANGED`], a vector, or [`OTHER`].
+    entered: Word,
+    error_code: Word,
+    rip: Word,
+    cs: Word,
+    rflags: Word,
+    rsp: Word,
+    ss: Word,
+    pub(super) fs_base: Word,
+    pub(super) gs_base: Word,
+}
+
+/// Entered by `syscall`, RCX and R11 may be lost: the return goes by `sysretq`.
+const SYSTEM_CALL: u64 = u64::MAX;
+/// Entered by `syscall`, but somebody has set RCX or R11 since: the return goes by `iretq`.
+const SYSTEM_CALL_CHANGED: u64 = u64::MAX - 1;
+/// Not entered by `syscall`, or sent elsewhere since: the return goes by `iretq`.
+const OTHER: u64 = 0x100;
+
+/// Bytes in a `syscall` instruction.
+const SYSTEM_CALL_LENGTH: u64 = 2;
+/// Carry, parity, auxiliary, zero, sign, trap, direction, overflow, alignment check, identification: the user's own.
+const USER_FLAGS: u64 = 0x0024_0dd5;
+/// Interrupts on, and the bit that is always 1.
+const FIXED_FLAGS: u64 = 0x202;
+
+impl Context {
+    /// Where the processor's frame begins (downwards) and the general registers, and what the stubs test.
+    pub const END: usize = offset_of!(Self, fs_base);
+    pub const RSP: usize = offset_of!(Self, rsp);
+    pub const RFLAGS: usize = offset_of!(Self, rflags);
+    pub const CS: usize = offset_of!(Self, cs);
+    pub const RIP: usize = offset_of!(Self, rip);
+    pub const ERROR_CODE: usize = offset_of!(Self, error_code);
+    pub const ENTERED: usize = offset_of!(Self, entered);
+    pub const R11: usize = offset_of!(Self, r11);
+
+    /// A user thread's registers: all 0 but the selectors and RFLAGS.
+    pub(super) const fn new() -> Self {
+        Self {
+            rdi: Cell::new(0),
+            rsi: Cell::new(0),
+            rdx: Cell::new(0),
+            r10: Cell::new(0),
+            r8: Cell::new(0),
+            r9: Cell::new(0),
+            r15: Cell::new(0),
+            r12: Cell::new(0),
+            r13: Cell::new(0),
+            rax: Cell::new(0),
+            rbx: Cell::new(0),
+            rbp: Cell::new(0),
+            r14: Cell::new(0),
+            r11: Cell::new(0),
+            rcx: Cell::new(0),
+            entered: Cell::new(OTHER),
+            error_code: Cell::new(0),
+            rip: Cell::new(0),
+            cs: Cell::new(selector::USER_CODE),
+            rflags: Cell::new(FIXED_FLAGS),
+            rsp: Cell::new(0),
+            ss: Cell::new(selector::USER_DATA),
+            fs_base: Cell::new(0),
+            gs_base: Cell::new(0),
+        }
+    }
+
+    /// Makes cleared memory a user thread's registers: all 0 but the selectors and RFLAGS.
+    pub fn initialise(&self) {
+        self.entered.set(OTHER);
+        self.cs.set(selector::USER_CODE);
+        self.ss.set(selector::USER_DATA);
+        self.rflags.set(FIXED_FLAGS);
+    }
+
+    /// Words that stub and processor push.
+    pub const FRAME_WORDS: usize = Self::END / 8;
+
+    /// A copy of what stub and processor pushed elsewhere than into a context.
+    pub(super) fn from_frame(frame: &[u64; Self::FRAME_WORDS]) -> Self {
+        let mut words = [0; Self::FRAME_WORDS + 2];
+        for (word, pushed) in words.iter_mut().zip(frame) {
+            *word = *pushed;
+        }
+        // SAFETY: a context is these words and nothing else (`repr(C)`, size asserted below), and any word is a valid one.
+        unsafe { core::mem::transmute::<[u64; Self::FRAME_WORDS + 2], Self>(words) }
+    }
+
+    /// Makes this the context of a kernel-mode loop at `rip` that keeps its stack pointer at the context's own end.
+    pub(super) fn make_idle(&self, rip: u64) {
+        self.cs.set(selector::KERNEL_CODE);
+        self.ss.set(selector::KERNEL_DATA);
+        self.rip.set(rip);
+        self.rsp.set(self.end());
+    }
+
+    /// The address that RSP0 has while this thread is current.
+    pub(super) fn end(&self) -> u64 {
+        (&raw const self.fs_base) as u64
+    }
+
+    fn word(&self, r: Register) -> &Word {
+        match r {
+            Register::Rip => &self.rip,
+            Register::Rsp => &self.rsp,
+            Register::Rflags => &self.rflags,
+            Register::Rax => &self.rax,
+            Register::Rbx => &self.rbx,
+            Register::Rcx => &self.rcx,
+            Register::Rdx => &self.rdx,
+            Register::Rsi => &self.rsi,
+            Register::Rdi => &self.rdi,
+            Register::Rbp => &self.rbp,
+            Register::R8 => &self.r8,
+            Register::R9 => &self.r9,
+            Register::R10 => &self.r10,
+            Register::R11 => &self.r11,
+            Register::R12 => &self.r12,
+            Register::R13 => &self.r13,
+            Register::R14 => &self.r14,
+            Register::R15 => &self.r15,
+            Register::FsBase => &self.fs_base,
+            Register::GsBase => &self.gs_base,
+        }
+    }
+
+    /// The saved value; of a segment base the live one while the thread is current.
+    pub fn get(&self, r: Register) -> u64 {
+        if matches!(r, Register::FsBase | Register::GsBase) {
+            cpu::read_back_bases(self);
+        }
+        self.word(r).get()
+    }
+
+    /// Sets a register, made harmless: an address that must be a user's becomes 0 if it isn't, RFLAGS keeps only the
+    /// user's bits. Setting RIP, RCX or R11 makes the next return restore all registers.
+    pub fn set(&self, r: Register, value: u64) {
+        let value = match r {
+            Register::Rip | Register::FsBase | Register::GsBase if value >= chestnut_abi::layout::USER_END => 0,
+            Register::Rflags => value & USER_FLAGS | FIXED_FLAGS,
+            _ => value,
+        };
+        match r {
+            Register::Rip => self.entered.set(OTHER),
+            Register::Rcx | Register::R11 if self.entered.get() == SYSTEM_CALL => self.entered.set(SYSTEM_CALL_CHANGED),
+            // The other base may have been changed by the thread itself: it mustn't be lost.
+            Register::FsBase | Register::GsBase => cpu::read_back_bases(self),
+            _ => {}
+        }
+        self.word(r).set(value);
+        if matches!(r, Register::FsBase | Register::GsBase) {
+            cpu::write_through_bases(self);
+        }
+    }
+
+    /// The instruction that entered the kernel: the `syscall` itself, or where the interrupt or exception happened.
+    /// Once RIP has been set it is the new RIP.
+    pub fn fault_ip(&self) -> u64 {
+        let by_system_call = self.entered.get() >= SYSTEM_CALL_CHANGED;
+        self.rip.get().wrapping_sub(if by_system_call { SYSTEM_CALL_LENGTH } else { 0 })
+    }
+
+    /// Makes `ip` the instruction that [`Context::restart`] goes back to, and where the thread goes on until then.
+    pub fn set_fault_ip(&self, ip: u64) {
+        self.set(Register::Rip, ip);
+    }
+
+    /// A system call goes to `entry` instead: R11 becomes `word`, RCX the address after the `syscall`.
+    pub fn redirect(&self, entry: u64, word: u64) {
+        self.rcx.set(self.rip.get());
+        self.r11.set(word);
+        self.set(Register::Rip, entry);
+    }
+
+    /// Makes the thread execute the instruction that entered the kernel again.
+    pub fn restart(&self) {
+        self.set(Register::Rip, self.fault_ip());
+    }
+
+    pub fn capability_register(&self) -> u64 {
+        self.rdi.get()
+    }
+    pub fn set_badge(&self, badge: u64) {
+        self.rdi.set(badge);
+    }
+    pub fn message_info(&self) -> u64 {
+        self.rsi.get()
+    }
+    pub fn set_message_info(&self, info: u64) {
+        self.rsi.set(info);
+    }
+    fn message_word(&self, index: usize) -> Option<&Word> {
+        match index {
+            0 => Some(&self.r10),
+            1 => Some(&self.r8),
+            2 => Some(&self.r9),
+            3 => Some(&self.r15),
+            _ => None,
+        }
+    }
+    /// Message word 0 to 3; 0 for a word that no register carries.
+    pub fn message_register(&self, index: usize) -> u64 {
+        self.message_word(index).map_or(0, Cell::get)
+    }
+    /// Sets message word 0 to 3; nothing for a word that no register carries.
+    pub fn set_message_register(&self, index: usize, value: u64) {
+        if let Some(word) = self.message_word(index) {
+            word.set(value);
+        }
+    }
+    pub fn reply_register(&self) -> u64 {
+        self.r12.get()
+    }
+    pub fn destination_register(&self) -> u64 {
+        self.r13.get()
+    }
+    pub fn system_call_number(&self) -> i64 {
+        self.rdx.get().cast_signed()
+    }
+    /// Whether the processor was in kernel mode: only the idle loop may be.
+    pub fn in_kernel_mode(&self) -> bool {
+        self.cs.get() & 3 == 0
+    }
+}
+
+const _: () = {
+    // The processor aligns RSP to 16 bytes before it pushes; three cache lines, no more.
+    assert!(Context::END.is_multiple_of(16) && Context::END == 176);
+    assert!(size_of::<Context>() == 192);
+    assert!(Context::RIP + 40 == Context::END && Context::RSP + 16 == Context::END);
+    // `sysretq` pops thirteen registers and then addresses from R11.
+    assert!(Context::R11 == 13 * 8 && Context::ENTERED == 15 * 8);
+};

@@ -1,0 +1,128 @@
+//! Resolving a capability address: a walk through CNodes, each of which takes its guard and its index from the address's bits,
+//! from the top.
+
+use super::{Cap, CapRef, Kind};
+use crate::mem::{Entry, Ref};
+use chestnut_abi::LookupFailure;
+
+/// Where a lookup ended.
+#[derive(Clone, Copy)]
+pub struct Found<'k> {
+    pub slot: CapRef<'k>,
+    /// Address bits that are left over. A system call takes what it finds; an operation on slots wants 0.
+    pub bits_left: u64,
+}
+
+/// Resolves the lowest `depth` bits of `address` (at most 64), beginning at the CNode that `root` names.
+pub fn lookup<'k>(entry: Entry<'k>, root: Cap, address: u64, depth: u64) -> Result<Found<'k>, LookupFailure> {
+    let mut bits_left = depth;
+    let mut cnode = root;
+    if cnode.kind() != Kind::CNode {
+        return Err(LookupFailure::InvalidRoot);
+    }
+    loop {
+        let (guard, size_bits) = (cnode.guard(), cnode.cnode_bits());
+        let guard_bits = guard.guard_bits();
+        let level_bits = guard_bits + size_bits;
+        let found = low_bits(address.checked_shr(bits_left.wrapping_sub(guard_bits) as u32).unwrap_or(0), guard_bits);
+        if guard_bits > bits_left || found != guard.guard() {
+            return Err(LookupFailure::GuardMismatch { bits_left, guard: guard.guard(), guard_bits });
+        }
+        if level_bits > bits_left {
+            return Err(LookupFailure::DepthMismatch { bits_left, bits_found: level_bits });
+        }
+        bits_left -= level_bits;
+        let index = low_bits(address.checked_shr(bits_left as u32).unwrap_or(0), size_bits);
+        // SAFETY: the CNode has 2^size_bits slots and the index is below that.
+        let slot = unsafe { slot_at(entry, cnode, index) };
+        if bits_left == 0 {
+            return Ok(Found { slot, bits_left });
+        }
+        cnode = slot.cap();
+        if cnode.kind() != Kind::CNode {
+            return Ok(Found { slot, bits_left });
+        }
+        // A CNode without guard and with one slot resolves nothing; following it could go on for ever.
+        if level_bits == 0 {
+            return Err(LookupFailure::DepthMismatch { bits_left, bits_found: 0 });
+        }
+    }
+}
+
+/// The slot that an operation on slots names: `depth` (1 to 64) must be resolved exactly.
+pub fn lookup_slot_at<'k>(entry: Entry<'k>, root: Cap, address: u64, depth: u64) -> Result<CapRef<'k>, LookupFailure> {
+    let found = lookup(entry, root, address, depth)?;
+    match found.bits_left {
+        0 => Ok(found.slot),
+        bits_left => Err(LookupFailure::MissingCapability { bits_left }),
+    }
+}
+
+/// # Safety
+/// `cnode` is a CNode capability and `index` is below its number of slots.
+unsafe fn slot_at<'k>(entry: Entry<'k>, cnode: Cap, index: u64) -> CapRef<'k> {
+    // SAFETY: the CNode's memory holds slots, cleared by Retype.
+    unsafe { Ref::at(entry, cnode.address() + (index << chestnut_abi::object::SLOT_BITS)) }
+}
+
+/// The lowest `bits` (at most 63) bits.
+const fn low_bits(value: u64, bits: u64) -> u64 {
+    value & !(u64::MAX << (bits & 63))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cap::Slot;
+    use chestnut_abi::CNodeCapData;
+    use std::boxed::Box;
+
+    fn cnode(bits: u64, guard: u64, guard_bits: u64) -> (Cap, Entry<'static>) {
+        let slots: Box<[Slot]> = (0..1 << bits).map(|_| Slot::EMPTY).collect();
+        let address = Box::leak(slots).as_ptr().expose_provenance();
+        // SAFETY: host memory at distance 0; capabilities hold 48-bit addresses, which host addresses are.
+        let entry = unsafe { Entry::new(0) };
+        (Cap::cnode(address as u64, bits, CNodeCapData::new(guard, guard_bits)), entry)
+    }
+
+    #[test]
+    fn one_level_resolves_index_behind_guard() {
+        let (root, entry) = cnode(4, 0, 60);
+        let found = lookup(entry, root, 5, 64).ok().unwrap();
+        assert_eq!(found.bits_left, 0);
+        assert_eq!(found.slot.address(), entry.address(root.address()) + 5 * 32);
+    }
+
+    #[test]
+    fn guard_must_match() {
+        let (root, entry) = cnode(4, 1, 60);
+        let failure = LookupFailure::GuardMismatch { bits_left: 64, guard: 1, guard_bits: 60 };
+        assert_eq!(lookup(entry, root, 5, 64).err(), Some(failure));
+        assert!(lookup(entry, root, 0x15, 64).is_ok());
+    }
+
+    #[test]
+    fn too_few_bits_are_a_depth_mismatch() {
+        let (root, entry) = cnode(4, 0, 2);
+        assert_eq!(lookup(entry, root, 0, 5).err(), Some(LookupFailure::DepthMismatch { bits_left: 5, bits_found: 6 }));
+    }
+
+    #[test]
+    fn two_levels_and_leftover_bits() {
+        let (inner, entry) = cnode(3, 0, 0);
+        let (root, _) = cnode(2, 0, 0);
+        let slot = lookup(entry, root, 0b10, 2).ok().unwrap().slot;
+        slot.fill_root(inner);
+        let found = lookup(entry, root, 0b10_110, 5).ok().unwrap();
+        assert_eq!(found.slot.address(), entry.address(inner.address()) + 6 * 32);
+        // Slot 6 of the inner one is empty: the walk stops there with bits to spare.
+        assert_eq!(lookup(entry, root, 0b10_110_1, 6).ok().unwrap().bits_left, 1);
+        assert!(matches!(lookup_slot_at(entry, root, 0b10_110_1, 6), Err(LookupFailure::MissingCapability { bits_left: 1 })));
+    }
+
+    #[test]
+    fn anything_but_a_cnode_is_an_invalid_root() {
+        let (_, entry) = cnode(1, 0, 0);
+        assert_eq!(lookup(entry, Cap::tcb(0x1000), 0, 64).err(), Some(LookupFailure::InvalidRoot));
+    }
+}

@@ -1,0 +1,10 @@
+//! Capabilities: what they name and allow, the slots that hold them, the derivation tree through the slots, and lookup.
+//!
+//! This floor knows a capability's kind, address and rights, but not what the objects look like inside.
+mod capability;
+mod lookup;
+mod slot;
+
+pub use capability::{Cap, FrameSize, Kind, VmRights};
+pub use lookup::{Found, lookup, lookup_slot_at};
+pub use slot::{CapRef, Slot};

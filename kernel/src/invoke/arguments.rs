@@ -1,0 +1,118 @@
+//! What an invocation is given: the thread that makes it, its message words and the capabilities beside it.
+
+use super::error::{Error, Stop};
+use crate::cap::{Cap, CapRef, Kind, lookup_slot_at};
+use crate::ipc::{Buffer, ExtraCaps, NotDerivable, derive, set_message_word};
+use crate::mem::Ref;
+use crate::object::{Kernel, Tcb};
+use chestnut_abi::ipc_buffer::MSG_WORD;
+use chestnut_abi::message::{MAX_LENGTH, REGISTER_WORDS};
+use chestnut_abi::{LookupFailure, MessageInfo};
+use core::cell::Cell;
+
+/// Whether it was done. Results are written into the invoking thread's message by [`Arguments::answer`].
+pub type Outcome = Result<(), Stop>;
+
+pub struct Arguments<'k> {
+    pub k: Kernel<'k>,
+    pub thread: Ref<'k, Tcb>,
+    pub info: MessageInfo,
+    pub caps: ExtraCaps<'k>,
+    pub blocking: bool,
+    /// The caller wants an answer.
+    pub is_call: bool,
+    /// Its scheduling context may go along with a message.
+    pub can_donate: bool,
+    /// Words that were answered.
+    answered: Cell<u64>,
+    /// The invocation was a message to an endpoint; who answers that isn't the kernel.
+    pub sent: Cell<bool>,
+}
+
+impl<'k> Arguments<'k> {
+    pub fn new(
+        k: Kernel<'k>,
+        thread: Ref<'k, Tcb>,
+        caps: ExtraCaps<'k>,
+        blocking: bool,
+        is_call: bool,
+        can_donate: bool,
+    ) -> Self {
+        let info = MessageInfo(thread.context.message_info());
+        Self { k, thread, info, caps, blocking, is_call, can_donate, answered: Cell::new(0), sent: Cell::new(false) }
+    }
+
+    /// How many message words there are.
+    pub fn length(&self) -> usize {
+        self.info.length().min(MAX_LENGTH)
+    }
+
+    /// Message words, all of which must be there.
+    pub fn words<const N: usize>(&self) -> Result<[u64; N], Error> {
+        if self.length() < N {
+            return Err(Error::TruncatedMessage);
+        }
+        let mut words = [0; N];
+        for (index, word) in words.iter_mut().enumerate() {
+            *word = self.word(index);
+        }
+        Ok(words)
+    }
+
+    /// One message word; 0 if the thread has no buffer that could hold it.
+    pub fn word(&self, index: usize) -> u64 {
+        if index < REGISTER_WORDS {
+            return self.thread.context.message_register(index);
+        }
+        Buffer::of(self.k, self.thread, false).map_or(0, |buffer| if index < MAX_LENGTH { buffer.read(MSG_WORD + index) } else { 0 })
+    }
+
+    /// The slot of an extra capability, which must be there.
+    pub fn slot(&self, index: usize) -> Result<CapRef<'k>, Error> {
+        self.caps.get(index).ok_or(Error::TruncatedMessage)
+    }
+
+    /// An extra capability, which must be there.
+    pub fn cap(&self, index: usize) -> Result<Cap, Error> {
+        self.slot(index).map(|slot| slot.cap())
+    }
+
+    /// The slot that an index of `depth` bits in a CNode names, for a source or a destination.
+    pub fn slot_in(&self, root: Cap, index: u64, depth: u64, source: bool) -> Result<CapRef<'k>, Error> {
+        if root.kind() != Kind::CNode {
+            return Err(Error::FailedLookup(source, LookupFailure::InvalidRoot));
+        }
+        if depth < 1 || depth > 64 {
+            return Err(Error::Range(1, 64));
+        }
+        lookup_slot_at(self.k.entry(), root, index, depth).map_err(|failure| Error::FailedLookup(source, failure))
+    }
+
+    /// The same, for a slot that must be empty.
+    pub fn empty_slot_in(&self, root: Cap, index: u64, depth: u64) -> Result<CapRef<'k>, Error> {
+        let slot = self.slot_in(root, index, depth, false)?;
+        if slot.is_empty() { Ok(slot) } else { Err(Error::DeleteFirst) }
+    }
+
+    /// A copy of a capability, as Copy makes it.
+    pub fn derived(&self, source: CapRef) -> Result<Cap, Error> {
+        derive(source).map_err(|why| match why {
+            NotDerivable::HasChildren => Error::RevokeFirst,
+            NotDerivable::Unique | NotDerivable::NotMapped => Error::IllegalOperation,
+        })
+    }
+
+    /// Gives back a result word; called for each in order.
+    pub fn answer(&self, value: u64) {
+        let index = self.answered.get();
+        if self.is_call && set_message_word(self.k, self.thread, index as usize, value) {
+            self.answered.set(index + 1);
+        }
+    }
+
+    /// Completes the answer to a successful invocation.
+    pub fn finish(&self) {
+        self.thread.context.set_badge(0);
+        self.thread.context.set_message_info(MessageInfo::new(0, 0, 0, self.answered.get()).0);
+    }
+}

@@ -1,0 +1,41 @@
+//! Interrupts: issuing handlers, and what their holders do with them.
+
+use super::{Arguments, Error, Outcome};
+use crate::arch;
+use crate::cap::{Cap, CapRef};
+use crate::object::IrqState;
+use chestnut_abi::{CapRights, Label};
+
+pub fn invoke_control<'k>(call: &Arguments<'k>, slot: CapRef<'k>, label: Label) -> Outcome {
+    match label {
+        // On x86 interrupts are asked for by where they come from.
+        Label::IrqIssueIrqHandler => Err(Error::IllegalOperation.into()),
+        _ => super::x86_64::issue_interrupt(call, slot, label),
+    }
+}
+
+pub fn invoke_handler(call: &Arguments, cap: Cap, label: Label) -> Outcome {
+    let (k, irq) = (call.k, cap.irq());
+    let Some(slot) = k.state().irqs.slot(irq) else { return Err(Error::InvalidCapability(0).into()) };
+    match label {
+        Label::IrqAckIrq => arch::irq_unmask(irq as usize),
+        Label::IrqSetIrqHandler => {
+            let source = call.slot(0)?;
+            let notification = source.cap();
+            if notification.as_notification(k).is_none() || !notification.rights().contains(CapRights::WRITE) {
+                return Err(Error::InvalidCapability(1).into());
+            }
+            slot.clear();
+            slot.fill_derived(notification, source);
+        }
+        Label::IrqClearIrqHandler => slot.clear(),
+        _ => return Err(Error::IllegalOperation.into()),
+    }
+    Ok(())
+}
+
+/// Marks an interrupt as issued and gives out its handler capability.
+pub fn issue<'k>(call: &Arguments<'k>, control: CapRef<'k>, destination: CapRef<'k>, irq: u64) {
+    call.k.irqs.set_state(irq, IrqState::Active);
+    destination.fill_original(Cap::irq_handler(irq), control);
+}

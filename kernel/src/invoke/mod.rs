@@ -1,0 +1,71 @@
+//! Invocations: one file for each kind of object. Each decodes its arguments, checks them, and acts or says what is wrong.
+//!
+//! Nothing changes before every check has passed, except in operations that can be preempted, which leave a state from
+//! which they go on when invoked again.
+#![forbid(unsafe_code)]
+mod arguments;
+mod cnode;
+mod domain;
+mod error;
+mod irq;
+mod sched;
+mod tcb;
+mod untyped;
+pub mod x86_64;
+
+pub use arguments::{Arguments, Outcome};
+pub use error::{Error, Stop};
+
+use crate::cap::{CapRef, Kind};
+use crate::ipc;
+use chestnut_abi::{CapRights, Label};
+
+/// Performs the invocation of the capability in `slot`.
+pub fn invoke<'k>(call: &Arguments<'k>, slot: CapRef<'k>) -> Outcome {
+    let (k, cap) = (call.k, slot.cap());
+    match cap.kind() {
+        Kind::Endpoint => {
+            let Some(endpoint) = cap.as_endpoint(k).filter(|_| cap.rights().contains(CapRights::WRITE)) else {
+                return Err(Error::InvalidCapability(0).into());
+            };
+            let how = ipc::Sending {
+                badge: cap.badge(),
+                rights: cap.rights(),
+                blocking: call.blocking,
+                call: call.is_call,
+                donate: call.can_donate,
+                caps: call.caps,
+            };
+            ipc::send(k, call.thread, endpoint, how);
+            call.sent.set(true);
+            Ok(())
+        }
+        Kind::Notification => {
+            let Some(notification) = cap.as_notification(k).filter(|_| cap.rights().contains(CapRights::WRITE)) else {
+                return Err(Error::InvalidCapability(0).into());
+            };
+            ipc::signal(k, notification, cap.badge());
+            Ok(())
+        }
+        Kind::Reply => {
+            let Some(reply) = cap.as_reply(k) else { return Err(Error::InvalidCapability(0).into()) };
+            ipc::reply_to(k, call.thread, reply, cap.rights(), call.caps);
+            Ok(())
+        }
+        Kind::Null | Kind::Zombie => Err(Error::InvalidCapability(0).into()),
+        kind => {
+            let Some(label) = Label::from_number(call.info.label()) else { return Err(Error::IllegalOperation.into()) };
+            match kind {
+                Kind::Untyped => untyped::invoke(call, slot, label),
+                Kind::CNode => cnode::invoke(call, cap, label),
+                Kind::Tcb => tcb::invoke(call, slot, label),
+                Kind::SchedContext => sched::invoke_context(call, cap, label),
+                Kind::SchedControl => sched::invoke_control(call, label),
+                Kind::IrqControl => irq::invoke_control(call, slot, label),
+                Kind::IrqHandler => irq::invoke_handler(call, cap, label),
+                Kind::Domain => domain::invoke(call, label),
+                _ => x86_64::invoke(call, slot, label),
+            }
+        }
+    }
+}

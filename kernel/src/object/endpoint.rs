@@ -1,0 +1,21 @@
+//! Endpoint: where senders and receivers meet. Only one kind of thread waits at a time; the state of the first one says which.
+
+use super::{Kernel, Queue, ThreadState};
+
+#[repr(C)]
+pub struct Endpoint {
+    pub queue: Queue,
+}
+
+const _: () = assert!(size_of::<Endpoint>() == 1 << chestnut_abi::object::ENDPOINT_BITS);
+
+impl Endpoint {
+    /// Whether the threads in the queue wait to send.
+    pub fn has_senders(&self, k: Kernel) -> bool {
+        self.queue.first(k).is_some_and(|thread| thread.state.get() == ThreadState::BlockedOnSend)
+    }
+    /// Whether the threads in the queue wait to receive.
+    pub fn has_receivers(&self, k: Kernel) -> bool {
+        self.queue.first(k).is_some_and(|thread| thread.state.get() == ThreadState::BlockedOnReceive)
+    }
+}

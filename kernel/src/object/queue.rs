@@ -1,0 +1,95 @@
+//! Queues of threads, doubly linked through the TCBs. A thread stands in one queue at most: it is ready, waits for its budget,
+//! or is blocked on one endpoint or notification.
+
+use super::{Kernel, Tcb};
+use crate::mem::{Link, Ref};
+
+/// Which queue a thread stands in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Place {
+    /// None: it runs, is inactive, or waits for a reply.
+    Nowhere = 0,
+    /// The ready queue of its priority.
+    Ready,
+    /// The queue of those whose budget comes later.
+    Release,
+    /// The endpoint or notification it is blocked on.
+    Object,
+}
+
+#[repr(C)]
+pub struct Queue {
+    first: Link<Tcb>,
+    last: Link<Tcb>,
+}
+
+impl Queue {
+    pub const EMPTY: Self = Self { first: Link::NONE, last: Link::NONE };
+
+    pub fn is_empty(&self) -> bool {
+        self.first.is_none()
+    }
+
+    pub fn first<'k>(&self, k: Kernel<'k>) -> Option<Ref<'k, Tcb>> {
+        self.first.get(k)
+    }
+
+    pub fn push_back(&self, k: Kernel, thread: Ref<Tcb>) {
+        self.insert(k, self.last.get(k), thread, None);
+    }
+
+    pub fn push_front(&self, k: Kernel, thread: Ref<Tcb>) {
+        self.insert(k, None, thread, self.first.get(k));
+    }
+
+    /// Inserts `thread` in front of the first thread, looked for from the back, that it `goes_behind` of: so that a queue that is
+    /// ordered stays so, and equals stay in the order they came.
+    pub fn insert_ordered<'k>(&self, k: Kernel<'k>, thread: Ref<Tcb>, goes_behind: impl Fn(Ref<'k, Tcb>) -> bool) {
+        let mut after = None;
+        let mut before = self.last.get(k);
+        while let Some(candidate) = before.filter(|&candidate| !goes_behind(candidate)) {
+            after = Some(candidate);
+            before = candidate.prev.get(k);
+        }
+        self.insert(k, before, thread, after);
+    }
+
+    /// Orders by priority, the highest first.
+    pub fn insert_by_priority(&self, k: Kernel, thread: Ref<Tcb>) {
+        let priority = thread.priority.get();
+        self.insert_ordered(k, thread, |other| other.priority.get() >= priority);
+    }
+
+    fn insert(&self, k: Kernel, before: Option<Ref<Tcb>>, thread: Ref<Tcb>, after: Option<Ref<Tcb>>) {
+        let _ = k;
+        thread.prev.set(before);
+        thread.next.set(after);
+        match before {
+            Some(before) => before.next.set(Some(thread)),
+            None => self.first.set(Some(thread)),
+        }
+        match after {
+            Some(after) => after.prev.set(Some(thread)),
+            None => self.last.set(Some(thread)),
+        }
+    }
+
+    /// Takes out a thread that is in this queue.
+    pub fn remove(&self, k: Kernel, thread: Ref<Tcb>) {
+        let (before, after) = (thread.prev.take(k), thread.next.take(k));
+        match before {
+            Some(before) => before.next.set(after),
+            None => self.first.set(after),
+        }
+        match after {
+            Some(after) => after.prev.set(before),
+            None => self.last.set(before),
+        }
+    }
+
+    /// The threads from the first to the last.
+    pub fn iter<'k>(&self, k: Kernel<'k>) -> impl Iterator<Item = Ref<'k, Tcb>> {
+        core::iter::successors(self.first(k), move |thread| thread.next.get(k))
+    }
+}

@@ -1,0 +1,56 @@
+//! Reply object: a caller that waits, and its place in the stack of calls that a scheduling context has passed through.
+//!
+//! When A calls B and B calls C, A's scheduling context runs C. It names B's reply (the last call) as the top of its stack; below
+//! that lies A's. A reply brings the context back to the caller of the topmost reply.
+
+use super::{Kernel, SchedContext, Tcb};
+use crate::mem::{Link, Ref};
+use core::cell::Cell;
+
+#[repr(C)]
+pub struct Reply {
+    /// The thread that waits for this reply, or the receiver that has set it aside for its next caller.
+    pub tcb: Link<Tcb>,
+    /// The reply of the call before, further down the stack.
+    pub below: Link<Reply>,
+    /// What is above: nothing, the next reply (an address), or the scheduling context (an address with bit 0 set).
+    above: Cell<usize>,
+    spare: Cell<u64>,
+}
+
+const _: () = assert!(size_of::<Reply>() == 1 << chestnut_abi::object::REPLY_BITS);
+
+/// What stands above a reply in its stack.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Above<'k> {
+    /// It is in no stack, or cut off from what was above.
+    Nothing,
+    Reply(Ref<'k, Reply>),
+    /// It is the top of this scheduling context's stack.
+    SchedContext(Ref<'k, SchedContext>),
+}
+
+const IS_SCHED_CONTEXT: usize = 1;
+
+impl Reply {
+    pub fn above<'k>(&self, k: Kernel<'k>) -> Above<'k> {
+        let word = self.above.get();
+        let link = Link::<Reply>::NONE;
+        let context = Link::<SchedContext>::NONE;
+        if word & IS_SCHED_CONTEXT != 0 {
+            context.set_word(word & !IS_SCHED_CONTEXT);
+            context.get(k).map_or(Above::Nothing, Above::SchedContext)
+        } else {
+            link.set_word(word);
+            link.get(k).map_or(Above::Nothing, Above::Reply)
+        }
+    }
+
+    pub fn set_above(&self, above: Above) {
+        self.above.set(match above {
+            Above::Nothing => 0,
+            Above::Reply(reply) => reply.address(),
+            Above::SchedContext(context) => context.address() | IS_SCHED_CONTEXT,
+        });
+    }
+}

@@ -1,0 +1,131 @@
+//! Scheduling context: a right to processor time, as a queue of refills.
+//!
+//! The refills behind the fixed part are a ring as large as the object has room for. `unsafe` is here because the ring's length is
+//! the object's size, which the type doesn't know. Invariant: `capacity` refills fit behind the fixed part, `refill_max` is at most that
+//! (0: not configured), and `head` < `refill_max`.
+
+use super::{Notification, Reply, Tcb};
+use crate::mem::Link;
+use chestnut_abi::object::{CORE_SCHED_CONTEXT_BYTES, MIN_REFILLS, REFILL_BYTES, max_extra_refills};
+use core::cell::Cell;
+
+/// An amount of time, in ticks, that may be used from `time` on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct Refill {
+    pub time: u64,
+    pub amount: u64,
+}
+
+#[repr(C, align(32))]
+pub struct SchedContext {
+    /// Ticks between replenishments; equal to `budget` for round robin.
+    pub period: Cell<u64>,
+    /// Ticks in each period.
+    pub budget: Cell<u64>,
+    /// Ticks used since somebody last asked.
+    pub consumed: Cell<u64>,
+    /// The thread that this context runs.
+    pub tcb: Link<Tcb>,
+    /// Top of the stack of calls that the context has passed through.
+    pub reply: Link<Reply>,
+    pub notification: Link<Notification>,
+    /// The thread that yielded to this context and is to be told what it consumed.
+    pub yield_from: Link<Tcb>,
+    /// Given when configured; names the context in timeout faults.
+    pub badge: Cell<u64>,
+    /// Refills that there is room for.
+    capacity: Cell<u32>,
+    refill_max: Cell<u32>,
+    head: Cell<u32>,
+    count: Cell<u32>,
+    pub sporadic: Cell<bool>,
+}
+
+const REFILLS: usize = (CORE_SCHED_CONTEXT_BYTES - MIN_REFILLS * REFILL_BYTES) as usize;
+const _: () = assert!(size_of::<SchedContext>() <= REFILLS);
+const _: () = assert!(size_of::<Refill>() == REFILL_BYTES as usize);
+
+impl SchedContext {
+    /// Whether it was given a budget.
+    pub fn is_configured(&self) -> bool {
+        self.refill_max.get() != 0
+    }
+    pub fn is_round_robin(&self) -> bool {
+        self.period.get() == self.budget.get()
+    }
+    /// Number of refills in the ring.
+    pub fn refill_count(&self) -> u32 {
+        self.count.get()
+    }
+    pub fn refill_max(&self) -> u32 {
+        self.refill_max.get()
+    }
+    pub fn is_full(&self) -> bool {
+        self.count.get() == self.refill_max.get()
+    }
+
+    /// Says how large the object is, in bits; Retype does, before the first capability exists.
+    ///
+    /// # Safety
+    /// The object has 2^`size_bits` bytes.
+    pub unsafe fn set_size(&self, size_bits: u64) {
+        self.capacity.set((MIN_REFILLS + max_extra_refills(size_bits)).min(u32::MAX as u64) as u32);
+    }
+
+    /// Empties the ring and sets how many refills it may hold: `max`, or as many as there is room for.
+    pub fn limit_refills(&self, max: u32) {
+        self.refill_max.set(max.min(self.capacity.get()));
+        self.head.set(0);
+        self.count.set(0);
+    }
+
+    /// The refill `index` places behind the head.
+    fn refill(&self, index: u32) -> &Cell<Refill> {
+        let max = self.refill_max.get().max(1);
+        let mut place = self.head.get().wrapping_add(index);
+        if place >= max {
+            place -= max;
+        }
+        let place = if place < max { place } else { 0 };
+        let address = core::ptr::from_ref(self).expose_provenance() + REFILLS + place as usize * size_of::<Refill>();
+        // SAFETY: by the module's invariant the ring has `refill_max` places (an object has room for two at least), and `place` is
+        // below that. The memory belongs to this object and was cleared by Retype.
+        unsafe { &*core::ptr::with_exposed_provenance::<Cell<Refill>>(address) }
+    }
+
+    pub fn head(&self) -> Refill {
+        self.refill(0).get()
+    }
+    pub fn set_head(&self, refill: Refill) {
+        self.refill(0).set(refill);
+    }
+    pub fn second(&self) -> Option<Refill> {
+        (self.count.get() > 1).then(|| self.refill(1).get())
+    }
+    pub fn tail(&self) -> Refill {
+        self.refill(self.count.get().saturating_sub(1)).get()
+    }
+    pub fn set_tail(&self, refill: Refill) {
+        self.refill(self.count.get().saturating_sub(1)).set(refill);
+    }
+    /// Removes the head; the ring must have another.
+    pub fn pop_head(&self) -> Refill {
+        let refill = self.head();
+        let next = self.head.get() + 1;
+        self.head.set(if next >= self.refill_max.get() { 0 } else { next });
+        self.count.set(self.count.get().saturating_sub(1));
+        refill
+    }
+    /// Adds a refill at the end of a ring that isn't full.
+    pub fn push_tail(&self, refill: Refill) {
+        if !self.is_full() {
+            self.count.set(self.count.get() + 1);
+            self.set_tail(refill);
+        }
+    }
+    /// Sum of all amounts: what the invariant tests look at.
+    pub fn total(&self) -> u64 {
+        (0..self.count.get()).map(|index| self.refill(index).get().amount).sum()
+    }
+}

@@ -1,0 +1,27 @@
+//! Typed views of capabilities: the object that a capability of the right kind names.
+//!
+//! `unsafe`: a capability's kind says what lives at its address. Invariant: only Retype and boot make capabilities to memory, of
+//! the kind that they cleared (and initialised) it for, and `lifecycle` removes the last one before the memory is used anew.
+
+use super::{Endpoint, Kernel, Notification, Reply, SchedContext, Tcb};
+use crate::cap::{Cap, Kind};
+use crate::mem::Ref;
+
+macro_rules! view {
+    ($name:ident, $kind:ident, $object:ty) => {
+        #[doc = concat!("The object, if this is a capability of kind `", stringify!($kind), "`.")]
+        #[inline(always)]
+        pub fn $name<'k>(self, k: Kernel<'k>) -> Option<Ref<'k, $object>> {
+            // SAFETY: by the module's invariant such an object lives at the address of a capability of this kind.
+            (self.kind() == Kind::$kind).then(|| unsafe { Ref::at(k.entry(), self.address()) })
+        }
+    };
+}
+
+impl Cap {
+    view!(as_endpoint, Endpoint, Endpoint);
+    view!(as_notification, Notification, Notification);
+    view!(as_reply, Reply, Reply);
+    view!(as_tcb, Tcb, Tcb);
+    view!(as_sched_context, SchedContext, SchedContext);
+}

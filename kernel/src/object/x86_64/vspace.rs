@@ -1,0 +1,131 @@
+//! Paging structures of four levels: 1 page table, 2 page directory, 3 page-directory pointer table, 4 the root (PML4).
+//!
+//! `unsafe`: a present entry that isn't a leaf names a table. Invariant: only invocations on this kernel's paging capabilities write
+//! entries, a table's deletion clears the entry that names it first, and the kernel's own entries (root index 511) are never
+//! walked, user addresses being in the lower half.
+
+use crate::cap::{Cap, Kind};
+use crate::mem::{PhysAddr, Ref};
+use crate::object::Kernel;
+use chestnut_abi::object::VmAttributes;
+use core::cell::Cell;
+
+/// Levels of tables.
+pub const LEVELS: u8 = 4;
+
+#[repr(C, align(4096))]
+pub struct Table([Cell<u64>; 512]);
+
+/// One entry of a table, as the processor reads it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry(pub u64);
+
+const PRESENT: u64 = 1;
+const WRITABLE: u64 = 1 << 1;
+const USER: u64 = 1 << 2;
+const WRITE_THROUGH: u64 = 1 << 3;
+const CACHE_DISABLE: u64 = 1 << 4;
+const LARGE: u64 = 1 << 7;
+const PAT_SMALL: u64 = 1 << 7;
+const PAT_LARGE: u64 = 1 << 12;
+const NO_EXECUTE: u64 = 1 << 63;
+const ADDRESS: u64 = 0x000f_ffff_ffff_f000;
+
+impl Entry {
+    pub const EMPTY: Self = Self(0);
+
+    /// An entry that names a table. Tables allow everything; the frame's entry decides.
+    pub const fn table(physical: PhysAddr) -> Self {
+        Self(physical & ADDRESS | PRESENT | WRITABLE | USER)
+    }
+
+    /// A leaf at `level`. `user` false makes the page the kernel's only; `attributes` are `VmAttributes`.
+    pub const fn frame(physical: PhysAddr, level: u8, user: bool, writable: bool, attributes: u64) -> Self {
+        let mut bits = physical & ADDRESS | PRESENT;
+        if user {
+            bits |= USER;
+        }
+        if writable {
+            bits |= WRITABLE;
+        }
+        if attributes & VmAttributes::WRITE_THROUGH != 0 {
+            bits |= WRITE_THROUGH;
+        }
+        if attributes & VmAttributes::CACHE_DISABLED != 0 {
+            bits |= CACHE_DISABLE;
+        }
+        if attributes & VmAttributes::WRITE_COMBINING != 0 {
+            bits |= if level == 1 { PAT_SMALL } else { PAT_LARGE };
+        }
+        if attributes & VmAttributes::EXECUTE_NEVER != 0 {
+            bits |= NO_EXECUTE;
+        }
+        if level > 1 {
+            bits |= LARGE;
+        }
+        Self(bits)
+    }
+
+    pub const fn is_present(self) -> bool {
+        self.0 & PRESENT != 0
+    }
+    /// Whether the entry, found at `level`, maps a frame rather than naming a table.
+    pub const fn is_leaf(self, level: u8) -> bool {
+        level == 1 || self.0 & LARGE != 0
+    }
+    /// The table or frame that it names; for a frame above level 1 the PAT bit is left out.
+    pub const fn address(self, level: u8) -> PhysAddr {
+        let mask = if level > 1 && self.is_leaf(level) { ADDRESS & !PAT_LARGE } else { ADDRESS };
+        self.0 & mask
+    }
+}
+
+impl Table {
+    pub fn entry(&self, index: usize) -> Entry {
+        Entry(self.0[index % 512].get())
+    }
+    pub fn set(&self, index: usize, entry: Entry) {
+        self.0[index % 512].set(entry.0);
+    }
+}
+
+/// Bytes that one entry of a table at `level` spans, as a power of two.
+pub const fn span_bits(level: u8) -> u64 {
+    12 + 9 * (level.saturating_sub(1) as u64)
+}
+
+/// Which entry of a table at `level` an address belongs to.
+pub const fn index(address: u64, level: u8) -> usize {
+    (address >> span_bits(level)) as usize & 511
+}
+
+/// How far a walk came.
+#[derive(Clone, Copy)]
+pub struct Walk<'k> {
+    /// The table reached.
+    pub table: Ref<'k, Table>,
+    /// Its level: the one asked for, or a higher one whose entry is empty or a leaf.
+    pub level: u8,
+}
+
+/// Walks from `root` towards the table at `level` that an address belongs to.
+pub fn walk<'k>(k: Kernel<'k>, root: Ref<'k, Table>, address: u64, level: u8) -> Walk<'k> {
+    let mut at = Walk { table: root, level: LEVELS };
+    while at.level > level {
+        let entry = at.table.entry(index(address, at.level));
+        if !entry.is_present() || entry.is_leaf(at.level) {
+            break;
+        }
+        // SAFETY: by the module's invariant a present entry that isn't a leaf names a live table.
+        at = Walk { table: unsafe { Ref::at(k.entry(), entry.address(at.level)) }, level: at.level - 1 };
+    }
+    at
+}
+
+impl Cap {
+    /// The table, if this is a capability to one.
+    pub fn as_table<'k>(self, k: Kernel<'k>) -> Option<Ref<'k, Table>> {
+        // SAFETY: as in `object::typed`: Retype cleared the memory for a table.
+        (self.kind() == Kind::PageTable).then(|| unsafe { Ref::at(k.entry(), self.address()) })
+    }
+}

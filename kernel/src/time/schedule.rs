@@ -1,0 +1,237 @@
+//! Who runs next, and on whose time.
+
+use super::budget::{charge_current, is_ready, is_sufficient, unblock_check};
+use super::ready::{dequeue, enqueue_back, enqueue_front, highest_priority, highest_ready};
+use crate::arch;
+use crate::mem::Ref;
+use crate::object::{Action, Kernel, Place, SchedContext, Tcb};
+
+/// Reads the clock and counts what the current scheduling context has used.
+pub fn read_clock(k: Kernel) {
+    let now = arch::now();
+    let used = now.saturating_sub(k.now.replace(now));
+    k.consumed.set(k.consumed.get().saturating_add(used));
+}
+
+/// A thread whose budget ran out and that wants to be told by a timeout fault.
+#[derive(Clone, Copy)]
+pub struct Expired<'k>(pub Ref<'k, Tcb>);
+
+/// Whether the current scheduling context has too little left to go on with.
+pub fn is_expired(k: Kernel) -> bool {
+    k.current_sc.get(k).is_some_and(|context| context.is_configured() && !is_sufficient(k, context, k.consumed.get()))
+}
+
+/// Charges the current scheduling context, which has expired, and moves its thread to the back of its queue if it has time already.
+/// If not, it says which thread has to wait.
+pub fn charge_expired<'k>(k: Kernel<'k>) -> Option<Expired<'k>> {
+    let context = k.current_sc.get(k)?;
+    charge_current(k);
+    k.reprogram.set(true);
+    let thread = k.current.get(k).filter(|thread| thread.is_runnable() && thread.sched_context.is(context))?;
+    if !(is_ready(k, context) && is_sufficient(k, context, 0)) {
+        return Some(Expired(thread));
+    }
+    end_of_budget(k, thread);
+    None
+}
+
+/// Sends a thread whose slice ended to the back of its queue, or to wait for its next refill.
+pub fn end_of_budget(k: Kernel, thread: Ref<Tcb>) {
+    let Some(context) = thread.sched_context.get(k) else { return };
+    reschedule(k);
+    if !thread.is_runnable() || thread.place.get() == Place::Object {
+        return;
+    }
+    dequeue(k, thread);
+    if is_ready(k, context) && is_sufficient(k, context, 0) {
+        enqueue_back(k, thread);
+    } else {
+        await_budget(k, context);
+    }
+}
+
+/// Puts the thread of a scheduling context in the queue of those that wait for budget.
+pub fn await_budget(k: Kernel, context: Ref<SchedContext>) {
+    let Some(thread) = context.tcb.get(k) else { return };
+    dequeue(k, thread);
+    if thread.place.get() != Place::Nowhere {
+        return;
+    }
+    thread.place.set(Place::Release);
+    let time = context.head().time;
+    k.release.insert_ordered(k, thread, |other| release_time(k, other) <= time);
+    k.reprogram.set(true);
+}
+
+fn release_time(k: Kernel, thread: Ref<Tcb>) -> u64 {
+    thread.sched_context.get(k).map_or(0, |context| context.head().time)
+}
+
+/// Asks for a choice on the way out, keeping a thread that was about to be switched to.
+pub fn reschedule(k: Kernel) {
+    if let Action::SwitchTo(thread) = k.action()
+        && thread.is_schedulable(k)
+    {
+        enqueue_front(k, thread);
+    }
+    k.set_action(Action::Choose);
+}
+
+/// Says that a thread has become able to run: it is switched to directly if it turns out to be the most important one.
+pub fn possible_switch_to<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>) {
+    if !thread.is_schedulable(k) || thread.place.get() != Place::Nowhere {
+        return;
+    }
+    if k.current.is(thread) {
+        return;
+    }
+    if k.action() == Action::Resume {
+        k.set_action(Action::SwitchTo(thread));
+    } else {
+        reschedule(k);
+        enqueue_front(k, thread);
+    }
+}
+
+/// Lets a thread that stopped being blocked run: at once if its budget allows, else when it does. A passive thread stays where it is.
+pub fn wake<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>) {
+    let Some(context) = thread.sched_context.get(k) else { return };
+    if context.sporadic.get() && !k.current_sc.is(context) {
+        unblock_check(k, context);
+    }
+    resume(k, context);
+}
+
+/// Makes a scheduling context's thread able to run, now or when its budget comes.
+pub fn resume<'k>(k: Kernel<'k>, context: Ref<'k, SchedContext>) {
+    let Some(thread) = context.tcb.get(k) else { return };
+    if !thread.is_runnable() || !context.is_configured() || thread.place.get() == Place::Object {
+        return;
+    }
+    let used = if k.current_sc.is(context) { k.consumed.get() } else { 0 };
+    if is_ready(k, context) && is_sufficient(k, context, used) {
+        possible_switch_to(k, thread);
+    } else {
+        await_budget(k, context);
+        if k.current.is(thread) {
+            reschedule(k);
+        }
+    }
+}
+
+/// Gives a scheduling context to a thread, taking it from whom it runs now.
+pub fn donate<'k>(k: Kernel<'k>, context: Ref<'k, SchedContext>, to: Ref<'k, Tcb>) {
+    if let Some(from) = context.tcb.get(k) {
+        dequeue(k, from);
+        from.sched_context.clear();
+        if k.action() == Action::SwitchTo(from) {
+            reschedule(k);
+        }
+    }
+    context.tcb.set(Some(to));
+    to.sched_context.set(Some(context));
+}
+
+/// The current thread gives up the rest of its budget.
+pub fn yield_now(k: Kernel) {
+    let Some(context) = k.current_sc.get(k) else { return };
+    // Everything of the head refill counts as used.
+    let used = k.consumed.get();
+    k.consumed.set(context.head().amount.max(used));
+    let consumed = context.consumed.get();
+    charge_current(k);
+    // … but what is reported as consumed is what was.
+    context.consumed.set(consumed.saturating_add(used));
+    k.reprogram.set(true);
+    if let Some(thread) = k.current.get(k) {
+        end_of_budget(k, thread);
+    }
+}
+
+/// The end of every kernel entry that may have changed who runs: wakes whose budget has come, chooses, switches the scheduling
+/// context, and sets the timer.
+pub fn schedule(k: Kernel) {
+    wake_released(k);
+    if k.current.get(k).is_none_or(|thread| !thread.is_schedulable(k)) && k.action() == Action::Resume {
+        k.set_action(Action::Choose);
+    }
+    if k.action() != Action::Resume {
+        let current = k.current.get(k);
+        let mut current_ready = false;
+        if let Some(thread) = current.filter(|thread| thread.is_schedulable(k)) {
+            current_ready = true;
+            enqueue_front(k, thread);
+        }
+        match k.action() {
+            Action::SwitchTo(candidate) if candidate.is_schedulable(k) => {
+                let priority = candidate.priority.get();
+                let equal = current_ready && current.is_some_and(|thread| thread.priority.get() == priority);
+                if equal {
+                    // The current one goes on: it is at the front.
+                    enqueue_back(k, candidate);
+                    choose(k);
+                } else if highest_priority(k).is_some_and(|highest| highest > priority) {
+                    enqueue_front(k, candidate);
+                    choose(k);
+                } else {
+                    switch_to(k, candidate);
+                }
+            }
+            _ => choose(k),
+        }
+    }
+    k.set_action(Action::Resume);
+    switch_sched_context(k);
+    set_timer(k);
+}
+
+fn wake_released(k: Kernel) {
+    while let Some(thread) = k.release.first(k) {
+        let Some(context) = thread.sched_context.get(k) else { break };
+        if !is_ready(k, context) {
+            break;
+        }
+        dequeue(k, thread);
+        k.reprogram.set(true);
+        possible_switch_to(k, thread);
+    }
+}
+
+fn choose(k: Kernel) {
+    match highest_ready(k) {
+        Some(thread) => switch_to(k, thread),
+        None => k.current.clear(),
+    }
+}
+
+fn switch_to<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>) {
+    dequeue(k, thread);
+    k.current.set(Some(thread));
+}
+
+/// Charges the context that ran and begins to count for the one that runs next.
+fn switch_sched_context(k: Kernel) {
+    let next = k.current.get(k).and_then(|thread| thread.sched_context.get(k));
+    if next == k.current_sc.get(k) {
+        return;
+    }
+    k.reprogram.set(true);
+    charge_current(k);
+    k.consumed.set(0);
+    k.current_sc.set(next);
+    if let Some(context) = next
+        && !context.sporadic.get()
+    {
+        unblock_check(k, context);
+    }
+}
+
+fn set_timer(k: Kernel) {
+    if !k.reprogram.replace(false) {
+        return;
+    }
+    let budget_end = k.current_sc.get(k).map_or(u64::MAX, |context| k.now.get().saturating_add(context.head().amount.saturating_sub(k.consumed.get())));
+    let release = k.release.first(k).map_or(u64::MAX, |thread| release_time(k, thread));
+    arch::set_deadline(budget_end.min(release));
+}

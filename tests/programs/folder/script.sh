@@ -1,0 +1,3 @@
+#!/bin/sh
+echo "script $# arguments: $*"
+exit 5

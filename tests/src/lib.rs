@@ -1,2 +1,0 @@
-//! Whole-system tests.
-#![no_std]

@@ -1,0 +1,46 @@
+//! Whole-system tests: each boots the emulator as a user would, and is listed by its own name.
+//!
+//! | names | what they show |
+//! |---|---|
+//! | `kernel::CPU::…` | the kernel's behaviour, seen by a root task in user mode |
+//! | `programs::…` | real programs do what they do on the host: output, messages, exit status |
+//! | `faults::…` | programs that go wrong end as under Linux, and others go on |
+//! | `launcher::…` | `cargo run -- run`, its pipes, options, exit status and error messages |
+//! | `terminal::…` | the interactive shell on a pseudo-terminal |
+//!
+//! Nothing is skipped: a test whose program can't be fetched or built fails and says so. Images are built once per process.
+
+mod compare;
+mod faults;
+mod kernel;
+mod launcher;
+mod programs;
+mod shared;
+mod table;
+mod terminal;
+
+use libtest_mimic::{Arguments, Trial};
+use std::process::ExitCode;
+
+/// As the first argument: be the launcher. So tests can start it as a process of its own, on a terminal of its own.
+const AS_LAUNCHER: &str = "--as-launcher";
+
+fn main() -> ExitCode {
+    if std::env::args_os().nth(1).is_some_and(|argument| argument == AS_LAUNCHER) {
+        return chestnut::cli::main(std::env::args_os().take(1).chain(std::env::args_os().skip(2)));
+    }
+    let arguments = Arguments::from_args();
+    let mut trials: Vec<Trial> = Vec::new();
+    trials.extend(kernel::trials(&arguments));
+    trials.extend(table::trials(&arguments));
+    trials.extend(faults::trials(&arguments));
+    trials.extend(launcher::trials());
+    trials.extend(terminal::trials());
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// The test runner will run the test of this name, so that batches hold only what is asked for.
+fn is_wanted(arguments: &Arguments, name: &str) -> bool {
+    let matches = |pattern: &String| if arguments.exact { name == pattern } else { name.contains(pattern.as_str()) };
+    arguments.filter.as_ref().is_none_or(matches) && !arguments.skip.iter().any(matches)
+}

@@ -1,0 +1,200 @@
+//! The command lines that run on the host and in the guest, by name.
+
+use crate::compare::{self, Case};
+use crate::programs::Program;
+use chestnut::machine::Settings;
+use libtest_mimic::{Arguments, Trial};
+
+/// One test for each command line.
+pub fn trials(arguments: &Arguments) -> Vec<Trial> {
+    let mut cases: Vec<Case> = Vec::new();
+    cases.extend(APPLETS.iter().map(|(name, line, input)| {
+        let words = line.split_whitespace().map(str::to_owned).collect();
+        case(Program::Busybox, name, words, input)
+    }));
+    for (program, shell) in SHELLS {
+        for (name, script, input) in SCRIPTS {
+            let mut words: Vec<String> = shell.iter().map(|word| (*word).to_owned()).collect();
+            words.push((*script).to_owned());
+            cases.push(case(*program, name, words, input));
+        }
+    }
+    for subject in BASICS {
+        let words: Vec<String> = subject.split_whitespace().map(str::to_owned).collect();
+        let name = format!("basics_{}", words.first().map_or("none", String::as_str));
+        cases.push(case(Program::CPie("basics"), &name, words, "some words\nof input\n"));
+    }
+    for name in C {
+        cases.push(case(Program::C(name), name, Vec::new(), ""));
+    }
+    for name in RUST {
+        cases.push(case(Program::Rust(name), name, Vec::new(), ""));
+        cases.push(case(Program::RustFixed(name), name, Vec::new(), ""));
+    }
+    compare::trials(arguments, &Settings::default(), cases)
+}
+
+fn case(program: Program, name: &str, arguments: Vec<String>, input: &str) -> Case {
+    let name = format!("programs::{}::{name}", program.group());
+    Case { name, program, arguments, input: input.as_bytes().to_vec(), starts: None, expected: None }
+}
+
+/// Subjects of `basics.c`, with their arguments.
+const BASICS: &[&str] = &[
+    "arguments one two",
+    "heap",
+    "processes",
+    "pipes",
+    "signals",
+    "memory",
+    "files",
+    "threads",
+    "times",
+    "execute echo by exec",
+    "unknown",
+];
+
+/// Programs of `tests/programs` that need no argument.
+const C: &[&str] = &[
+    "clocks",
+    "directories",
+    "divide",
+    "exhaust",
+    "faults",
+    "files",
+    "hello",
+    "illegal",
+    "jobs",
+    "jumps",
+    "memory",
+    "null",
+    "overflow",
+    "pipes",
+    "poll",
+    "processes",
+    "redzone",
+    "registers",
+    "signals",
+    "terminal",
+    "threads",
+];
+const RUST: &[&str] = &["std_files", "std_processes", "std_threads", "std_time"];
+
+/// The shells that run each of [`SCRIPTS`], and their arguments before the script.
+const SHELLS: &[(Program, &[&str])] = &[
+    (Program::Busybox, &["sh", "-c"]),
+    (Program::MkshDietlibc, &["-c"]),
+    (Program::MkshKlibc, &["-c"]),
+    (Program::MkshMusl, &["-c"]),
+    (Program::Bash, &["-c"]),
+];
+
+/// Scripts that every shell understands: name, script, standard input.
+const SCRIPTS: &[(&str, &str, &str)] = &[
+    ("sh_echo", "echo hello; printf '%s-%03d\\n' a 7", ""),
+    ("sh_exit_status", "true; echo $?; false; echo $?; (exit 7); echo $?; exit 3", ""),
+    ("sh_arithmetic", "i=0; while [ $i -lt 300 ]; do i=$((i + 1)); done; echo $i $((i * 7 % 11))", ""),
+    ("sh_pipe", "cat words.txt | sort | uniq -c | sort -rn | head -n 3", ""),
+    ("sh_loop_into_pipe", "for i in 1 2 3; do echo $i; done | wc -l", ""),
+    ("sh_substitution", "x=$(cat numbers.txt | wc -l); echo \"lines: $x\" $(echo nested $(echo twice))", ""),
+    (
+        "sh_redirection",
+        "echo one > a; echo two >> a; cat < a; ls no-such-file 2> e; wc -l < e; cat a a > b; wc -c b",
+        "",
+    ),
+    ("sh_here_document", "cat << END | tr a-z A-Z\nfirst $((1 + 1))\nsecond\nEND", ""),
+    (
+        "sh_function_and_case",
+        "f() { case $1 in a*) echo A;; [0-9]) echo digit;; *) echo other;; esac; }; f abc; f 5; f x",
+        "",
+    ),
+    ("sh_missing_command", "no-such-command 2> e; echo $?; wc -l < e; /bin/no/such/path 2> e; echo $?", ""),
+    ("sh_trap", "trap 'echo caught' USR1; kill -USR1 $$; echo after; trap 'echo leaving' EXIT; exit 4", ""),
+    ("sh_kill_child", "sleep 20 & p=$!; sleep 0.5; { kill $p; wait $p; } 2> e; echo $?", ""),
+    ("sh_background", "for i in 3 1 2; do (echo $i > out.$i) & done; wait; cat out.*", ""),
+    ("sh_glob", "echo *.txt d*/* [x-z]*; set -- *; echo $#", ""),
+    ("sh_folders", "mkdir -p x/y; cd x/y; basename $(pwd); cd ..; ls; cd - > e; cd ../..; rm -r x; ls", ""),
+    (
+        "sh_file_tests",
+        "for f in dir words.txt none script.sh; do for t in e f d x; do test -$t $f && echo $t $f; done; done",
+        "",
+    ),
+    ("sh_read", "while read a b; do echo \"$b:$a\"; done < numbers.txt; read line; echo \"got $line\"", "from input\n"),
+    ("sh_exec", "exec echo replaced; echo never", ""),
+    ("sh_umask", "umask 027; echo > n; mkdir m; stat -c '%a %n' n m", ""),
+    (
+        "sh_descriptors",
+        "exec 3> out; echo x >&3; exec 3>&-; exec 4< numbers.txt; read a <&4; read b <&4; echo $a $b; cat out",
+        "",
+    ),
+    ("sh_script_file", "./script.sh one 'two three'; echo $?; chmod 600 script.sh; ./script.sh 2> e; echo $?", ""),
+    ("sh_killed", "{ sh -c 'kill -9 $$'; } 2> e; echo $?; sh -c 'kill -TERM $$' 2> e; echo $?", ""),
+    (
+        "sh_environment",
+        "A=1; export B=2; sh -c 'echo [$A] [$B] [$C]'; C=3 sh -c 'echo $C'; env | grep ^B; echo $HOME",
+        "",
+    ),
+    ("sh_long_pipe", "seq 1 20000 | cat | cat | cat | tail -n 1", ""),
+    ("sh_sigpipe", "yes | head -n 2; seq 1 100000 | head -n 1", ""),
+    ("sh_input", "cat | tr -d aeiou | rev", "a line of input\nand another\n"),
+    ("sh_strings", "s=/usr/local/bin; echo ${s##*/} ${s%/*} ${#s} ${none:-default} ${s:+set}", ""),
+];
+
+/// BusyBox's applets: name, command line without "busybox", standard input.
+const APPLETS: &[(&str, &str, &str)] = &[
+    ("awk", "awk -F, {s+=$3;print$2,$1}END{print(s)} table.csv", ""),
+    ("base64", "base64 bytes", ""),
+    ("basename", "basename /usr/lib/x.so .so", ""),
+    ("cal", "cal 2 2000", ""),
+    ("cat", "cat words.txt - numbers.txt", "between\n"),
+    ("cat_missing", "cat no-such-file", ""),
+    ("cmp", "cmp words.txt numbers.txt", ""),
+    ("cut", "cut -d, -f1,3 table.csv", ""),
+    ("date", "date -u -d @1000000000", ""),
+    ("dd", "dd if=words.txt bs=5 skip=1 count=3", ""),
+    ("diff", "diff words.txt numbers.txt", ""),
+    ("dirname", "dirname /usr/lib/x.so", ""),
+    ("echo", "echo -e a\\tb\\n", ""),
+    ("env", "env -i A=1 busybox env", ""),
+    ("expand", "expand -t4", "a\tb\n"),
+    ("expr", "expr 6 * 7", ""),
+    ("factor", "factor 1234567890", ""),
+    ("false", "false", ""),
+    ("find", "find dir -type f -path */deeper/*", ""),
+    ("fold", "fold -w 7 numbers.txt", ""),
+    ("grep", "grep -n e.*e words.txt", ""),
+    ("grep_none", "grep xyz words.txt", ""),
+    ("gzip", "gzip -9", "some text, some text, some text\n"),
+    ("head", "head -c 20 words.txt", ""),
+    ("hexdump", "hexdump -C bytes", ""),
+    ("kill_nobody", "kill -0 4194305", ""),
+    ("ls", "ls -a . dir", ""),
+    ("ls_missing", "ls no-such-file", ""),
+    ("md5sum", "md5sum words.txt numbers.txt", ""),
+    ("nl", "nl words.txt", ""),
+    ("no_applet", "no-such-applet", ""),
+    ("od", "od -c bytes", ""),
+    ("paste", "paste numbers.txt words.txt", ""),
+    ("printf", "printf %s=%x\\n a 255 b 16", ""),
+    ("readlink_none", "readlink words.txt", ""),
+    ("rev", "rev", "abc\n"),
+    ("rmdir_not_empty", "rmdir dir", ""),
+    ("sed", "sed s/[aeiou]/<&>/g;3q words.txt", ""),
+    ("seq", "seq 10 -3 0", ""),
+    ("sha256sum", "sha256sum words.txt", ""),
+    ("sleep", "sleep 0.2", ""),
+    ("sort", "sort -n -k1 numbers.txt", ""),
+    ("stat", "stat -c %n_%s_%F words.txt", ""),
+    ("strings", "strings bytes", ""),
+    ("tac", "tac words.txt", ""),
+    ("tail", "tail -n +8 words.txt", ""),
+    ("tee", "tee copy", "twice\n"),
+    ("test", "test -d words.txt", ""),
+    ("timeout", "timeout 1 sleep 30", ""),
+    ("tr", "tr a-z b-za", "ibm\n"),
+    ("true", "true", ""),
+    ("uname", "uname -sm", ""),
+    ("uniq", "uniq -c words.txt", ""),
+    ("wc", "wc words.txt numbers.txt", ""),
+    ("xargs", "xargs -n 2 echo", "a b c d e\n"),
+];

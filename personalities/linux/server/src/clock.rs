@@ -54,6 +54,9 @@ impl SystemClock {
         })
     }
 
+    pub const fn tsc_mhz(&self) -> u64 {
+        self.tsc_mhz
+    }
     pub const fn time_page(&self) -> &SharedPage<TimePage> {
         &self.time_page
     }

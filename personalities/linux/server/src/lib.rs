@@ -6,6 +6,8 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod archive;
+pub mod boot;
 #[allow(unsafe_code)]
 pub mod capability;
 pub mod clock;
@@ -16,5 +18,7 @@ pub mod faults;
 pub mod memory;
 pub mod messages;
 pub mod process;
+pub mod procfs;
 pub mod server;
+pub mod session;
 pub mod syscall;

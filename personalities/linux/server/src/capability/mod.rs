@@ -8,6 +8,8 @@
 //! heap and records what was mapped, so that everything above can be tested without a machine.
 
 mod frame;
+#[cfg(feature = "guest")]
+pub mod regions;
 mod reply;
 mod shared;
 mod space;
@@ -23,7 +25,7 @@ mod kernel;
 pub use frame::{Frame, Frames};
 pub use kernel::{Kernel, ticks};
 pub use reply::{Replies, Reply};
-pub use shared::{PageLayout, SharedPage, features};
+pub use shared::{PageLayout, Processor, SharedPage, features, processor, seed};
 pub use space::{Mapping, Space, Spaces};
 pub use thread::{Redirect, Thread, Threads};
 

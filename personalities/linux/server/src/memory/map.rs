@@ -293,6 +293,9 @@ impl AddressSpace {
         state.break_end = start;
     }
 
+    pub fn break_start(&self) -> u64 {
+        self.state.borrow().break_start
+    }
     /// brk(2): moves the break if that is possible, and returns where it is.
     pub fn set_break(&self, wanted: u64) -> u64 {
         let mut state = self.state.borrow_mut();

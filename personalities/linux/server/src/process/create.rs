@@ -181,6 +181,7 @@ impl Server {
             has_left_parent: Cell::new(false),
             exit_signal: Cell::new(exit_signal),
             executable: RefCell::new(old.executable.borrow().clone()),
+            name: Cell::new(old.name.get()),
             started: self.clock.monotonic(),
             has_executed: Cell::new(false),
             alarm: RefCell::default(),
@@ -197,7 +198,8 @@ impl Server {
 
     /// A process without program or threads: the one that stands for init, and the launcher's before their execve.
     pub fn new_process(&self, pid: u32, parent: u32, caller: Caller) -> Result<Rc<Process>> {
-        let own_pages = self.own_pages_in(&AddressSpace::new(&self.memory)?, None)?;
+        let space = AddressSpace::new(&self.memory)?;
+        let own_pages = self.own_pages_in(&space, None)?;
         let limits = limits::Limits::default();
         let files = Rc::new(RefCell::new(Descriptors::new(limits.soft(limits::FILES) as usize)));
         let process = Rc::new(Process {
@@ -211,7 +213,7 @@ impl Server {
             continue_untold: Cell::new(false),
             ending: Cell::new(None),
             threads: RefCell::default(),
-            space: RefCell::new(self.no_space.clone()),
+            space: RefCell::new(space),
             own_pages: RefCell::new(own_pages),
             files: RefCell::new(files),
             caller: RefCell::new(caller),
@@ -224,6 +226,7 @@ impl Server {
             has_left_parent: Cell::new(false),
             exit_signal: Cell::new(Signal::CHLD.number()),
             executable: RefCell::default(),
+            name: Cell::new(*b"init\0\0\0\0\0\0\0\0\0\0\0\0"),
             started: self.clock.monotonic(),
             has_executed: Cell::new(false),
             alarm: RefCell::default(),

@@ -53,6 +53,9 @@ impl Server {
         let process = &thread.process;
         let time = thread.processor_time();
         process.usage.set(process.usage.get().plus(Usage { time, ..Usage::default() }));
+        if thread.tid.get() == process.pid {
+            process.name.set(thread.name.get());
+        }
         self.table.remove_thread(thread);
         process.threads.borrow_mut().retain(|other| !Rc::ptr_eq(other, thread));
         self.unmap_thread_page(thread);

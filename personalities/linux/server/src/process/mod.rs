@@ -123,6 +123,8 @@ pub struct Process {
     /// What a child's end is told to the parent by; 0 for none.
     pub exit_signal: Cell<u8>,
     pub executable: RefCell<Option<Rc<Location>>>,
+    /// Its leader's name, kept when that has ended.
+    pub name: Cell<[u8; 16]>,
     pub started: Duration,
     /// It has executed a program since it was forked (setpgid's EACCES).
     pub has_executed: Cell<bool>,

@@ -150,6 +150,7 @@ fn start_devices(madt: &Madt) -> Result<u64, &'static str> {
     arch::calibrate().ok_or("the clock rate is unknown: the legacy timer doesn't count")
 }
 
+#[cold]
 fn report_loader(info: &BootLoaderInfo<'_>, madt: &Madt) {
     print_line!("chestnut: booted by ", info.protocol);
     for range in info.memory.iter() {
@@ -165,6 +166,7 @@ fn report_loader(info: &BootLoaderInfo<'_>, madt: &Madt) {
     }
 }
 
+#[cold]
 fn report_machine(given: &Given<'_>, module: Region, image: Region) {
     print_line!("  kernel ", Hex(image.start), " to ", Hex(image.end));
     print_line!("  root task's file ", Hex(module.start), " to ", Hex(module.end));

@@ -356,7 +356,9 @@ impl Cap {
     /// Where the object's memory begins. A TCB's zombie names its slots, which lie inside the TCB.
     pub fn memory_start(self) -> PhysAddr {
         match self.kind() {
-            Kind::Zombie if self.zombie_flags() == Self::TCB_SLOTS => self.address() >> object::TCB_BITS << object::TCB_BITS,
+            Kind::Zombie if self.zombie_flags() == Self::TCB_SLOTS => {
+                self.address() >> object::TCB_BITS << object::TCB_BITS
+            }
             _ => self.address(),
         }
     }

@@ -198,7 +198,8 @@ impl<'k> Ref<'k, Slot> {
     /// Whether this is the last capability to its object. Capabilities to one object stand side by side in the order.
     pub fn is_final(self) -> bool {
         let cap = self.cap();
-        !self.prev().is_some_and(|slot| slot.cap().same_object(cap)) && !self.next().is_some_and(|slot| slot.cap().same_object(cap))
+        !self.prev().is_some_and(|slot| slot.cap().same_object(cap))
+            && !self.next().is_some_and(|slot| slot.cap().same_object(cap))
     }
 
     /// The slot `index` behind this one in memory.

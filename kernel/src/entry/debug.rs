@@ -20,7 +20,8 @@ impl Write for Console {
 /// Performs a debug system call; false if it is none.
 pub fn system_call<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, call: Syscall) -> bool {
     let argument = thread.context.capability_register();
-    let found = || lookup(k.entry(), thread.slot(TcbSlot::CSpace).cap(), argument, 64).ok().map(|found| found.slot.cap());
+    let found =
+        || lookup(k.entry(), thread.slot(TcbSlot::CSpace).cap(), argument, 64).ok().map(|found| found.slot.cap());
     match call {
         Syscall::DebugPutChar => arch::console_put(argument as u8),
         Syscall::DebugDumpScheduler => dump(k),
@@ -54,7 +55,8 @@ fn dump(k: Kernel) {
     for priority in (0..=255u8).rev() {
         for thread in k.ready[priority as usize].iter(k) {
             let name = thread.name.get();
-            let name = name.split(|&byte| byte == 0).next().and_then(|name| core::str::from_utf8(name).ok()).unwrap_or("?");
+            let name =
+                name.split(|&byte| byte == 0).next().and_then(|name| core::str::from_utf8(name).ok()).unwrap_or("?");
             _ = writeln!(Console, "ready {priority} {name} {:#x}", thread.context.fault_ip());
         }
     }

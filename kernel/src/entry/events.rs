@@ -75,4 +75,3 @@ pub fn timer() {
     has_budget(k);
     leave(k);
 }
-

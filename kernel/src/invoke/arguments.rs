@@ -64,7 +64,8 @@ impl<'k> Arguments<'k> {
         if index < REGISTER_WORDS {
             return self.thread.context.message_register(index);
         }
-        Buffer::of(self.k, self.thread, false).map_or(0, |buffer| if index < MAX_LENGTH { buffer.read(MSG_WORD + index) } else { 0 })
+        Buffer::of(self.k, self.thread, false)
+            .map_or(0, |buffer| if index < MAX_LENGTH { buffer.read(MSG_WORD + index) } else { 0 })
     }
 
     /// The slot of an extra capability, which must be there.
@@ -82,7 +83,7 @@ impl<'k> Arguments<'k> {
         if root.kind() != Kind::CNode {
             return Err(Error::FailedLookup(source, LookupFailure::InvalidRoot));
         }
-        if depth < 1 || depth > 64 {
+        if !(1..=64).contains(&depth) {
             return Err(Error::Range(1, 64));
         }
         lookup_slot_at(self.k.entry(), root, index, depth).map_err(|failure| Error::FailedLookup(source, failure))

@@ -19,7 +19,7 @@ pub fn invoke(call: &Arguments, root: Cap, label: Label) -> Outcome {
         Label::CNodeCopy => {
             let [index, depth, source_index, source_depth, rights] = call.words()?;
             let (to, from) = places(call, root, index, depth, 0, source_index, source_depth)?;
-            derive(call, to, from, from.cap().masked(CapRights(rights)), |cap| Some(cap))
+            derive(call, to, from, from.cap().masked(CapRights(rights)), Some)
         }
         Label::CNodeMint => {
             let [index, depth, source_index, source_depth, rights, badge] = call.words()?;
@@ -70,7 +70,13 @@ fn filled<'k>(call: &Arguments<'k>, root: Cap, index: u64, depth: u64) -> Result
 }
 
 /// Copies the capability in `from` as `cap`, changed by `change`.
-fn derive<'k>(call: &Arguments<'k>, to: CapRef<'k>, from: CapRef<'k>, cap: Cap, change: impl Fn(Cap) -> Option<Cap>) -> Outcome {
+fn derive<'k>(
+    call: &Arguments<'k>,
+    to: CapRef<'k>,
+    from: CapRef<'k>,
+    cap: Cap,
+    change: impl Fn(Cap) -> Option<Cap>,
+) -> Outcome {
     let copy = call.derived(from)?;
     // What derivation changes is where a frame is mapped; rights come from `cap`.
     let cap = if copy.kind() == Kind::Frame { cap.with_mapping(0, 0) } else { cap };
@@ -118,7 +124,8 @@ fn rotate(call: &Arguments, root: Cap) -> Outcome {
     if from != to && !to.is_empty() {
         return Err(Error::DeleteFirst.into());
     }
-    let missing = |depth| Error::FailedLookup(true, chestnut_abi::LookupFailure::MissingCapability { bits_left: depth });
+    let missing =
+        |depth| Error::FailedLookup(true, chestnut_abi::LookupFailure::MissingCapability { bits_left: depth });
     if from.is_empty() {
         return Err(missing(source_depth & 0xff).into());
     }

@@ -5,8 +5,8 @@ use crate::cap::{Cap, Kind};
 use crate::mem::Ref;
 use crate::object::{Action, Kernel, SchedContext, Tcb, ThreadState};
 use crate::{ipc, lifecycle, time};
-use chestnut_abi::object::{MIN_REFILLS, SchedContextFlags, max_extra_refills};
 use chestnut_abi::Label;
+use chestnut_abi::object::{MIN_REFILLS, SchedContextFlags, max_extra_refills};
 
 /// Longest period, in microseconds: keeps sums of times far from overflow.
 const MAX_PERIOD_US: u64 = 1 << 40;
@@ -36,7 +36,15 @@ pub fn invoke_control(call: &Arguments, label: Label) -> Outcome {
     Ok(())
 }
 
-fn configure<'k>(k: Kernel<'k>, context: Ref<'k, SchedContext>, budget: u64, period: u64, extra_refills: u64, badge: u64, flags: u64) {
+fn configure<'k>(
+    k: Kernel<'k>,
+    context: Ref<'k, SchedContext>,
+    budget: u64,
+    period: u64,
+    extra_refills: u64,
+    badge: u64,
+    flags: u64,
+) {
     if k.current_sc.is(context) {
         time::charge_current(k);
         k.reprogram.set(true);
@@ -108,7 +116,8 @@ fn bind<'k>(call: &Arguments<'k>, context: Ref<'k, SchedContext>) -> Outcome {
                 return Err(Error::IllegalOperation.into());
             }
             let blocked = !thread.is_runnable() && thread.state.get() != ThreadState::Inactive;
-            if blocked && context.is_configured() && !(time::is_sufficient(k, context, 0) && time::is_ready(k, context)) {
+            if blocked && context.is_configured() && !(time::is_sufficient(k, context, 0) && time::is_ready(k, context))
+            {
                 return Err(Error::IllegalOperation.into());
             }
             bind_thread(k, context, thread);

@@ -185,7 +185,8 @@ fn apply_priority<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, priority: u8) {
     match thread.place.get() {
         Place::Object => {
             // It keeps its place in the order of the queue it waits in.
-            let queue = thread.endpoint.get(k).map(|e| &e.get().queue).or(thread.waiting_on.get(k).map(|n| &n.get().queue));
+            let queue =
+                thread.endpoint.get(k).map(|e| &e.get().queue).or(thread.waiting_on.get(k).map(|n| &n.get().queue));
             if let Some(queue) = queue {
                 queue.remove(k, thread);
                 thread.priority.set(priority);
@@ -274,7 +275,14 @@ impl<'k> Handler<'k> {
 }
 
 /// Replaces a capability in a TCB's slot, unless emptying the slot took the TCB itself or the source along.
-fn install<'k>(k: Kernel<'k>, slot: CapRef<'k>, thread: Ref<'k, Tcb>, at: TcbSlot, cap: Cap, source: CapRef<'k>) -> Outcome {
+fn install<'k>(
+    k: Kernel<'k>,
+    slot: CapRef<'k>,
+    thread: Ref<'k, Tcb>,
+    at: TcbSlot,
+    cap: Cap,
+    source: CapRef<'k>,
+) -> Outcome {
     lifecycle::replace(k, thread, at)?;
     let alive = slot.cap().as_tcb(k) == Some(thread);
     if alive && source.cap().covers(cap) {

@@ -21,11 +21,7 @@ pub fn invoke<'k>(call: &Arguments<'k>, slot: CapRef<'k>, label: Label) -> Outco
     let what = Blueprint { kind, user_bits, device: untyped.untyped_is_device() };
     check_size(what)?;
 
-    let node = if node_depth == 0 {
-        root
-    } else {
-        call.slot_in(root, node_index, node_depth, false)?.cap()
-    };
+    let node = if node_depth == 0 { root } else { call.slot_in(root, node_index, node_depth, false)?.cap() };
     if node.kind() != Kind::CNode {
         return Err(Error::FailedLookup(false, LookupFailure::MissingCapability { bits_left: node_depth }).into());
     }
@@ -33,13 +29,15 @@ pub fn invoke<'k>(call: &Arguments<'k>, slot: CapRef<'k>, label: Label) -> Outco
     if node_offset >= node_size {
         return Err(Error::Range(0, node_size - 1).into());
     }
-    if count < 1 || count > FAN_OUT {
+    if !(1..=FAN_OUT).contains(&count) {
         return Err(Error::Range(1, FAN_OUT).into());
     }
     if count > node_size - node_offset {
         return Err(Error::Range(1, node_size - node_offset).into());
     }
-    let destination = |index| cap::lookup_slot_at(k.entry(), node.with_guard(Default::default()), node_offset + index, node.cnode_bits());
+    let destination = |index| {
+        cap::lookup_slot_at(k.entry(), node.with_guard(Default::default()), node_offset + index, node.cnode_bits())
+    };
     if node.cnode_bits() == 0 {
         return Err(Error::Range(1, 64).into());
     }
@@ -57,7 +55,9 @@ pub fn invoke<'k>(call: &Arguments<'k>, slot: CapRef<'k>, label: Label) -> Outco
     if size_bits > untyped.untyped_bits() || offset > capacity || (capacity - offset) >> size_bits < count {
         return Err(Error::NotEnoughMemory(capacity - free.min(capacity)).into());
     }
-    if what.device && !matches!(kind, ObjectType::Untyped | ObjectType::X864K | ObjectType::X86LargePage | ObjectType::X64HugePage) {
+    if what.device
+        && !matches!(kind, ObjectType::Untyped | ObjectType::X864K | ObjectType::X86LargePage | ObjectType::X64HugePage)
+    {
         return Err(Error::InvalidArgument(1).into());
     }
     if reset {

@@ -1,6 +1,6 @@
 //! Ending waits: a thread is suspended or deleted, or what it waits on goes away.
 
-use super::{rendezvous, replies, signal};
+use super::{call_stack, waiting};
 use crate::mem::Ref;
 use crate::object::{Endpoint, Kernel, Notification, Tcb, ThreadState};
 use crate::time;
@@ -10,7 +10,7 @@ pub fn cancel<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>) {
     match thread.state.get() {
         ThreadState::BlockedOnSend | ThreadState::BlockedOnReceive => {
             if let Some(endpoint) = thread.endpoint.get(k) {
-                rendezvous::leave_endpoint(k, thread, endpoint);
+                waiting::leave_endpoint(k, thread, endpoint);
             }
             if let Some(reply) = thread.reply.take(k) {
                 reply.tcb.clear();
@@ -19,12 +19,12 @@ pub fn cancel<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>) {
         }
         ThreadState::BlockedOnNotification => {
             if let Some(notification) = thread.waiting_on.get(k) {
-                signal::leave_notification(k, thread, notification);
+                waiting::leave_notification(k, thread, notification);
             }
         }
         ThreadState::BlockedOnReply => {
             thread.fault.set(None);
-            replies::unlink_caller(k, thread);
+            call_stack::unlink_caller(k, thread);
         }
         ThreadState::Inactive | ThreadState::Running | ThreadState::Restart => return,
     }

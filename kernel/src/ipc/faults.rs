@@ -1,14 +1,11 @@
-//! Faults as messages: what a handler is told, and what its reply changes.
+//! Faults: who is told, and what becomes of a thread that nobody hears.
 
-use super::message::{self, set_message_word};
 use super::rendezvous::{self, Sending};
 use crate::cap::Cap;
 use crate::mem::Ref;
 use crate::object::{Fault, Kernel, Tcb, TcbSlot, ThreadState};
 use crate::time;
-use chestnut_abi::fault::{label, timeout as timeout_words, unknown_syscall, user_exception, vm};
-use chestnut_abi::registers::{TIMEOUT_REPLY_REGISTERS, UNKNOWN_SYSCALL_REGISTERS, USER_EXCEPTION_REGISTERS};
-use chestnut_abi::{CapRights, MessageInfo};
+use chestnut_abi::CapRights;
 
 /// Whether a capability may receive fault messages: an endpoint that can be written and replied through.
 pub fn is_handler(cap: Cap) -> bool {
@@ -21,11 +18,6 @@ pub fn is_handler(cap: Cap) -> bool {
 pub fn has_timeout_handler(k: Kernel, thread: Ref<Tcb>) -> bool {
     let _ = k;
     is_handler(Ref::<Tcb>::slot(Ref::from(thread.get()), TcbSlot::TimeoutHandler).cap())
-}
-
-/// Whether the thread waits for the answer to a timeout fault.
-pub fn is_timeout(thread: Ref<Tcb>) -> bool {
-    matches!(thread.fault.get(), Some(Fault::Timeout { .. }))
 }
 
 /// Tells a thread's fault handler about a fault. Without a handler the thread becomes inactive.
@@ -64,87 +56,4 @@ fn send_to<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, handler: Cap, donate: bool) 
     time::dequeue(k, thread);
     rendezvous::send(k, thread, endpoint, how);
     true
-}
-
-/// Writes a fault's message into the receiver's registers and buffer.
-pub fn write<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, receiver: Ref<'k, Tcb>, fault: Fault, badge: u64) {
-    let registers = &thread.context;
-    let mut length = 0;
-    let mut put = |value| {
-        if set_message_word(k, receiver, length, value) {
-            length += 1;
-        }
-    };
-    let label = match fault {
-        Fault::Cap { address, in_receive_phase, failure } => {
-            put(registers.fault_ip());
-            put(address);
-            put(in_receive_phase as u64);
-            let (words, count) = failure.to_words();
-            words.into_iter().take(count).for_each(put);
-            label::CAP
-        }
-        Fault::UnknownSyscall { number } => {
-            for (index, register) in UNKNOWN_SYSCALL_REGISTERS.into_iter().enumerate() {
-                put(if index == unknown_syscall::FAULT_IP { registers.fault_ip() } else { registers.get(register) });
-            }
-            put(number);
-            label::UNKNOWN_SYSCALL
-        }
-        Fault::UserException { number, code } => {
-            put(registers.fault_ip());
-            put(registers.get(USER_EXCEPTION_REGISTERS[user_exception::SP]));
-            put(registers.get(USER_EXCEPTION_REGISTERS[user_exception::FLAGS]));
-            put(number);
-            put(code);
-            label::USER_EXCEPTION
-        }
-        Fault::Timeout { badge } => {
-            put(badge);
-            put(thread.sched_context.get(k).map_or(0, |context| consumed_us(k, context)));
-            debug_assert_eq!(timeout_words::LENGTH, 2);
-            label::TIMEOUT
-        }
-        Fault::Vm { address, fsr, prefetch } => {
-            put(registers.fault_ip());
-            put(address);
-            put(prefetch as u64);
-            put(fsr);
-            debug_assert_eq!(vm::LENGTH, 4);
-            label::VM
-        }
-    };
-    receiver.context.set_message_info(MessageInfo::new(label, 0, 0, length as u64).0);
-    receiver.context.set_badge(badge);
-}
-
-/// What a context used since somebody last asked, in microseconds; the count begins anew.
-pub fn consumed_us(k: Kernel, context: Ref<crate::object::SchedContext>) -> u64 {
-    let pending = if k.current_sc.is(context) { k.consumed.get() } else { 0 };
-    if pending > 0 {
-        time::charge_current(k);
-        k.reprogram.set(true);
-    }
-    context.consumed.replace(0) / k.ticks_per_us.get().max(1)
-}
-
-/// Applies the reply to a fault: some set registers. Returns whether the thread goes on.
-pub fn apply_reply<'k>(k: Kernel<'k>, sender: Ref<'k, Tcb>, thread: Ref<'k, Tcb>, fault: Fault, info: MessageInfo) -> bool {
-    let order: &[_] = match fault {
-        Fault::Cap { .. } | Fault::Vm { .. } => return true,
-        Fault::UnknownSyscall { .. } => &UNKNOWN_SYSCALL_REGISTERS,
-        Fault::UserException { .. } => &USER_EXCEPTION_REGISTERS,
-        Fault::Timeout { .. } => &TIMEOUT_REPLY_REGISTERS,
-    };
-    // The thread restarts at its fault IP, unless the reply says where.
-    let ip = order.iter().position(|&register| register == chestnut_abi::registers::Register::Rip);
-    for (index, &register) in order.iter().enumerate().take(info.length()) {
-        let value = message::message_word(k, sender, index);
-        if Some(index) == ip {
-            thread.context.set_fault_ip(value);
-        } else {
-            thread.context.set(register, value);
-        }
-    }
-    info.label() == 0
 }

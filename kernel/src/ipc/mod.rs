@@ -2,17 +2,22 @@
 //! when one of these goes away.
 #![deny(unsafe_code)]
 mod buffer;
+mod call_stack;
 mod cancel;
+mod fault_message;
 mod faults;
 mod message;
 mod rendezvous;
-mod replies;
+mod reply;
 mod signal;
+mod waiting;
 
 pub use buffer::Buffer;
+pub use call_stack::remove_reply;
 pub use cancel::{cancel, cancel_all, cancel_all_signals, cancel_badged, restart, set_runnable, suspend};
-pub use faults::{consumed_us, deliver_fault, has_timeout_handler, timeout};
+pub use fault_message::consumed_us;
+pub use faults::{deliver_fault, has_timeout_handler, timeout};
 pub use message::{ExtraCaps, NotDerivable, derive, message_word, set_message_word};
 pub use rendezvous::{Received, Sending, receive, send};
-pub use replies::{remove_reply, reply_to, unlink_caller};
+pub use reply::reply_to;
 pub use signal::{bind, complete_signal, signal, unbind, wait};

@@ -1,9 +1,9 @@
 //! Sending and receiving through endpoints: whoever comes first waits, by priority and then in order of arrival.
 
 use super::message::{self, ExtraCaps};
-use super::{faults, replies, signal};
+use super::{call_stack, cancel, fault_message, signal, waiting};
 use crate::mem::Ref;
-use crate::object::{Endpoint, Kernel, Place, Reply, Tcb, ThreadState};
+use crate::object::{Endpoint, Kernel, Reply, Tcb, ThreadState};
 use crate::time;
 use chestnut_abi::CapRights;
 
@@ -42,7 +42,8 @@ pub enum Received {
 pub fn send<'k>(k: Kernel<'k>, sender: Ref<'k, Tcb>, endpoint: Ref<'k, Endpoint>, how: Sending<'k>) {
     if !endpoint.has_receivers(k) {
         if how.blocking {
-            block(k, sender, endpoint, ThreadState::BlockedOnSend, how.rights);
+            waiting::wait_at_endpoint(k, sender, endpoint, ThreadState::BlockedOnSend);
+            sender.blocked_rights.set(how.rights);
             sender.blocked_badge.set(how.badge);
             sender.is_call.set(how.call);
         }
@@ -56,7 +57,7 @@ pub fn send<'k>(k: Kernel<'k>, sender: Ref<'k, Tcb>, endpoint: Ref<'k, Endpoint>
     copy(k, sender, receiver, endpoint, how.badge, how.rights, Some(how.caps));
     if how.call || sender.fault.get().is_some() {
         match reply.filter(|_| Sending::may_be_replied_to(how.rights)) {
-            Some(reply) => replies::push(k, sender, receiver, reply, how.donate),
+            Some(reply) => call_stack::push(k, sender, receiver, reply, how.donate),
             None => sender.state.set(ThreadState::Inactive),
         }
     } else if how.donate
@@ -79,11 +80,11 @@ pub fn receive<'k>(
     blocking: bool,
 ) -> Received {
     if let Some(reply) = reply
-        && let Some(waiting) = reply.tcb.get(k)
-        && waiting != receiver
+        && let Some(earlier) = reply.tcb.get(k)
+        && earlier != receiver
     {
         // The object still has a caller that nobody will answer any more.
-        super::cancel(k, waiting);
+        cancel::cancel(k, earlier);
     }
     if let Some(notification) = receiver.bound_notification.get(k)
         && notification.active.get()
@@ -96,7 +97,8 @@ pub fn receive<'k>(
             receiver.context.set_badge(0);
             return Received::Nothing;
         }
-        block(k, receiver, endpoint, ThreadState::BlockedOnReceive, rights);
+        waiting::wait_at_endpoint(k, receiver, endpoint, ThreadState::BlockedOnReceive);
+        receiver.blocked_rights.set(rights);
         receiver.reply.set(reply);
         if let Some(reply) = reply {
             reply.tcb.set(Some(receiver));
@@ -114,8 +116,8 @@ pub fn receive<'k>(
     if sender.is_call.get() || sender.fault.get().is_some() {
         match reply.filter(|_| Sending::may_be_replied_to(its_rights)) {
             Some(reply) => {
-                let donate = sender.sched_context.get(k).is_some() && !faults::is_timeout(sender);
-                replies::push(k, sender, receiver, reply, donate);
+                let donate = sender.sched_context.get(k).is_some() && !fault_message::is_timeout(sender);
+                call_stack::push(k, sender, receiver, reply, donate);
             }
             None => sender.state.set(ThreadState::Inactive),
         }
@@ -136,7 +138,7 @@ fn copy<'k>(
     caps: Option<ExtraCaps<'k>>,
 ) {
     match sender.fault.get() {
-        Some(fault) => faults::write(k, sender, receiver, fault, badge),
+        Some(fault) => fault_message::write(k, sender, receiver, fault, badge),
         None => {
             let caps = caps.filter(|_| rights.contains(CapRights::GRANT));
             message::transfer(k, sender, receiver, Some(endpoint), badge, caps);
@@ -144,24 +146,8 @@ fn copy<'k>(
     }
 }
 
-fn block(k: Kernel, thread: Ref<Tcb>, endpoint: Ref<Endpoint>, state: ThreadState, rights: CapRights) {
-    time::dequeue(k, thread);
-    thread.state.set(state);
-    thread.blocked_rights.set(rights);
-    thread.endpoint.set(Some(endpoint));
-    thread.place.set(Place::Object);
-    endpoint.queue.insert_by_priority(k, thread);
-}
-
 fn take_first<'k>(k: Kernel<'k>, endpoint: Ref<'k, Endpoint>) -> Option<Ref<'k, Tcb>> {
     let thread = endpoint.queue.first(k)?;
-    leave_endpoint(k, thread, endpoint);
+    waiting::leave_endpoint(k, thread, endpoint);
     Some(thread)
-}
-
-/// Takes a thread out of the queue of the endpoint that it is blocked on.
-pub fn leave_endpoint(k: Kernel, thread: Ref<Tcb>, endpoint: Ref<Endpoint>) {
-    endpoint.queue.remove(k, thread);
-    thread.endpoint.clear();
-    thread.place.set(Place::Nowhere);
 }

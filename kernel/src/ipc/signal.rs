@@ -1,13 +1,14 @@
 //! Signals: notifications, who waits for them, and the scheduling contexts they lend.
 
+use super::{cancel, waiting};
 use crate::mem::Ref;
-use crate::object::{Kernel, Notification, Place, Tcb, ThreadState};
-use crate::{ipc, time};
+use crate::object::{Kernel, Notification, Tcb, ThreadState};
+use crate::time;
 
 /// Signals a notification: its badge goes to a waiting thread, or is kept for the next one to ask.
 pub fn signal<'k>(k: Kernel<'k>, notification: Ref<'k, Notification>, badge: u64) {
     if let Some(thread) = notification.queue.first(k) {
-        leave_notification(k, thread, notification);
+        waiting::leave_notification(k, thread, notification);
         deliver(k, thread, notification, badge);
         return;
     }
@@ -18,7 +19,7 @@ pub fn signal<'k>(k: Kernel<'k>, notification: Ref<'k, Notification>, badge: u64
     if let Some(thread) = notification.bound_tcb.get(k)
         && thread.state.get() == ThreadState::BlockedOnReceive
     {
-        ipc::cancel(k, thread);
+        cancel::cancel(k, thread);
         deliver(k, thread, notification, badge);
         return;
     }
@@ -43,11 +44,7 @@ pub fn wait<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, notification: Ref<'k, Notif
         thread.context.set_badge(0);
         return false;
     }
-    time::dequeue(k, thread);
-    thread.state.set(ThreadState::BlockedOnNotification);
-    thread.waiting_on.set(Some(notification));
-    thread.place.set(Place::Object);
-    notification.queue.insert_by_priority(k, thread);
+    waiting::wait_at_notification(k, thread, notification);
     if let Some(context) = thread.sched_context.get(k).filter(|&context| notification.sched_context.is(context)) {
         context.tcb.clear();
         thread.sched_context.clear();
@@ -84,13 +81,6 @@ pub fn return_lent_context<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>) {
         context.tcb.clear();
         thread.sched_context.clear();
     }
-}
-
-/// Takes a thread out of the queue of the notification that it waits on.
-pub fn leave_notification(k: Kernel, thread: Ref<Tcb>, notification: Ref<Notification>) {
-    notification.queue.remove(k, thread);
-    thread.waiting_on.clear();
-    thread.place.set(Place::Nowhere);
 }
 
 /// Binds a notification to a thread, so that the thread receives its signals while it waits on endpoints.

@@ -44,7 +44,9 @@ fn bury<'k>(k: Kernel<'k>, slot: CapRef<'k>) -> Remains {
 
 fn zombie_of(cap: Cap) -> Cap {
     match cap.kind() {
-        Kind::Tcb => Cap::zombie(cap.address() + crate::object::Tcb::SLOTS_OFFSET, Cap::TCB_SLOTS, crate::object::Tcb::SLOTS),
+        Kind::Tcb => {
+            Cap::zombie(cap.address() + crate::object::Tcb::SLOTS_OFFSET, Cap::TCB_SLOTS, crate::object::Tcb::SLOTS)
+        }
         _ => Cap::zombie(cap.address(), cap.cnode_bits() as u8, 1 << cap.cnode_bits()),
     }
 }

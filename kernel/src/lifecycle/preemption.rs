@@ -24,7 +24,9 @@ pub fn preemption_point(k: Kernel) -> Result<(), Preempted> {
     }
     time::read_clock(k);
     match k.current_sc.get(k) {
-        Some(context) if context.is_configured() && !time::is_sufficient(k, context, k.consumed.get()) => Err(Preempted),
+        Some(context) if context.is_configured() && !time::is_sufficient(k, context, k.consumed.get()) => {
+            Err(Preempted)
+        }
         _ => Ok(()),
     }
 }

@@ -75,7 +75,13 @@ pub fn reset(k: Kernel, slot: CapRef) -> Result<(), Preempted> {
 
 /// Makes one object for each slot of `destination`, side by side from `offset` on, which is aligned to the object's size and not
 /// below the untyped's free offset; there is room for all. The slots are empty.
-pub fn retype<'k>(k: Kernel<'k>, untyped: CapRef<'k>, offset: u64, what: Blueprint, destination: impl Iterator<Item = CapRef<'k>>) {
+pub fn retype<'k>(
+    k: Kernel<'k>,
+    untyped: CapRef<'k>,
+    offset: u64,
+    what: Blueprint,
+    destination: impl Iterator<Item = CapRef<'k>>,
+) {
     let (cap, size) = (untyped.cap(), 1u64 << what.size_bits());
     let mut at = cap.address() + offset;
     for slot in destination {

@@ -1,8 +1,8 @@
 //! A TCB's own slots: the one place that fills and empties them, and that drops what is decoded from them.
 #![forbid(unsafe_code)]
 
-use super::preemption::Preempted;
 use super::delete;
+use super::preemption::Preempted;
 use crate::cap::{Cap, CapRef};
 use crate::mem::Ref;
 use crate::object::{Kernel, Tcb, TcbSlot};

@@ -1,13 +1,7 @@
 //! Endpoint: where senders and receivers meet. Only one kind of thread waits at a time; the state of the first one says which.
 
-use super::{Kernel, Queue, ThreadState};
-
-#[repr(C)]
-pub struct Endpoint {
-    pub queue: Queue,
-}
-
-const _: () = assert!(size_of::<Endpoint>() == 1 << chestnut_abi::object::ENDPOINT_BITS);
+use super::data::{Endpoint, ThreadState};
+use super::state::Kernel;
 
 impl Endpoint {
     /// Whether the threads in the queue wait to send.

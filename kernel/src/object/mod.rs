@@ -1,9 +1,9 @@
 //! The kernel's objects: their data, the queues they stand in, typed views of capabilities, and the kernel's own state.
 //! No policy: who runs next, what a message means and what deletion entails are decided on the floors above.
+mod data;
 mod endpoint;
 mod fault;
 mod irq;
-mod notification;
 mod queue;
 mod reply;
 mod sched_context;
@@ -12,12 +12,10 @@ mod tcb;
 mod typed;
 pub mod x86_64;
 
-pub use endpoint::Endpoint;
+pub use data::{
+    Endpoint, Notification, Place, Queue, Redirect, Refill, Reply, SchedContext, Tcb, TcbSlot, ThreadState,
+};
 pub use fault::Fault;
 pub use irq::{IRQS, IrqState, Irqs};
-pub use notification::Notification;
-pub use queue::{Place, Queue};
-pub use reply::{Above, Reply};
-pub use sched_context::{Refill, SchedContext};
+pub use reply::Above;
 pub use state::{Action, Kernel, State};
-pub use tcb::{Redirect, Tcb, TcbSlot, ThreadState};

@@ -1,28 +1,9 @@
 //! Queues of threads, doubly linked through the TCBs. A thread stands in one queue at most: it is ready, waits for its budget,
 //! or is blocked on one endpoint or notification.
 
-use super::{Kernel, Tcb};
+use super::data::{Queue, Tcb};
+use super::state::Kernel;
 use crate::mem::{Link, Ref};
-
-/// Which queue a thread stands in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Place {
-    /// None: it runs, is inactive, or waits for a reply.
-    Nowhere = 0,
-    /// The ready queue of its priority.
-    Ready,
-    /// The queue of those whose budget comes later.
-    Release,
-    /// The endpoint or notification it is blocked on.
-    Object,
-}
-
-#[repr(C)]
-pub struct Queue {
-    first: Link<Tcb>,
-    last: Link<Tcb>,
-}
 
 impl Queue {
     pub const EMPTY: Self = Self { first: Link::NONE, last: Link::NONE };

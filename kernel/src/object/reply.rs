@@ -3,22 +3,9 @@
 //! When A calls B and B calls C, A's scheduling context runs C. It names B's reply (the last call) as the top of its stack; below
 //! that lies A's. A reply brings the context back to the caller of the topmost reply.
 
-use super::{Kernel, SchedContext, Tcb};
+use super::data::{Reply, SchedContext};
+use super::state::Kernel;
 use crate::mem::{Link, Ref};
-use core::cell::Cell;
-
-#[repr(C)]
-pub struct Reply {
-    /// The thread that waits for this reply, or the receiver that has set it aside for its next caller.
-    pub tcb: Link<Tcb>,
-    /// The reply of the call before, further down the stack.
-    pub below: Link<Reply>,
-    /// What is above: nothing, the next reply (an address), or the scheduling context (an address with bit 0 set).
-    above: Cell<usize>,
-    spare: Cell<u64>,
-}
-
-const _: () = assert!(size_of::<Reply>() == 1 << chestnut_abi::object::REPLY_BITS);
 
 /// What stands above a reply in its stack.
 #[derive(Clone, Copy, PartialEq)]

@@ -4,43 +4,9 @@
 //! the object's size, which the type doesn't know. Invariant: `capacity` refills fit behind the fixed part, `refill_max` is at most that
 //! (0: not configured), and `head` < `refill_max`.
 
-use super::{Notification, Reply, Tcb};
-use crate::mem::Link;
+use super::data::{Refill, SchedContext};
 use chestnut_abi::object::{CORE_SCHED_CONTEXT_BYTES, MIN_REFILLS, REFILL_BYTES, max_extra_refills};
 use core::cell::Cell;
-
-/// An amount of time, in ticks, that may be used from `time` on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[repr(C)]
-pub struct Refill {
-    pub time: u64,
-    pub amount: u64,
-}
-
-#[repr(C, align(32))]
-pub struct SchedContext {
-    /// Ticks between replenishments; equal to `budget` for round robin.
-    pub period: Cell<u64>,
-    /// Ticks in each period.
-    pub budget: Cell<u64>,
-    /// Ticks used since somebody last asked.
-    pub consumed: Cell<u64>,
-    /// The thread that this context runs.
-    pub tcb: Link<Tcb>,
-    /// Top of the stack of calls that the context has passed through.
-    pub reply: Link<Reply>,
-    pub notification: Link<Notification>,
-    /// The thread that yielded to this context and is to be told what it consumed.
-    pub yield_from: Link<Tcb>,
-    /// Given when configured; names the context in timeout faults.
-    pub badge: Cell<u64>,
-    /// Refills that there is room for.
-    capacity: Cell<u32>,
-    refill_max: Cell<u32>,
-    head: Cell<u32>,
-    count: Cell<u32>,
-    pub sporadic: Cell<bool>,
-}
 
 const REFILLS: usize = (CORE_SCHED_CONTEXT_BYTES - MIN_REFILLS * REFILL_BYTES) as usize;
 const _: () = assert!(size_of::<SchedContext>() <= REFILLS);

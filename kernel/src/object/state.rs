@@ -1,6 +1,7 @@
 //! The kernel's own state, and the token by which code in the kernel reaches it.
 
-use super::{Irqs, Queue, SchedContext, Tcb};
+use super::data::{Queue, SchedContext, Tcb};
+use super::irq::Irqs;
 use super::x86_64::{AsidTable, IoPorts};
 use crate::mem::{Entry, Link, Ref};
 use core::cell::Cell;

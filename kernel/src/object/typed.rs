@@ -3,7 +3,9 @@
 //! `unsafe`: a capability's kind says what lives at its address. Invariant: only Retype and boot make capabilities to memory, of
 //! the kind that they cleared (and initialised) it for, and `lifecycle` removes the last one before the memory is used anew.
 
-use super::{Endpoint, Kernel, Notification, Reply, SchedContext, Tcb};
+use super::data::{Endpoint, Notification, Reply, SchedContext, Tcb};
+use super::state::Kernel;
+use super::x86_64::{AsidPool, Table};
 use crate::cap::{Cap, Kind};
 use crate::mem::Ref;
 
@@ -24,4 +26,6 @@ impl Cap {
     view!(as_reply, Reply, Reply);
     view!(as_tcb, Tcb, Tcb);
     view!(as_sched_context, SchedContext, SchedContext);
+    view!(as_table, PageTable, Table);
+    view!(as_asid_pool, AsidPool, AsidPool);
 }

@@ -231,7 +231,10 @@ fn set_timer(k: Kernel) {
     if !k.reprogram.replace(false) {
         return;
     }
-    let budget_end = k.current_sc.get(k).map_or(u64::MAX, |context| k.now.get().saturating_add(context.head().amount.saturating_sub(k.consumed.get())));
+    let budget_end = k
+        .current_sc
+        .get(k)
+        .map_or(u64::MAX, |context| k.now.get().saturating_add(context.head().amount.saturating_sub(k.consumed.get())));
     let release = k.release.first(k).map_or(u64::MAX, |thread| release_time(k, thread));
     arch::set_deadline(budget_end.min(release));
 }

@@ -1,8 +1,10 @@
-//! A root task that tests the kernel from user mode; the host reads its results by name.
+//! The test root task's entry: everything else is in the library.
 #![no_std]
 #![no_main]
 
-#[panic_handler]
-fn panic(_: &core::panic::PanicInfo) -> ! {
-    loop {}
-}
+/// Bytes: the driver formats lines, nothing recurses.
+const STACK: usize = 64 * 1024;
+/// Bytes: nothing allocates, but the allocator wants something to claim.
+const HEAP: usize = 16 * 1024;
+
+chestnut_runtime::root_entry!(chestnut_kernel_tests::driver::run, stack: STACK, heap: HEAP);

@@ -20,6 +20,7 @@ pub fn console_init() {
 }
 
 /// Writes one byte to COM1, and a carriage return before a line feed.
+#[inline(never)]
 pub fn console_put(byte: u8) {
     if byte == b'\n' {
         console_put(b'\r');
@@ -38,6 +39,7 @@ pub trait Print {
 }
 
 impl Print for str {
+    #[inline(never)]
     fn print(&self) {
         self.bytes().for_each(console_put);
     }
@@ -51,6 +53,7 @@ impl<T: Print + ?Sized> Print for &T {
 
 /// In decimal.
 impl Print for u64 {
+    #[inline(never)]
     fn print(&self) {
         let mut divisor = 1u64;
         while self / divisor >= 10 {
@@ -73,6 +76,7 @@ impl Print for usize {
 pub struct Hex(pub u64);
 
 impl Print for Hex {
+    #[inline(never)]
     fn print(&self) {
         "0x".print();
         let digits = (67 - (self.0 | 1).leading_zeros()) / 4;

@@ -253,10 +253,6 @@ impl Context {
     pub fn system_call_number(&self) -> i64 {
         self.rdx.get().cast_signed()
     }
-    /// Whether the processor was in kernel mode: only the idle loop may be.
-    pub fn in_kernel_mode(&self) -> bool {
-        self.cs.get() & 3 == 0
-    }
 }
 
 const _: () = {

@@ -40,6 +40,8 @@ struct Cpu {
     /// The address space loaded in CR3.
     root: Cell<u64>,
     kernel_root: Cell<u64>,
+    /// Whether CR0.TS is clear. Writing CR0 is slow, so it is only done when that changes.
+    fpu_enabled: Cell<bool>,
     /// What a user PML4's last entry has to be.
     kernel_entry: Cell<u64>,
 }
@@ -55,6 +57,7 @@ static CPU: SingleCore<Cpu> = SingleCore(Cpu {
     }),
     root: Cell::new(0),
     kernel_root: Cell::new(0),
+    fpu_enabled: Cell::new(false),
     kernel_entry: Cell::new(0),
 });
 
@@ -331,13 +334,21 @@ pub fn fpu_load(from: &FpuState) {
 }
 
 /// Lets threads, and the kernel, use the FPU.
+#[inline(always)]
 pub fn fpu_enable() {
+    if CPU.0.fpu_enabled.replace(true) {
+        return;
+    }
     // SAFETY: CLTS only clears CR0.TS.
     unsafe { asm!("clts", options(nomem, nostack, preserves_flags)) };
 }
 
 /// Makes the next FPU instruction raise device-not-available.
+#[inline(always)]
 pub fn fpu_disable() {
+    if !CPU.0.fpu_enabled.replace(false) {
+        return;
+    }
     // SAFETY: only CR0.TS changes.
     unsafe { write_cr0(read_cr0() | CR0_TASK_SWITCHED) };
 }

@@ -1,10 +1,8 @@
 //! Address-space identifiers. Mapped frames and tables remember an ASID, not a PML4: when a PML4 is deleted, what was mapped in
 //! it finds nothing at its ASID and needs no visit.
 
-use super::Table;
-use crate::cap::{Cap, Kind};
-use crate::mem::{Link, Ref};
-use crate::object::Kernel;
+use super::vspace::Table;
+use crate::mem::Link;
 use chestnut_abi::object::{ASID_POOL_BITS, ASID_POOL_COUNT_BITS, ASID_POOL_INDEX_BITS};
 
 /// 512 address spaces.
@@ -44,23 +42,5 @@ impl AsidTable {
 impl Default for AsidTable {
     fn default() -> Self {
         Self::new()
-    }
-}
-
-impl<'k> Kernel<'k> {
-    /// The root table of an address space; none for ASID 0 or one whose root or pool is gone.
-    pub fn vspace(self, asid: u64) -> Option<Ref<'k, Table>> {
-        if asid == 0 {
-            return None;
-        }
-        self.asids.pool(asid).get(self)?.entry(asid).get(self)
-    }
-}
-
-impl Cap {
-    /// The pool, if this is a capability to one.
-    pub fn as_asid_pool<'k>(self, k: Kernel<'k>) -> Option<Ref<'k, AsidPool>> {
-        // SAFETY: as in `object::typed`: MakePool cleared the memory for a pool.
-        (self.kind() == Kind::AsidPool).then(|| unsafe { Ref::at(k.entry(), self.address()) })
     }
 }

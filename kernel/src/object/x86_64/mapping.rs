@@ -2,7 +2,8 @@
 //! error.
 #![forbid(unsafe_code)]
 
-use super::vspace::{Entry, LEVELS, Walk, index, walk};
+use super::vspace::{Entry, LEVELS, index};
+use super::walk::{Walk, walk};
 use crate::arch;
 use crate::cap::Cap;
 use crate::object::Kernel;
@@ -40,7 +41,8 @@ pub fn unmap_table(k: Kernel, cap: Cap) {
     let Walk { table, level: reached } = walk(k, root, cap.mapped_at(), level + 1);
     let place = index(cap.mapped_at(), level + 1);
     let entry = table.entry(place);
-    if reached == level + 1 && entry.is_present() && !entry.is_leaf(reached) && entry.address(reached) == cap.address() {
+    if reached == level + 1 && entry.is_present() && !entry.is_leaf(reached) && entry.address(reached) == cap.address()
+    {
         table.set(place, Entry::EMPTY);
         if arch::active_vspace() == root.physical(k) {
             arch::invalidate_all();

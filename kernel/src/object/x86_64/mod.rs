@@ -3,8 +3,10 @@ mod asid;
 mod mapping;
 mod ports;
 mod vspace;
+mod walk;
 
 pub use asid::{AsidPool, AsidTable};
 pub use mapping::{end_asid_pool, unmap_frame, unmap_table};
 pub use ports::IoPorts;
-pub use vspace::{Entry as TableEntry, LEVELS, Table, Walk, index, span_bits, walk};
+pub use vspace::{Entry as TableEntry, LEVELS, Table, index, span_bits};
+pub use walk::{Walk, walk};

@@ -12,18 +12,22 @@ impl IoPorts {
 
     /// Whether any port from `first` to `last` is issued.
     pub fn any_issued(&self, first: u16, last: u16) -> bool {
-        (first..=last).any(|port| self.word(port).get() >> (port % 64) & 1 != 0)
+        self.words(first, last).any(|(word, bits)| word.get() & bits != 0)
     }
 
     pub fn set_issued(&self, first: u16, last: u16, issued: bool) {
-        for port in first..=last {
-            let (word, bit) = (self.word(port), 1 << (port % 64));
-            word.set(if issued { word.get() | bit } else { word.get() & !bit });
+        for (word, bits) in self.words(first, last) {
+            word.set(if issued { word.get() | bits } else { word.get() & !bits });
         }
     }
 
-    fn word(&self, port: u16) -> &Cell<u64> {
-        &self.0[(port / 64) as usize]
+    /// The words that hold the bits of ports `first` to `last`, each with those bits.
+    fn words(&self, first: u16, last: u16) -> impl Iterator<Item = (&Cell<u64>, u64)> {
+        (first / 64..=last / 64).map(move |index| {
+            let from = if index == first / 64 { first % 64 } else { 0 };
+            let to = if index == last / 64 { last % 64 } else { 63 };
+            (&self.0[index as usize], u64::MAX << from & u64::MAX >> (63 - to))
+        })
     }
 }
 

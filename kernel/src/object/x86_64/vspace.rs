@@ -1,12 +1,8 @@
 //! Paging structures of four levels: 1 page table, 2 page directory, 3 page-directory pointer table, 4 the root (PML4).
 //!
-//! `unsafe`: a present entry that isn't a leaf names a table. Invariant: only invocations on this kernel's paging capabilities write
-//! entries, a table's deletion clears the entry that names it first, and the kernel's own entries (root index 511) are never
-//! walked, user addresses being in the lower half.
+//! Only data and its encoding are here; `walk` goes through them.
 
-use crate::cap::{Cap, Kind};
-use crate::mem::{PhysAddr, Ref};
-use crate::object::Kernel;
+use crate::mem::PhysAddr;
 use chestnut_abi::object::VmAttributes;
 use core::cell::Cell;
 
@@ -97,35 +93,4 @@ pub const fn span_bits(level: u8) -> u64 {
 /// Which entry of a table at `level` an address belongs to.
 pub const fn index(address: u64, level: u8) -> usize {
     (address >> span_bits(level)) as usize & 511
-}
-
-/// How far a walk came.
-#[derive(Clone, Copy)]
-pub struct Walk<'k> {
-    /// The table reached.
-    pub table: Ref<'k, Table>,
-    /// Its level: the one asked for, or a higher one whose entry is empty or a leaf.
-    pub level: u8,
-}
-
-/// Walks from `root` towards the table at `level` that an address belongs to.
-pub fn walk<'k>(k: Kernel<'k>, root: Ref<'k, Table>, address: u64, level: u8) -> Walk<'k> {
-    let mut at = Walk { table: root, level: LEVELS };
-    while at.level > level {
-        let entry = at.table.entry(index(address, at.level));
-        if !entry.is_present() || entry.is_leaf(at.level) {
-            break;
-        }
-        // SAFETY: by the module's invariant a present entry that isn't a leaf names a live table.
-        at = Walk { table: unsafe { Ref::at(k.entry(), entry.address(at.level)) }, level: at.level - 1 };
-    }
-    at
-}
-
-impl Cap {
-    /// The table, if this is a capability to one.
-    pub fn as_table<'k>(self, k: Kernel<'k>) -> Option<Ref<'k, Table>> {
-        // SAFETY: as in `object::typed`: Retype cleared the memory for a table.
-        (self.kind() == Kind::PageTable).then(|| unsafe { Ref::at(k.entry(), self.address()) })
-    }
 }

@@ -1,10 +1,8 @@
-//! Replies: the stack of calls that a scheduling context has passed through, and how it comes back.
+//! The stack of calls that a scheduling context has passed through, kept by the reply objects on which the callers wait.
 
-use super::{faults, message};
 use crate::mem::Ref;
 use crate::object::{Above, Kernel, Reply, Tcb, ThreadState};
 use crate::time;
-use chestnut_abi::{CapRights, MessageInfo};
 
 /// Lets `caller` wait on `reply`. With `donate`, a passive `callee` goes on with the caller's scheduling context.
 pub fn push<'k>(k: Kernel<'k>, caller: Ref<'k, Tcb>, callee: Ref<'k, Tcb>, reply: Ref<'k, Reply>, donate: bool) {
@@ -27,7 +25,7 @@ pub fn push<'k>(k: Kernel<'k>, caller: Ref<'k, Tcb>, callee: Ref<'k, Tcb>, reply
 }
 
 /// Ends the wait on `reply`, whose caller is `caller`: the scheduling context on top of whose stack it is goes back to the caller.
-fn pop<'k>(k: Kernel<'k>, reply: Ref<'k, Reply>, caller: Ref<'k, Tcb>) {
+pub fn pop<'k>(k: Kernel<'k>, reply: Ref<'k, Reply>, caller: Ref<'k, Tcb>) {
     let below = reply.below.take(k);
     match reply.above(k) {
         Above::SchedContext(context) => {
@@ -88,36 +86,4 @@ pub fn unlink_caller<'k>(k: Kernel<'k>, caller: Ref<'k, Tcb>) {
     }
     reply.set_above(Above::Nothing);
     reply.tcb.clear();
-}
-
-/// Answers the caller that waits on `reply` with the current message of `sender`, if one waits.
-pub fn reply_to<'k>(k: Kernel<'k>, sender: Ref<'k, Tcb>, reply: Ref<'k, Reply>, rights: CapRights, caps: message::ExtraCaps<'k>) {
-    let Some(caller) = reply.tcb.get(k).filter(|caller| caller.state.get() == ThreadState::BlockedOnReply) else {
-        return;
-    };
-    pop(k, reply, caller);
-    let fault = caller.fault.take();
-    match fault {
-        None => {
-            let caps = rights.contains(CapRights::GRANT).then_some(caps);
-            message::transfer(k, sender, caller, None, 0, caps);
-            caller.state.set(ThreadState::Running);
-        }
-        Some(fault) => {
-            let info = MessageInfo(sender.context.message_info());
-            let goes_on = faults::apply_reply(k, sender, caller, fault, info);
-            caller.state.set(if goes_on { ThreadState::Restart } else { ThreadState::Inactive });
-        }
-    }
-    let Some(context) = caller.sched_context.get(k).filter(|_| caller.is_runnable()) else { return };
-    if context.sporadic.get() && !k.current_sc.is(context) {
-        time::unblock_check(k, context);
-    }
-    let used = if k.current_sc.is(context) { k.consumed.get() } else { 0 };
-    let has_budget = time::is_ready(k, context) && time::is_sufficient(k, context, used);
-    if !has_budget && faults::has_timeout_handler(k, caller) && !matches!(fault, Some(crate::object::Fault::Timeout { .. })) {
-        faults::timeout(k, caller);
-    } else {
-        time::resume(k, context);
-    }
 }

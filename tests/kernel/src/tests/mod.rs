@@ -1,0 +1,3 @@
+//! The tests, in files by what they test.
+
+pub mod untyped;

@@ -7,21 +7,24 @@
 
 use crate::object::Kernel;
 
-/// Units of work between two ways out.
+/// Units of work between two ways out. One is some eighty instructions.
 const WORK_UNITS: u64 = 100;
 
 /// The operation stopped half-way. The invoking thread, whose system call has not ended, makes it again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Preempted;
 
-/// To be called after every piece of work of at most some hundred instructions, each of which brings the operation
-/// nearer to its end.
-pub fn preemption_point(k: Kernel) -> Result<(), Preempted> {
-    let work = k.work.get() + 1;
-    if work < WORK_UNITS {
-        k.work.set(work);
+/// To be called after every piece of work, with its units. Each must bring the operation nearer to its end.
+pub fn preemption_point(k: Kernel, units: u64) -> Result<(), Preempted> {
+    count(k, units);
+    if k.work.get() < WORK_UNITS {
         return Ok(());
     }
     k.work.set(0);
     Err(Preempted)
+}
+
+/// Counts work that was done since the last preemption point, besides what is given there.
+pub fn count(k: Kernel, units: u64) {
+    k.work.set(k.work.get().saturating_add(units));
 }

@@ -14,9 +14,7 @@ pub use events::{exception, fpu_unavailable, interrupt, page_fault, timer};
 pub use system_call::system_call;
 pub use token::{enter, install};
 
-use crate::cap::Kind;
-use crate::mem::Ref;
-use crate::object::{Kernel, Tcb, TcbSlot, ThreadState};
+use crate::object::{Kernel, ThreadState};
 use crate::{arch, ipc, time};
 
 /// Reads the clock. If the running thread's budget is used up, lets it wait or its timeout handler know, and returns false: the
@@ -44,24 +42,17 @@ pub fn leave(k: Kernel) {
         arch::set_current_context(None);
         return;
     };
+    ipc::complete_yield(k, thread);
     if thread.state.get() == ThreadState::Restart {
         thread.context.restart();
         thread.state.set(ThreadState::Running);
     }
-    arch::activate_vspace(root_of(k, thread));
+    // Without an address space the thread finds nothing but the kernel's own, and faults.
+    arch::activate_vspace(thread.vspace.get(k).map_or(0, |root| root.loadable()));
     if k.fpu_owner.is(thread) {
         arch::fpu_enable();
     } else {
         arch::fpu_disable();
     }
     arch::set_current_context(Some(&thread.get().context));
-}
-
-/// Physical address of a thread's root table; the kernel's own (0) if it has none that still stands for an address space.
-fn root_of<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>) -> u64 {
-    let cap = thread.slot(TcbSlot::VSpace).cap();
-    match k.vspace(cap.asid()) {
-        Some(root) if cap.kind() == Kind::PageTable && root.physical(k) == cap.address() => cap.address(),
-        _ => 0,
-    }
 }

@@ -12,7 +12,8 @@ use super::finalise::{Remains, finalise};
 use super::preemption::{Preempted, preemption_point};
 use crate::cap::{Cap, CapRef, Kind};
 use crate::mem::Ref;
-use crate::object::Kernel;
+use crate::object::{Kernel, Tcb};
+use chestnut_abi::object::TCB_BITS;
 
 /// Empties a slot. If its capability was the last one to its object, the object ends.
 pub fn delete<'k>(k: Kernel<'k>, slot: CapRef<'k>) -> Result<(), Preempted> {
@@ -34,6 +35,9 @@ pub fn delete<'k>(k: Kernel<'k>, slot: CapRef<'k>) -> Result<(), Preempted> {
 /// Finalises the capability in a slot that holds no zombie: empties the slot, or leaves a zombie in it.
 fn bury<'k>(k: Kernel<'k>, slot: CapRef<'k>) -> Remains {
     let cap = slot.cap();
+    if cap.is_in_tcb() {
+        drop_caches(k, slot);
+    }
     let remains = finalise(k, cap, slot.is_final());
     match remains {
         Remains::Nothing => slot.clear(),
@@ -42,11 +46,22 @@ fn bury<'k>(k: Kernel<'k>, slot: CapRef<'k>) -> Remains {
     remains
 }
 
+/// The slot belongs to a TCB that caches what it decoded from it.
+fn drop_caches<'k>(k: Kernel<'k>, slot: CapRef<'k>) {
+    let tcb = slot.physical(k) >> TCB_BITS << TCB_BITS;
+    // SAFETY: capabilities so marked stand in TCBs' slots only, and TCBs are aligned to their size.
+    let thread: Ref<Tcb> = unsafe { Ref::at(k.entry(), tcb) };
+    thread.cspace.set(Default::default());
+    thread.vspace.clear();
+}
+
+fn outside_tcb(cap: Cap) -> Cap {
+    if cap.is_in_tcb() { cap.outside_tcb() } else { cap }
+}
+
 fn zombie_of(cap: Cap) -> Cap {
     match cap.kind() {
-        Kind::Tcb => {
-            Cap::zombie(cap.address() + crate::object::Tcb::SLOTS_OFFSET, Cap::TCB_SLOTS, crate::object::Tcb::SLOTS)
-        }
+        Kind::Tcb => Cap::zombie(cap.address() + Tcb::SLOTS_OFFSET, Cap::TCB_SLOTS, Tcb::SLOTS),
         _ => Cap::zombie(cap.address(), cap.cnode_bits() as u8, 1 << cap.cnode_bits()),
     }
 }
@@ -82,7 +97,8 @@ fn step<'k>(k: Kernel<'k>, slot: CapRef<'k>, zombie: Cap) -> bool {
     }
     // Exchange: the inner zombie comes up, the outer one waits in its slot 0, whose content takes the outer's free place.
     let first = inner_slot(k, inner, 0);
-    let content = first.cap();
+    // It may come out of a TCB's slot.
+    let content = outside_tcb(first.cap());
     slot.swap(last, inner, zombie);
     // `last` now holds the outer zombie.
     if content.is_null() {

@@ -3,7 +3,7 @@
 
 use super::delete;
 use super::preemption::Preempted;
-use crate::cap::{Cap, CapRef};
+use crate::cap::{Cap, CapRef, RootCache};
 use crate::mem::Ref;
 use crate::object::{Kernel, Tcb, TcbSlot};
 
@@ -13,8 +13,19 @@ pub fn replace<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, slot: TcbSlot) -> Result
 }
 
 /// Puts a copy of `source`'s capability, as `cap`, in an empty slot of a TCB.
-pub fn install<'k>(thread: Ref<'k, Tcb>, slot: TcbSlot, cap: Cap, source: CapRef<'k>) {
-    if !cap.is_null() && thread.slot(slot).is_empty() {
-        thread.slot(slot).fill_derived(cap, source);
+pub fn install<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, slot: TcbSlot, cap: Cap, source: CapRef<'k>) {
+    if cap.is_null() || !thread.slot(slot).is_empty() {
+        return;
+    }
+    match slot {
+        TcbSlot::CSpace => {
+            thread.cspace.set(RootCache::of(k.entry(), cap));
+            thread.slot(slot).fill_derived(cap.in_tcb(), source);
+        }
+        TcbSlot::VSpace => {
+            thread.vspace.set(cap.as_table(k));
+            thread.slot(slot).fill_derived(cap.in_tcb(), source);
+        }
+        _ => thread.slot(slot).fill_derived(cap, source),
     }
 }

@@ -21,6 +21,10 @@ use std::str::FromStr;
 /// The machine's wires, by the descriptor that the emulator finds them at.
 const WIRES: [(&str, i32); 3] = [("com1", 10), ("com2", 11), ("log", 12)];
 
+/// The CPU that Linux programs get by default. Linux programs return from signals by `iretq` in user mode, which QEMU 7.2 emulates wrongly
+/// under SMAP: it reads the frame as the kernel would, and the processor faults. A real processor doesn't mind.
+pub const DEFAULT_CPU: &str = "max,-smap";
+
 /// What machine to start.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -35,7 +39,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Settings {
-        Settings { cpu: "max".to_owned(), memory: MemorySize::default(), icount: false, emulator_arguments: Vec::new() }
+        Settings { cpu: DEFAULT_CPU.to_owned(), memory: MemorySize::default(), icount: false, emulator_arguments: Vec::new() }
     }
 }
 

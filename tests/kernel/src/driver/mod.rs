@@ -11,7 +11,7 @@ use crate::check;
 use crate::scene::fixed::{self, ARENA, ARENA_BITS, DRIVER, DRIVER_REPLY, TEST_SLOTS};
 use crate::scene::message::{Message, recv};
 use crate::scene::thread::Thread;
-use crate::scene::{Scene, invoke::invoke, invoke::must, shared};
+use crate::scene::{Scene, invoke::invoke, shared};
 use crate::table::{FUNCTIONS, TESTS};
 use chestnut_abi::bootinfo::slot;
 use chestnut_abi::{BootInfo, Label, fault};

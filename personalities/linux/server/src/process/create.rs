@@ -322,7 +322,7 @@ impl Server {
         let ids = process.ids.get();
         let shared = SharedIds {
             pid: process.pid,
-            ppid: process.parent.get(),
+            ppid: process.visible_parent(),
             uid: ids.user,
             euid: ids.effective_user,
             gid: ids.group,

@@ -258,6 +258,7 @@ impl Server {
         if let Some(init) = self.table.process(INIT) {
             init.children.borrow_mut().clear();
         }
+        self.table.restart_ids();
     }
 
     /// How a process ends that is sent this signal without having a handler.

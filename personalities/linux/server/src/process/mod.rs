@@ -43,8 +43,12 @@ use limits::Limits;
 use signal::{PendingSignals, Signal, SignalActions};
 pub use thread::{Activity, Thread};
 
-/// The process that orphans are given to. It has no program: the server is it.
-pub const INIT: u32 = 1;
+/// The process that orphans are given to and that starts the launcher's programs. It has no program: the server is it, and
+/// no other process sees it. The first program is process 1.
+pub const INIT: u32 = 0;
+
+/// The id of the launcher's program.
+pub const FIRST: u32 = 1;
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -181,6 +185,13 @@ impl Process {
     }
     pub fn is_stopped(&self) -> bool {
         matches!(self.life.get(), Life::Stopped(_))
+    }
+    /// The parent that the process sees: orphans see process 1, as on Linux.
+    pub fn visible_parent(&self) -> u32 {
+        match self.parent.get() {
+            INIT if self.pid != FIRST => FIRST,
+            parent => parent,
+        }
     }
     /// The address space, for as long as the caller wants to use it.
     pub fn space(&self) -> Rc<AddressSpace> {

@@ -35,7 +35,6 @@ impl Table {
         };
         for _ in 0..MAX_ID {
             let next = match self.last_id.get() {
-                0 => INIT + 1,
                 MAX_ID => FIRST_AGAIN,
                 last => last + 1,
             };
@@ -46,6 +45,10 @@ impl Table {
             }
         }
         None
+    }
+    /// Begins again with the first id, now that everybody has gone.
+    pub fn restart_ids(&self) {
+        self.last_id.set(INIT);
     }
     pub fn last_id(&self) -> u32 {
         self.last_id.get()

@@ -6,7 +6,7 @@
 mod process;
 mod system;
 
-use crate::process::Process;
+use crate::process::{INIT, Process};
 use crate::server::Server;
 use alloc::boxed::Box;
 use alloc::format;
@@ -209,7 +209,7 @@ impl Directory for SystemDirectory {
         let pid = number_of(name).ok_or(Errno::ENOENT)?;
         // A thread's id also leads to its process, but isn't listed.
         let process = server.table.process(pid).or_else(|| Some(server.table.thread(pid)?.process.clone()));
-        let process = process.ok_or(Errno::ENOENT)?;
+        let process = process.filter(|process| process.pid != INIT).ok_or(Errno::ENOENT)?;
         Ok(process::directory(&self.proc, &process))
     }
 
@@ -234,7 +234,7 @@ impl Directory for SystemDirectory {
                 return Ok(());
             }
         }
-        for process in self.proc.server.table.processes() {
+        for process in self.proc.server.table.processes().into_iter().filter(|process| process.pid != INIT) {
             let cookie = PROCESS_COOKIES + u64::from(process.pid);
             let name = format!("{}", process.pid);
             let number = first_number(process.pid);

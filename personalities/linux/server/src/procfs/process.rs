@@ -324,7 +324,7 @@ fn stat(_: &'static Server, process: &Process, thread: Option<&Thread>) -> Vec<u
         ") {} {} {} {} {terminal} {foreground} 0 {} {} 0 0 {time} 0 {} 0 20 0 {} 0 {started} {vsize} {rss} {INFINITY} \
          {} {} {} 0 0 {} {} {} {} 0 0 0 {} 0 0 0 0 0 0 {} {} {} {} {} {} {} {exit_code}\n",
         state(process, thread).0,
-        process.parent.get(),
+        process.visible_parent(),
         process.group.get(),
         process.session.get(),
         usage.faults,
@@ -386,7 +386,7 @@ fn status(_: &'static Server, process: &Process, thread: Option<&Thread>) -> Vec
          Uid:\t{}\t{}\t{}\t{}\nGid:\t{}\t{}\t{}\t{}\nFDSize:\t{}\nGroups:\t",
         caller.umask,
         process.pid,
-        process.parent.get(),
+        process.visible_parent(),
         ids.user,
         ids.effective_user,
         ids.saved_user,

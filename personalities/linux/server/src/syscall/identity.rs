@@ -13,7 +13,7 @@ pub fn getpid(call: &Call) -> Result<u64> {
     Ok(call.process().pid.into())
 }
 pub fn getppid(call: &Call) -> Result<u64> {
-    Ok(call.process().parent.get().into())
+    Ok(call.process().visible_parent().into())
 }
 pub fn gettid(call: &Call) -> Result<u64> {
     Ok(call.thread.tid.get().into())

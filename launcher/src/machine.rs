@@ -39,7 +39,12 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Settings {
-        Settings { cpu: DEFAULT_CPU.to_owned(), memory: MemorySize::default(), icount: false, emulator_arguments: Vec::new() }
+        Settings {
+            cpu: DEFAULT_CPU.to_owned(),
+            memory: MemorySize::default(),
+            icount: false,
+            emulator_arguments: Vec::new(),
+        }
     }
 }
 

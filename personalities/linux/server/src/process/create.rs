@@ -90,7 +90,13 @@ struct PageAddresses {
 }
 
 /// Maps a page of the server's own, shown at once: it is used before a fault could be served.
-fn put_page(space: &AddressSpace, address: u64, label: &'static str, frame: &Frame, protection: Protection) -> Result<()> {
+fn put_page(
+    space: &AddressSpace,
+    address: u64,
+    label: &'static str,
+    frame: &Frame,
+    protection: Protection,
+) -> Result<()> {
     space.map_pages(Place::IfFree(address), label, Rc::new([frame.clone()]), protection)?;
     space.show_all(address..address + PAGE).map_err(|_| Errno::ENOMEM)
 }
@@ -159,7 +165,8 @@ impl Server {
             let pages = self.own_pages_like(&space, &old.own_pages.borrow())?;
             (space, pages)
         };
-        let files = if has(FILES) { old.descriptors() } else { Rc::new(RefCell::new(old.descriptors().borrow().clone())) };
+        let files =
+            if has(FILES) { old.descriptors() } else { Rc::new(RefCell::new(old.descriptors().borrow().clone())) };
         let actions = if has(SIGHAND) {
             old.actions.borrow().clone()
         } else {
@@ -270,7 +277,12 @@ impl Server {
     }
 
     /// A thread page, mapped in the space of a process whose other pages are there already.
-    pub fn thread_page(&self, process: &Process, space: &AddressSpace, tid: u32) -> Result<(SharedPage<ThreadPage>, u64)> {
+    pub fn thread_page(
+        &self,
+        process: &Process,
+        space: &AddressSpace,
+        tid: u32,
+    ) -> Result<(SharedPage<ThreadPage>, u64)> {
         let page = SharedPage::<ThreadPage>::allocate(self.capabilities.frames).map_err(|_| Errno::ENOMEM)?;
         let pages = process.own_pages.borrow();
         page.view().initialise(

@@ -18,8 +18,8 @@ fn outcomes(row: &Invocation) -> impl Iterator<Item = Outcome> {
 
 fn is_covered(row: &Invocation, outcome: Outcome) -> bool {
     COVERAGE.iter().any(|test| {
-        let every = test.every == Some(row.object)
-            && matches!(outcome, Outcome::IllegalOperation | Outcome::InvalidCapability);
+        let every =
+            test.every == Some(row.object) && matches!(outcome, Outcome::IllegalOperation | Outcome::InvalidCapability);
         every || test.cells.contains(&(row.label, outcome))
     })
 }

@@ -9,8 +9,8 @@ use crate::scene::invoke::must;
 use crate::scene::message::{signal, wait};
 use crate::scene::thread::set_main_priority;
 use crate::scene::{Scene, shared};
-use chestnut_abi::object::SchedContextFlags;
 use chestnut_abi::Label;
+use chestnut_abi::object::SchedContextFlags;
 use chestnut_runtime::sys;
 
 fn forever(index: usize) -> impl FnOnce() + 'static {

@@ -1,10 +1,10 @@
 //! Copy, Mint, Move, Mutate and Rotate: what they put where, and each of their errors.
 
 use crate::check::{check, equal};
+use crate::scene::Scene;
 use crate::scene::fixed::NOTHING;
 use crate::scene::invoke::{must, refused};
 use crate::scene::message::{nb_wait, signal};
-use crate::scene::Scene;
 use chestnut_abi::bootinfo::slot;
 use chestnut_abi::{CNodeCapData, CapRights, Error, Label, LookupFailure};
 

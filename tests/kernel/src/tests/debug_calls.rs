@@ -58,7 +58,11 @@ pub fn all_debug_calls_are_there_or_none_is(t: &Scene) {
         (Syscall::DebugNameThread, MAIN_TCB),
     ];
     for (number, argument) in calls {
-        equal(attempt(t, number, argument).is_some(), debug, "whether the call is there, and whether it is a debug build");
+        equal(
+            attempt(t, number, argument).is_some(),
+            debug,
+            "whether the call is there, and whether it is a debug build",
+        );
     }
     if !debug {
         equal(attempt(t, Syscall::DebugHalt, 0), None, "halting");

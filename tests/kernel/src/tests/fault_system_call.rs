@@ -148,7 +148,11 @@ fn cap_fault<F: FnOnce() + 'static>(t: &Scene, cspace: Option<(u64, CNodeCapData
 
 #[track_caller]
 fn expect(fault: Message, address: u64, receiving: bool, failure: LookupFailure) {
-    equal((fault.word(cap::ADDRESS), fault.word(cap::IN_RECEIVE_PHASE)), (address, receiving as u64), "address and phase");
+    equal(
+        (fault.word(cap::ADDRESS), fault.word(cap::IN_RECEIVE_PHASE)),
+        (address, receiving as u64),
+        "address and phase",
+    );
     let (words, length) = failure.to_words();
     for (index, word) in words.into_iter().enumerate().take(length) {
         equal(fault.word(cap::LOOKUP_FAILURE + index), word, "a word of the lookup failure");

@@ -1,9 +1,9 @@
 //! Every invocation, made on a capability that it does not fit: `IllegalOperation` on one of another kind, `InvalidCapability` on an empty slot.
 
 use crate::check::{check, equal, fail};
+use crate::scene::Scene;
 use crate::scene::fixed::NOTHING;
 use crate::scene::invoke::{Answer, invoke};
-use crate::scene::Scene;
 use chestnut_abi::Error;
 use chestnut_abi::bootinfo::slot;
 use chestnut_abi::invocation::{INVOCATIONS, Invocation};

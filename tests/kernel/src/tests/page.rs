@@ -51,7 +51,11 @@ pub fn a_copy_taken_with_fewer_rights_cannot_be_written(t: &Scene) {
     let (faults, reply) = (t.endpoint(), t.reply());
     t.spawn_handled(ABOVE, faults, || write(WINDOW, 1));
     let fault = recv(faults, reply);
-    equal((fault.label(), fault.word(1), fault.word(3)), (label::VM, WINDOW, 7), "a write fault on a page that is there");
+    equal(
+        (fault.label(), fault.word(1), fault.word(3)),
+        (label::VM, WINDOW, 7),
+        "a write fault on a page that is there",
+    );
 }
 
 pub fn unmap_takes_the_page_away(t: &Scene) {

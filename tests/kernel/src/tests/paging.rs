@@ -1,10 +1,10 @@
 //! Paging structures: PDPTs, page directories and page tables, level by level.
 
 use crate::check::equal;
+use crate::scene::Scene;
 use crate::scene::fixed::*;
 use crate::scene::invoke::{must, refused};
 use crate::scene::memory::{read, write};
-use crate::scene::Scene;
 use chestnut_abi::layout::{KERNEL_WINDOW, USER_END};
 use chestnut_abi::{Error, Label, LookupFailure, ObjectType};
 

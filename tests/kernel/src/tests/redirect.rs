@@ -70,14 +70,19 @@ pub fn a_call_from_outside_goes_to_the_entry(t: &Scene) {
     let context = UserContext { rip: address(foreign), ..pattern(thread) };
     thread.start_with(&context);
     let fault = recv(faults, reply);
-    equal((fault.label(), fault.word(exception::FAULT_IP)), (label::USER_EXCEPTION, address(entry)), "where it stopped");
+    equal(
+        (fault.label(), fault.word(exception::FAULT_IP)),
+        (label::USER_EXCEPTION, address(entry)),
+        "where it stopped",
+    );
     let now = thread.read();
     equal(now.rcx, address(foreign) + FOREIGN_CALL + 2, "RCX: behind the `syscall`");
     equal(now.r11, WORD, "R11: the word");
     equal(now.rsp, context.rsp, "RSP");
     check(now.rflags & 1 != 0, "the carry flag is kept");
     equal(now.rflags & 1 << 9, 1 << 9, "interrupts are on");
-    let kept = |c: UserContext| [c.rax, c.rbx, c.rdx, c.rsi, c.rdi, c.rbp, c.r8, c.r9, c.r10, c.r12, c.r13, c.r14, c.r15];
+    let kept =
+        |c: UserContext| [c.rax, c.rbx, c.rdx, c.rsi, c.rdi, c.rbp, c.r8, c.r9, c.r10, c.r12, c.r13, c.r14, c.r15];
     equal(kept(now), kept(context), "all other registers");
 }
 

@@ -2,11 +2,11 @@
 
 use crate::check::{check, equal};
 use crate::scene::fixed::*;
+use crate::scene::invoke::must;
 use crate::scene::message::{self, call, nb_send, recv, send, wait};
 use crate::scene::{Scene, shared};
-use chestnut_abi::{fault, Label};
-use crate::scene::invoke::must;
 use chestnut_abi::bootinfo::slot;
+use chestnut_abi::{Label, fault};
 
 /// A thread that calls with word `index` and puts the answer's first word + 1 into that shared word.
 fn caller(t: &Scene, endpoint: u64, index: usize) -> crate::scene::thread::Thread {

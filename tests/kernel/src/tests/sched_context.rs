@@ -60,8 +60,10 @@ pub fn bind_to_anything_else_returns_invalid_capability(t: &Scene) {
 pub fn bind_of_a_blocked_thread_to_an_empty_budget_is_refused(t: &Scene) {
     // A thread spends the budget: 1 ms in 10 s.
     let spender = t.thread_with_budget(ABOVE, 1000, 10_000_000);
-    spender.start(|| loop {
-        core::hint::spin_loop();
+    spender.start(|| {
+        loop {
+            core::hint::spin_loop();
+        }
     });
     must(spender.context, Label::SchedContextUnbind, &[], &[]);
     let notification = t.notification();
@@ -131,9 +133,11 @@ pub fn deleting_a_context_stops_its_thread(t: &Scene) {
 
 pub fn yield_to_lets_a_thread_of_the_same_priority_run(t: &Scene) {
     let notification = t.notification();
-    let ran = |index| move || {
-        shared::set(index, shared::add(9, 1) + 1);
-        wait(notification);
+    let ran = |index| {
+        move || {
+            shared::set(index, shared::add(9, 1) + 1);
+            wait(notification);
+        }
     };
     t.spawn(MAIN, ran(0));
     let second = t.spawn(MAIN, ran(1));

@@ -43,7 +43,8 @@ pub fn configure_returns_range_error_for_too_many_refills(t: &Scene) {
 pub fn configure_of_what_is_no_scheduling_context_returns_invalid_capability(t: &Scene) {
     for wrong in [t.endpoint(), t.tcb(), NOTHING] {
         let words = [1000, 1000, 0, 0, 0];
-        let answer = refused(Error::InvalidCapability, SCHED_CONTROL, Label::SchedControlConfigureFlags, &words, &[wrong]);
+        let answer =
+            refused(Error::InvalidCapability, SCHED_CONTROL, Label::SchedControlConfigureFlags, &words, &[wrong]);
         equal(answer.words[0], 1, "which capability");
     }
 }

@@ -223,6 +223,10 @@ pub fn set_tls_base_sets_the_callers_fs_base(t: &Scene) {
 
 pub fn the_message_info_of_an_answer_has_its_words_and_no_more(t: &Scene) {
     let answer = sys::call(t.frame(), MessageInfo::new(chestnut_abi::Label::X86PageGetAddress as u64, 0, 0, 0), [0; 4]);
-    equal((answer.info.label(), answer.info.length(), answer.info.extra_caps(), answer.info.unwrapped()), (0, 1, 0, 0), "the info word");
+    equal(
+        (answer.info.label(), answer.info.length(), answer.info.extra_caps(), answer.info.unwrapped()),
+        (0, 1, 0, 0),
+        "the info word",
+    );
     equal(answer.badge, 0, "the badge register");
 }

@@ -100,7 +100,9 @@ pub fn set_sched_params_without_a_context_takes_it_away(t: &Scene) {
 pub fn set_sched_params_refuses_what_is_bound_already(t: &Scene) {
     let (thread, other) = (t.thread(BELOW), t.thread(BELOW));
     let free = t.sched_context();
-    let set = |tcb, context| refused(Error::IllegalOperation, tcb, Label::TcbSetSchedParams, &[1, 1], &[AUTHORITY, context, FAULTS]);
+    let set = |tcb, context| {
+        refused(Error::IllegalOperation, tcb, Label::TcbSetSchedParams, &[1, 1], &[AUTHORITY, context, FAULTS])
+    };
     // The thread has a context, the context has another thread, the context is a notification's.
     set(thread.tcb, free);
     set(t.tcb(), other.context);
@@ -117,7 +119,8 @@ pub fn set_sched_params_refuses_to_take_ones_own_context(_: &Scene) {
 
 pub fn set_sched_params_checks_its_capabilities(t: &Scene) {
     let (tcb, faults) = (t.tcb(), t.endpoint());
-    let answer = refused(Error::InvalidCapability, tcb, Label::TcbSetSchedParams, &[1, 1], &[AUTHORITY, faults, faults]);
+    let answer =
+        refused(Error::InvalidCapability, tcb, Label::TcbSetSchedParams, &[1, 1], &[AUTHORITY, faults, faults]);
     equal(answer.words[0], 2, "which capability: the scheduling context");
     for handler in [t.copy_with(faults, CapRights::WRITE), t.copy_with(faults, CapRights::READ), t.notification()] {
         let caps = [AUTHORITY, slot::NULL, handler];

@@ -26,7 +26,11 @@ fn overrun(t: &Scene) -> (Message, Thread, u64, u64) {
 
 pub fn the_end_of_a_budget_is_told_to_the_timeout_handler(t: &Scene) {
     let (fault, ..) = overrun(t);
-    equal((fault.label(), fault.length(), fault.badge), (label::TIMEOUT, timeout::LENGTH, 6), "label, length and badge");
+    equal(
+        (fault.label(), fault.length(), fault.badge),
+        (label::TIMEOUT, timeout::LENGTH, 6),
+        "label, length and badge",
+    );
     equal(fault.word(timeout::DATA), 0xbad6e, "the scheduling context's badge");
     between(fault.word(timeout::CONSUMED), 1_000, 3_000_000, "microseconds consumed");
     check(shared::get(0) > 0, "the thread had run");

@@ -19,7 +19,11 @@ fn pass(t: &Scene, endpoint: u64, sender: u64, caps: [u64; 3], count: usize, rec
 
 #[track_caller]
 fn expect(message: Message, caps: usize, unwrapped: u64) {
-    equal((message.info.extra_caps(), message.info.unwrapped()), (caps, unwrapped), "capabilities, and which as badges");
+    equal(
+        (message.info.extra_caps(), message.info.unwrapped()),
+        (caps, unwrapped),
+        "capabilities, and which as badges",
+    );
     equal((message.length(), message.word(0), message.word(1)), (2, 1, 2), "the words beside them");
 }
 

@@ -8,7 +8,8 @@ use chestnut::machine::Settings;
 use chestnut::setup::ensure_emulator;
 use chestnut_kernel_tests::TESTS;
 use libtest_mimic::{Arguments, Failed, Trial};
-use std::path::PathBuf;
+use object::{Object, ObjectSymbol};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -28,7 +29,29 @@ pub fn trials(arguments: &Arguments) -> Vec<Trial> {
             }
         }
     }
+    trials.extend(image_trials(arguments));
     trials
+}
+
+/// Tests of the release kernel's file.
+fn image_trials(arguments: &Arguments) -> Vec<Trial> {
+    let name = "kernel::image::no_panic_is_reachable";
+    let trial = || Trial::test(name, || Ok(no_panic_is_reachable(&images()?.0)?));
+    if is_wanted(arguments, name) { vec![trial()] } else { Vec::new() }
+}
+
+/// Every panic ends in the panic handler, which the linker leaves out when nothing calls it.
+fn no_panic_is_reachable(kernel: &Path) -> Result<(), String> {
+    let bytes = std::fs::read(kernel).map_err(explain)?;
+    let file = object::File::parse(&*bytes).map_err(explain)?;
+    let names: Vec<&str> = file.symbols().filter_map(|symbol| symbol.name().ok()).collect();
+    let has = |part: &str| names.iter().any(|name| name.contains(part));
+    if !has("KERNEL_STACK") {
+        return Err(format!("{} has no symbols to look at", kernel.display()));
+    }
+    let panics: Vec<&&str> =
+        names.iter().filter(|name| name.contains("panicking") || name.contains("rust_begin_unwind")).collect();
+    if panics.is_empty() { Ok(()) } else { Err(format!("the kernel can panic: {panics:?}")) }
 }
 
 fn boot(cpu: &str) -> Shared<Transcript> {

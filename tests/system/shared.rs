@@ -10,8 +10,8 @@ use std::sync::OnceLock;
 pub type Shared<T> = Result<T, String>;
 
 /// The error with its causes, as the user would see it.
-pub fn explain(error: anyhow::Error) -> String {
-    format!("{error:#}")
+pub fn explain(error: impl Into<anyhow::Error>) -> String {
+    format!("{:#}", error.into())
 }
 
 pub fn workspace() -> Shared<Workspace> {

@@ -66,6 +66,7 @@ pub struct ImageLayout {
 
 impl ImageLayout {
     pub fn get() -> Self {
+        // SAFETY: the linker script defines them; only their addresses are taken.
         unsafe extern "C" {
             static image_start: u8;
             static text_end: u8;

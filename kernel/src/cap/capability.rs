@@ -166,6 +166,11 @@ impl Cap {
         self.word0 & ADDRESS
     }
 
+    /// The same for an object of the same kind and size elsewhere.
+    pub const fn moved_to(self, address: PhysAddr) -> Self {
+        Self { word0: self.word0 & !ADDRESS | address & ADDRESS, ..self }
+    }
+
     // Makers.
     pub const fn untyped(address: PhysAddr, size_bits: u64, device: bool) -> Self {
         Self::new(Kind::Untyped, device as u8, address, size_bits & 0x3f)
@@ -396,6 +401,10 @@ impl Cap {
 
     /// Whether both name the same object, so that deleting one of them leaves the other.
     pub fn same_object(self, other: Self) -> bool {
+        // Most neighbours in the tree differ here. Only a zombie's address may lie inside its object.
+        if self.address() != other.address() && self.kind() != Kind::Zombie && other.kind() != Kind::Zombie {
+            return false;
+        }
         match (self.kind(), other.kind()) {
             (Kind::Untyped, _) | (_, Kind::Untyped) => false,
             (Kind::IrqHandler, Kind::IrqHandler) | (Kind::IoPort, Kind::IoPort) => self.word1 == other.word1,

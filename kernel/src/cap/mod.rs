@@ -7,6 +7,6 @@ mod root_cache;
 mod slot;
 
 pub use capability::{Cap, FrameSize, Kind, VmRights};
-pub use lookup::{Found, lookup, lookup_slot_at};
+pub use lookup::{Found, lookup, lookup_slot_at, slots};
 pub use root_cache::RootCache;
 pub use slot::{CapRef, Slot};

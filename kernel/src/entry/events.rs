@@ -1,7 +1,7 @@
 //! What isn't a system call: faults, interrupts, the timer, a first use of the FPU.
 
-use super::{enter, has_budget, leave};
-use crate::object::{Fault, IRQS, IrqState, Kernel, ThreadState};
+use super::exit::{has_budget, leave};
+use crate::object::{Fault, IRQS, IrqState, Kernel, ThreadState, enter};
 use crate::{arch, ipc};
 use chestnut_abi::CapRights;
 use chestnut_abi::object::TcbFlags;

@@ -1,11 +1,11 @@
 //! System calls: which one, on which capability.
 
-use super::{enter, has_budget, leave};
+use super::exit::{has_budget, leave};
 use crate::cap::{CapRef, Kind, lookup};
 use crate::invoke::{self, Arguments, Stop};
 use crate::ipc::{self, ExtraCaps, Received};
 use crate::mem::Ref;
-use crate::object::{Fault, Kernel, Reply, Tcb, TcbSlot, ThreadState};
+use crate::object::{Fault, Kernel, Reply, Tcb, TcbSlot, ThreadState, enter};
 use crate::{fastpath, time};
 use chestnut_abi::registers::Register;
 use chestnut_abi::{CapRights, LookupFailure, MessageInfo, Syscall};

@@ -6,14 +6,6 @@ use crate::cap::{Cap, CapRef};
 use crate::object::IrqState;
 use chestnut_abi::{CapRights, Label};
 
-pub fn invoke_control<'k>(call: &Arguments<'k>, slot: CapRef<'k>, label: Label) -> Outcome {
-    match label {
-        // On x86 interrupts are asked for by where they come from.
-        Label::IrqIssueIrqHandler => Err(Error::IllegalOperation.into()),
-        _ => super::x86_64::issue_interrupt(call, slot, label),
-    }
-}
-
 pub fn invoke_handler(call: &Arguments, cap: Cap, label: Label) -> Outcome {
     let (k, irq) = (call.k, cap.irq());
     let Some(slot) = k.state().irqs.slot(irq) else { return Err(Error::InvalidCapability(0).into()) };

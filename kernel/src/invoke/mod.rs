@@ -61,7 +61,6 @@ pub fn invoke<'k>(call: &Arguments<'k>, slot: CapRef<'k>) -> Outcome {
                 Kind::Tcb => tcb::invoke(call, slot, label),
                 Kind::SchedContext => sched::invoke_context(call, cap, label),
                 Kind::SchedControl => sched::invoke_control(call, label),
-                Kind::IrqControl => irq::invoke_control(call, slot, label),
                 Kind::IrqHandler => irq::invoke_handler(call, cap, label),
                 Kind::Domain => domain::invoke(call, label),
                 _ => x86_64::invoke(call, slot, label),

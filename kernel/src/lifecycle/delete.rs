@@ -13,7 +13,11 @@ use super::preemption::{Preempted, preemption_point};
 use crate::cap::{Cap, CapRef, Kind};
 use crate::mem::Ref;
 use crate::object::{Kernel, Tcb};
+use chestnut_abi::CapRights;
 use chestnut_abi::object::TCB_BITS;
+
+/// Work of deleting one capability, or of sending one waiting thread off, in units of preemption.
+pub const WORK: u64 = 3;
 
 /// Empties a slot. If its capability was the last one to its object, the object ends.
 pub fn delete<'k>(k: Kernel<'k>, slot: CapRef<'k>) -> Result<(), Preempted> {
@@ -23,12 +27,15 @@ pub fn delete<'k>(k: Kernel<'k>, slot: CapRef<'k>) -> Result<(), Preempted> {
             match bury(k, slot) {
                 Remains::Nothing => return Ok(()),
                 Remains::Slots => continue,
+                Remains::Waiters => {}
             }
+            preemption_point(k, WORK)?;
+            continue;
         }
         if step(k, slot, cap) {
             return Ok(());
         }
-        preemption_point(k)?;
+        preemption_point(k, WORK)?;
     }
 }
 
@@ -42,6 +49,8 @@ fn bury<'k>(k: Kernel<'k>, slot: CapRef<'k>) -> Remains {
     match remains {
         Remains::Nothing => slot.clear(),
         Remains::Slots => slot.update(zombie_of(cap)),
+        // Nobody can begin to wait by a capability without rights, so that those who wait only get fewer.
+        Remains::Waiters => slot.update(cap.masked(CapRights(0))),
     }
     remains
 }
@@ -119,7 +128,7 @@ fn inner_slot<'k>(k: Kernel<'k>, zombie: Cap, index: u64) -> CapRef<'k> {
 pub fn revoke<'k>(k: Kernel<'k>, slot: CapRef<'k>) -> Result<(), Preempted> {
     while let Some(child) = slot.first_descendant() {
         delete(k, child)?;
-        preemption_point(k)?;
+        preemption_point(k, WORK)?;
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use crate::cap::{Cap, CapRef, RootCache};
 use crate::mem::Ref;
 use crate::object::{Kernel, Tcb, TcbSlot};
 
-/// Empties a TCB's slot. May be preempted only where it holds the last capability to a container.
+/// Empties a TCB's slot. May be preempted only where it holds the last capability to a container, or to what threads wait on.
 pub fn replace<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, slot: TcbSlot) -> Result<(), Preempted> {
     delete(k, thread.slot(slot))
 }

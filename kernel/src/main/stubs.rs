@@ -61,6 +61,7 @@ macro_rules! kernel_flags {
 /// The user's stack pointer between the first instruction of `system_call_stub` and its place in the context.
 static USER_RSP: core::sync::atomic::AtomicU64 = core::sync::atomic::AtomicU64::new(0);
 
+// SAFETY: the label below is code that never returns.
 unsafe extern "C" {
     /// Restores the current thread, or the idle loop. Doesn't return to its caller.
     pub fn return_to_thread() -> !;
@@ -189,15 +190,16 @@ global_asm!(
     end = const Context::END,
     stack = sym arch::KERNEL_STACK,
     stack_size = const arch::KERNEL_STACK_SIZE,
-    system_call = sym crate::system_call,
-    exception = sym crate::exception,
-    kernel_exception = sym crate::kernel_exception,
-    interrupt = sym crate::interrupt,
-    timer = sym crate::timer,
+    system_call = sym crate::entrances::system_call,
+    exception = sym crate::entrances::exception,
+    kernel_exception = sym crate::entrances::kernel_exception,
+    interrupt = sym crate::entrances::interrupt,
+    timer = sym crate::entrances::timer,
 );
 
 /// Where the stubs are.
 pub fn entry_points() -> EntryPoints {
+    // SAFETY: labels of the code above; only their addresses are taken.
     unsafe extern "C" {
         static system_call_stub: u8;
         static exception_stubs: u8;

@@ -33,6 +33,10 @@ pub struct Queue {
     pub(super) last: Link<Tcb>,
 }
 
+impl Queue {
+    pub const EMPTY: Self = Self { first: Link::NONE, last: Link::NONE };
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum ThreadState {

@@ -10,6 +10,7 @@ mod reply;
 mod sched_context;
 mod state;
 mod tcb;
+mod token;
 mod typed;
 pub mod x86_64;
 
@@ -21,3 +22,6 @@ pub use fault::Fault;
 pub use irq::{IRQS, IrqState, Irqs};
 pub use reply::Above;
 pub use state::{Action, Kernel, State};
+pub use token::enter;
+#[cfg(not(target_os = "none"))]
+pub use token::install;

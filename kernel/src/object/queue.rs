@@ -3,11 +3,9 @@
 
 use super::data::{Queue, Tcb};
 use super::state::Kernel;
-use crate::mem::{Link, Ref};
+use crate::mem::Ref;
 
 impl Queue {
-    pub const EMPTY: Self = Self { first: Link::NONE, last: Link::NONE };
-
     pub fn is_empty(&self) -> bool {
         self.first.is_none()
     }

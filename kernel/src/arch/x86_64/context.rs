@@ -8,7 +8,9 @@
 //! Guarantees: whatever [`Context::set`] is given, the return to user mode can't fault in kernel mode and can't raise
 //! privilege (RIP canonical and below the user's end, RFLAGS with interrupts on and IOPL 0, selectors constant).
 
-use super::cpu::{self, selector};
+use super::cpu;
+use super::instructions::{MSR_FS_BASE, MSR_GS_BASE, write_msr};
+use super::tables::{self, selector};
 use chestnut_abi::registers::Register;
 use core::cell::Cell;
 use core::mem::offset_of;
@@ -71,36 +73,6 @@ impl Context {
     pub const ENTERED: usize = offset_of!(Self, entered);
     pub const R11: usize = offset_of!(Self, r11);
 
-    /// A user thread's registers: all 0 but the selectors and RFLAGS.
-    pub(super) const fn new() -> Self {
-        Self {
-            rdi: Cell::new(0),
-            rsi: Cell::new(0),
-            rdx: Cell::new(0),
-            r10: Cell::new(0),
-            r8: Cell::new(0),
-            r9: Cell::new(0),
-            r15: Cell::new(0),
-            r12: Cell::new(0),
-            r13: Cell::new(0),
-            rax: Cell::new(0),
-            rbx: Cell::new(0),
-            rbp: Cell::new(0),
-            r14: Cell::new(0),
-            r11: Cell::new(0),
-            rcx: Cell::new(0),
-            entered: Cell::new(OTHER),
-            error_code: Cell::new(0),
-            rip: Cell::new(0),
-            cs: Cell::new(selector::USER_CODE),
-            rflags: Cell::new(FIXED_FLAGS),
-            rsp: Cell::new(0),
-            ss: Cell::new(selector::USER_DATA),
-            fs_base: Cell::new(0),
-            gs_base: Cell::new(0),
-        }
-    }
-
     /// Makes cleared memory a user thread's registers: all 0 but the selectors and RFLAGS.
     pub fn initialise(&self) {
         self.entered.set(OTHER);
@@ -112,18 +84,24 @@ impl Context {
     /// Words that stub and processor push.
     pub const FRAME_WORDS: usize = Self::END / 8;
 
+    /// A context of these words, in the order of its fields.
+    pub(super) const fn of(words: [u64; Self::FRAME_WORDS + 2]) -> Self {
+        // SAFETY: a context is these words and nothing else (`repr(C)`, size asserted below), and any word is a valid one.
+        unsafe { core::mem::transmute::<[u64; Self::FRAME_WORDS + 2], Self>(words) }
+    }
+
     /// A copy of what stub and processor pushed elsewhere than into a context.
     pub(super) fn from_frame(frame: &[u64; Self::FRAME_WORDS]) -> Self {
         let mut words = [0; Self::FRAME_WORDS + 2];
         for (word, pushed) in words.iter_mut().zip(frame) {
             *word = *pushed;
         }
-        // SAFETY: a context is these words and nothing else (`repr(C)`, size asserted below), and any word is a valid one.
-        unsafe { core::mem::transmute::<[u64; Self::FRAME_WORDS + 2], Self>(words) }
+        Self::of(words)
     }
 
     /// Makes this the context of a kernel-mode loop at `rip` that keeps its stack pointer at the context's own end.
     pub(super) fn make_idle(&self, rip: u64) {
+        self.initialise();
         self.cs.set(selector::KERNEL_CODE);
         self.ss.set(selector::KERNEL_DATA);
         self.rip.set(rip);
@@ -160,10 +138,41 @@ impl Context {
         }
     }
 
+    /// Saves the live bases; only on a processor with the instructions.
+    #[inline(always)]
+    pub(super) fn save_bases(&self) {
+        let (fs_base, gs_base): (u64, u64);
+        // SAFETY: only called where the processor has the instructions and CR4 enables them.
+        unsafe {
+            core::arch::asm!("rdfsbase {}", "rdgsbase {}", out(reg) fs_base, out(reg) gs_base,
+                options(nomem, nostack, preserves_flags));
+        }
+        self.fs_base.set(fs_base);
+        self.gs_base.set(gs_base);
+    }
+
+    /// Brings the bases up to date if they are in the processor.
+    fn read_back_bases(&self) {
+        if self.end() == tables::current_end() && cpu::has_fsgsbase() {
+            self.save_bases();
+        }
+    }
+
+    /// Loads the bases into the processor if this is the current context.
+    fn write_through_bases(&self) {
+        if self.end() == tables::current_end() {
+            // SAFETY: canonical: `Context::set` has just made sure of one, the other is as the processor had it.
+            unsafe {
+                write_msr(MSR_FS_BASE, self.fs_base.get());
+                write_msr(MSR_GS_BASE, self.gs_base.get());
+            }
+        }
+    }
+
     /// The saved value; of a segment base the live one while the thread is current.
     pub fn get(&self, r: Register) -> u64 {
         if matches!(r, Register::FsBase | Register::GsBase) {
-            cpu::read_back_bases(self);
+            self.read_back_bases();
         }
         self.word(r).get()
     }
@@ -180,12 +189,12 @@ impl Context {
             Register::Rip => self.entered.set(OTHER),
             Register::Rcx | Register::R11 if self.entered.get() == SYSTEM_CALL => self.entered.set(SYSTEM_CALL_CHANGED),
             // The other base may have been changed by the thread itself: it mustn't be lost.
-            Register::FsBase | Register::GsBase => cpu::read_back_bases(self),
+            Register::FsBase | Register::GsBase => self.read_back_bases(),
             _ => {}
         }
         self.word(r).set(value);
         if matches!(r, Register::FsBase | Register::GsBase) {
-            cpu::write_through_bases(self);
+            self.write_through_bases();
         }
     }
 

@@ -1,28 +1,15 @@
-//! The one processor's state: what it can do, its control registers, and which thread and address space it runs.
+//! The one processor's state: what it can do, its control registers, and which address space it runs in.
 //!
 //! Everything is in one static of `Cell`s. That is sound because the kernel runs on one processor with interrupts off
 //! (`SingleCore` says so once); a second processor gets a second one of these.
 
-use super::context::Context;
-use super::instructions::{cpuid, read_cr0, read_cr4, read_msr, write_cr0, write_cr3, write_cr4, write_msr};
-use super::tables;
+use super::instructions::{
+    MSR_FS_BASE, MSR_GS_BASE, cpuid, read_cr0, read_cr4, read_msr, write_cr0, write_cr3, write_cr4, write_msr,
+};
+use super::single_core::SingleCore;
+use super::tables::{self, EntryPoints, selector};
 use core::arch::asm;
 use core::cell::Cell;
-
-/// Selectors of the GDT. `syscall` and `sysretq` fix their order.
-pub mod selector {
-    pub const KERNEL_CODE: u64 = 0x08;
-    pub const KERNEL_DATA: u64 = 0x10;
-    pub const USER_DATA: u64 = 0x18 | 3;
-    pub const USER_CODE: u64 = 0x20 | 3;
-    pub const TSS: u64 = 0x28;
-}
-
-/// Holds what only the one processor touches, in the kernel, with interrupts off.
-pub struct SingleCore<T>(pub T);
-// SAFETY: there is one thread of control in the kernel (one processor, interrupts off inside), so nothing is ever
-// accessed from two at once. Exceptions that can come in between (NMI, double fault, machine check) don't return.
-unsafe impl<T> Sync for SingleCore<T> {}
 
 /// What the processor has beyond what every one with long mode has.
 #[derive(Clone, Copy)]
@@ -61,8 +48,6 @@ static CPU: SingleCore<Cpu> = SingleCore(Cpu {
     kernel_entry: Cell::new(0),
 });
 
-static IDLE: SingleCore<Context> = SingleCore(Context::new());
-
 const CR0_TASK_SWITCHED: u64 = 1 << 3;
 const CR0_EMULATE_FPU: u64 = 1 << 2;
 const CR0_MONITOR_FPU: u64 = 1 << 1;
@@ -85,8 +70,6 @@ const MSR_EFER: u32 = 0xc000_0080;
 const MSR_STAR: u32 = 0xc000_0081;
 const MSR_LSTAR: u32 = 0xc000_0082;
 const MSR_SFMASK: u32 = 0xc000_0084;
-const MSR_FS_BASE: u32 = 0xc000_0100;
-const MSR_GS_BASE: u32 = 0xc000_0101;
 
 const EFER_SYSTEM_CALLS: u64 = 1 << 0;
 const EFER_NO_EXECUTE: u64 = 1 << 11;
@@ -95,28 +78,9 @@ const SYSTEM_CALL_CLEARS: u64 = 1 << 8 | 1 << 9 | 1 << 10 | 3 << 12 | 1 << 14 | 
 /// Memory types by PAT index as they are after reset, except index 4: write combining.
 const PAT: u64 = 0x0007_0401_0007_0406;
 
-/// Where the processor enters the kernel: the stubs of the bare-metal binary.
-pub struct EntryPoints {
-    pub system_call: u64,
-    /// 32 stubs, [`EntryPoints::SPACING`] bytes apart, by vector.
-    pub exceptions: u64,
-    /// Likewise, for the external interrupts from the first vector on.
-    pub interrupts: u64,
-    /// For each vector that is neither.
-    pub other: u64,
-    /// For the LAPIC's timer.
-    pub timer: u64,
-    /// A loop that halts with interrupts on.
-    pub idle: u64,
-}
-
-impl EntryPoints {
-    pub const SPACING: u64 = 16;
-}
-
 /// Sets up everything that needs no memory map: features, control registers, segments, gates, the `syscall` registers.
 /// The error names what the processor lacks.
-pub fn cpu_init(entries: &EntryPoints) -> Result<(), &'static str> {
+pub(super) fn init(entries: &EntryPoints) -> Result<(), &'static str> {
     let [_, _, _, basic] = cpuid(1, 0);
     let [_, _, _, extended] = cpuid(0x8000_0001, 0);
     let [_, structured, structured_c, _] = cpuid(7, 0);
@@ -152,8 +116,7 @@ pub fn cpu_init(entries: &EntryPoints) -> Result<(), &'static str> {
     ] {
         cr4 |= if has { bit } else { 0 };
     }
-    IDLE.0.make_idle(entries.idle);
-    tables::load(entries, IDLE.0.end());
+    tables::load(entries);
     // SAFETY: the registers exist (checked above, or architectural with long mode), the values keep paging and
     // protection on, and LSTAR is the system-call stub.
     unsafe {
@@ -230,82 +193,6 @@ pub fn active_vspace() -> u64 {
 pub fn invalidate_all() {
     // SAFETY: the root that is loaded already.
     unsafe { write_cr3(CPU.0.root.get()) };
-}
-
-/// Says whose registers the next entry saves and the next return restores; `None` = idle. Segment bases go with it.
-///
-/// The previous thread's bases are saved into its context here, so that memory must still be a context: a deleted
-/// thread's is until the next kernel entry, and by then another one is current.
-#[inline(always)]
-pub fn set_current_context(context: Option<&Context>) {
-    let new = context.unwrap_or(&IDLE.0);
-    let old_end = tables::current_end();
-    if old_end == new.end() {
-        return;
-    }
-    // SAFETY: RSP0 always points at the end of the current context, which lives (see above); contexts are only shared.
-    let old = unsafe { &*((old_end - Context::END as u64) as *const Context) };
-    switch_bases(old, new);
-    tables::set_current_end(new.end());
-}
-
-#[inline(always)]
-fn switch_bases(old: &Context, new: &Context) {
-    if CPU.0.features.get().fsgsbase {
-        read_bases(old);
-        // SAFETY: both bases are canonical: set by `Context::set`, or read from the registers before.
-        unsafe {
-            if old.fs_base.get() != new.fs_base.get() {
-                asm!("wrfsbase {}", in(reg) new.fs_base.get(), options(nostack, preserves_flags));
-            }
-            if old.gs_base.get() != new.gs_base.get() {
-                asm!("wrgsbase {}", in(reg) new.gs_base.get(), options(nostack, preserves_flags));
-            }
-        }
-        return;
-    }
-    // Without the instructions a thread can still zero its own bases, by loading a selector. So a base that is equal is
-    // only known to be in the register if it is 0.
-    // SAFETY: canonical as above, and the registers come with long mode.
-    unsafe {
-        if old.fs_base.get() | new.fs_base.get() != 0 {
-            write_msr(MSR_FS_BASE, new.fs_base.get());
-        }
-        if old.gs_base.get() | new.gs_base.get() != 0 {
-            write_msr(MSR_GS_BASE, new.gs_base.get());
-        }
-    }
-}
-
-/// Saves the live bases; only on a processor with the instructions.
-#[inline(always)]
-fn read_bases(current: &Context) {
-    let (fs_base, gs_base): (u64, u64);
-    // SAFETY: only called where the processor has the instructions and CR4 enables them.
-    unsafe {
-        asm!("rdfsbase {}", "rdgsbase {}", out(reg) fs_base, out(reg) gs_base,
-            options(nomem, nostack, preserves_flags));
-    }
-    current.fs_base.set(fs_base);
-    current.gs_base.set(gs_base);
-}
-
-/// Brings the bases in `context` up to date if they are in the processor.
-pub(super) fn read_back_bases(context: &Context) {
-    if context.end() == tables::current_end() && CPU.0.features.get().fsgsbase {
-        read_bases(context);
-    }
-}
-
-/// Loads the bases in `context` into the processor if it is current.
-pub(super) fn write_through_bases(context: &Context) {
-    if context.end() == tables::current_end() {
-        // SAFETY: canonical: `Context::set` has just made sure of one, the other is as the processor had it.
-        unsafe {
-            write_msr(MSR_FS_BASE, context.fs_base.get());
-            write_msr(MSR_GS_BASE, context.gs_base.get());
-        }
-    }
 }
 
 /// A thread's x87 and SSE registers as FXSAVE lays them out.

@@ -7,7 +7,7 @@ use super::console::{Hex, Print, console_put};
 use super::context::Context;
 use super::instructions::{fault_address, halt};
 use crate::print_line;
-use chestnut_abi::registers::Register;
+use chestnut_abi::registers::UNKNOWN_SYSCALL_REGISTERS;
 
 /// Port of the emulator's exit device in debug builds.
 #[cfg(feature = "debug")]
@@ -20,30 +20,16 @@ pub fn stop() -> ! {
     halt()
 }
 
-const NAMES: [(&str, Register); 18] = [
-    ("rip", Register::Rip),
-    ("rsp", Register::Rsp),
-    ("rflags", Register::Rflags),
-    ("rax", Register::Rax),
-    ("rbx", Register::Rbx),
-    ("rcx", Register::Rcx),
-    ("rdx", Register::Rdx),
-    ("rsi", Register::Rsi),
-    ("rdi", Register::Rdi),
-    ("rbp", Register::Rbp),
-    ("r8", Register::R8),
-    ("r9", Register::R9),
-    ("r10", Register::R10),
-    ("r11", Register::R11),
-    ("r12", Register::R12),
-    ("r13", Register::R13),
-    ("r14", Register::R14),
-    ("r15", Register::R15),
+/// In the order of [`UNKNOWN_SYSCALL_REGISTERS`].
+const NAMES: [&str; 18] = [
+    "rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "rip",
+    "rsp", "rflags",
 ];
 
 /// Where a register access that may fault goes on; 0 outside of one.
 #[cfg(feature = "bench")]
-static RECOVERY: super::cpu::SingleCore<core::cell::Cell<u64>> = super::cpu::SingleCore(core::cell::Cell::new(0));
+static RECOVERY: super::single_core::SingleCore<core::cell::Cell<u64>> =
+    super::single_core::SingleCore(core::cell::Cell::new(0));
 
 /// Reads a model-specific register for a benchmark; 0 if the processor refuses.
 #[cfg(feature = "bench")]
@@ -114,7 +100,7 @@ pub fn kernel_fault(frame: &[u64; Context::FRAME_WORDS], vector: u64, code: u64)
         _ => "exception in kernel mode",
     };
     print_line!("chestnut: ", what, ": vector ", vector, ", code ", Hex(code), ", address ", Hex(fault_address()));
-    for (index, (name, register)) in (1..).zip(NAMES) {
+    for (index, (name, register)) in (1..).zip(NAMES.into_iter().zip(UNKNOWN_SYSCALL_REGISTERS)) {
         name.print();
         " ".print();
         Hex(registers.get(register)).print();

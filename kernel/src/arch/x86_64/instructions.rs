@@ -5,6 +5,9 @@
 
 use core::arch::asm;
 
+pub(super) const MSR_FS_BASE: u32 = 0xc000_0100;
+pub(super) const MSR_GS_BASE: u32 = 0xc000_0101;
+
 /// The time-stamp counter.
 #[inline(always)]
 pub fn now() -> u64 {

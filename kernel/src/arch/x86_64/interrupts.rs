@@ -7,8 +7,8 @@
 //!
 //! TSC-deadline mode and x2APIC are not used: the emulator this was developed on has neither.
 
-use super::cpu::SingleCore;
 use super::instructions::{now, port_out, read_msr, write_msr};
+use super::single_core::SingleCore;
 use chestnut_abi::layout::{IRQ_VECTOR_BASE, KERNEL_WINDOW, MAX_USER_IRQ};
 use core::cell::Cell;
 

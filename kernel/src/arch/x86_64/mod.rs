@@ -7,19 +7,21 @@ mod calibrate;
 mod console;
 mod context;
 mod cpu;
+mod current;
 mod failure;
 mod instructions;
 mod interrupts;
+mod single_core;
 mod tables;
 
 pub use calibrate::calibrate;
 pub use console::{Hex, Print, console_init, console_put};
 pub use context::Context;
 pub use cpu::{
-    EntryPoints, Features, FpuState, activate_vspace, active_vspace, adopt_kernel_root, cpu_init, features,
-    fpu_disable, fpu_enable, fpu_load, fpu_save, global_bit, has_1g_pages, has_fsgsbase, invalidate_all,
-    kernel_root_entry, set_current_context,
+    Features, FpuState, activate_vspace, active_vspace, adopt_kernel_root, features, fpu_disable, fpu_enable, fpu_load,
+    fpu_save, global_bit, has_1g_pages, has_fsgsbase, invalidate_all, kernel_root_entry,
 };
+pub use current::{cpu_init, set_current_context};
 pub use failure::{kernel_fault, stop};
 #[cfg(feature = "bench")]
 pub use failure::{read_msr, recover, write_msr};
@@ -28,4 +30,4 @@ pub use interrupts::{
     MAX_IOAPICS, TIMER_VECTOR, interrupt_pending, ioapic_add, ioapic_count, ioapic_pins, ioapic_route, irq_acknowledge,
     irq_mask, irq_unmask, lapic_init, set_deadline, timer_fired, unexpected_vector,
 };
-pub use tables::{KERNEL_STACK, KERNEL_STACK_SIZE, TASK_STATE, TaskState};
+pub use tables::{EntryPoints, KERNEL_STACK, KERNEL_STACK_SIZE, TASK_STATE, TaskState};

@@ -2,10 +2,38 @@
 //!
 //! The task-state segment's RSP0 doubles as the pointer to the current thread's context (see `context`).
 
-use super::cpu::{EntryPoints, SingleCore, selector};
 use super::interrupts::TIMER_VECTOR;
+use super::single_core::SingleCore;
 use core::arch::asm;
 use core::cell::{Cell, UnsafeCell};
+
+/// Selectors of the GDT. `syscall` and `sysretq` fix their order.
+pub mod selector {
+    pub const KERNEL_CODE: u64 = 0x08;
+    pub const KERNEL_DATA: u64 = 0x10;
+    pub const USER_DATA: u64 = 0x18 | 3;
+    pub const USER_CODE: u64 = 0x20 | 3;
+    pub const TSS: u64 = 0x28;
+}
+
+/// Where the processor enters the kernel: the stubs of the bare-metal binary.
+pub struct EntryPoints {
+    pub system_call: u64,
+    /// 32 stubs, [`EntryPoints::SPACING`] bytes apart, by vector.
+    pub exceptions: u64,
+    /// Likewise, for the external interrupts from the first vector on.
+    pub interrupts: u64,
+    /// For each vector that is neither.
+    pub other: u64,
+    /// For the LAPIC's timer.
+    pub timer: u64,
+    /// A loop that halts with interrupts on.
+    pub idle: u64,
+}
+
+impl EntryPoints {
+    pub const SPACING: u64 = 16;
+}
 
 /// Task-state segment. The padding in front lets each 64-bit field be aligned; the segment begins after it.
 #[repr(C, align(128))]
@@ -113,14 +141,13 @@ fn handler(entries: &EntryPoints, vector: u64) -> u64 {
     }
 }
 
-/// Fills the tables and makes the processor use them. `idle_end` is where the idle context ends.
-pub(super) fn load(entries: &EntryPoints, idle_end: u64) {
+/// Fills the tables and makes the processor use them.
+pub(super) fn load(entries: &EntryPoints) {
     for (vector, words) in (0..).zip(&IDT.0) {
         let [low, high] = gate(vector, handler(entries, vector));
         words[0].set(low);
         words[1].set(high);
     }
-    set_current_end(idle_end);
     TASK_STATE.0.ist[0].set(EMERGENCY.0.top());
     let base = (&raw const TASK_STATE.0.reserved) as u64;
     GDT.0[5].set((TASK_STATE_SIZE - 1) | (base & 0x00ff_ffff) << 16 | 0x89 << 40 | (base >> 24 & 0xff) << 56);

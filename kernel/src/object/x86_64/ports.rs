@@ -26,7 +26,7 @@ impl IoPorts {
         (first / 64..=last / 64).map(move |index| {
             let from = if index == first / 64 { first % 64 } else { 0 };
             let to = if index == last / 64 { last % 64 } else { 63 };
-            (&self.0[index as usize], u64::MAX << from & u64::MAX >> (63 - to))
+            (&self.0[index as usize % self.0.len()], u64::MAX << from & u64::MAX >> (63 - to))
         })
     }
 }

@@ -67,8 +67,7 @@ pub fn make(given: Given) -> (&'static Server, Devices) {
     let store: Rc<dyn PageStore> = memory.store.clone();
     let root_filesystem = tmpfs::filesystem(ROOT_DEVICE, files_clock.clone(), store.clone());
     let vfs = Vfs::new(tmpfs::root(&root_filesystem, 0o755));
-    let nameless =
-        Filesystem::new("pipefs", NAMELESS_MAGIC, NAMELESS_DEVICE, true, files_clock.clone(), store.clone());
+    let nameless = Filesystem::new("pipefs", NAMELESS_MAGIC, NAMELESS_DEVICE, true, files_clock.clone(), store.clone());
     archive::fill(&vfs, &archive).expect("the archive's files go into the root file system");
 
     let generator = Rc::new(Generator::new(seed()));

@@ -69,7 +69,8 @@ impl Server {
             _ => Intent::Write,
         };
         let space = thread.space();
-        let failure = if address >= crate::memory::USER_END { Err(Fault::Unmapped) } else { space.fault(address, intent) };
+        let failure =
+            if address >= crate::memory::USER_END { Err(Fault::Unmapped) } else { space.fault(address, intent) };
         let (signal, code) = match failure {
             Ok(()) => return self.answer(thread, Answer::Retry),
             Err(Fault::OutOfMemory) => return self.out_of_memory(thread),
@@ -118,11 +119,7 @@ impl Server {
     fn out_of_memory(&self, thread: &Rc<Thread>) {
         let victim = self.table.processes().into_iter().max_by_key(|process| process.space().resident());
         let Some(victim) = victim else { return self.answer(thread, Answer::Retry) };
-        log::warn!(
-            "out of memory: process {} is killed, it had {} pages",
-            victim.pid,
-            victim.space().resident()
-        );
+        log::warn!("out of memory: process {} is killed, it had {} pages", victim.pid, victim.space().resident());
         let dies = Rc::ptr_eq(&victim, &thread.process);
         self.end_process(&victim, Ending::Killed(Signal::KILL, false));
         if !dies {
@@ -157,4 +154,3 @@ impl Server {
         }
     }
 }
-

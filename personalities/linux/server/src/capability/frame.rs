@@ -197,7 +197,9 @@ impl Frame {
     /// # Panics
     /// If either range passes its frame's end.
     pub fn copy_from(&self, offset: usize, source: &Self, source_offset: usize, length: usize) {
-        assert!(offset <= BYTES && length <= BYTES - offset && source_offset <= BYTES && length <= BYTES - source_offset);
+        assert!(
+            offset <= BYTES && length <= BYTES - offset && source_offset <= BYTES && length <= BYTES - source_offset
+        );
         // SAFETY: both ranges lie inside frames that the window maps; `copy` allows overlap.
         unsafe { ptr::copy(source.entry().window.add(source_offset), self.entry().window.add(offset), length) }
     }

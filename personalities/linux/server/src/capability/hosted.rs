@@ -80,7 +80,10 @@ impl Kernel {
         Ok(self.slot())
     }
     pub(super) fn map_structure(&self, level: Level, _slot: Slot, space: Slot, address: u64) {
-        assert!(self.structures.borrow_mut().insert((space, level, address >> level.shift())), "structure mapped twice");
+        assert!(
+            self.structures.borrow_mut().insert((space, level, address >> level.shift())),
+            "structure mapped twice"
+        );
     }
     pub(super) fn unmap_structure(&self, _level: Level, _slot: Slot) {}
     pub(super) fn map_page(&self, capability: Slot, space: Slot, address: u64, access: Access) {

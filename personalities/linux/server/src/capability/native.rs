@@ -12,11 +12,11 @@ use chestnut_abi::object::{ObjectType, VmAttributes};
 use chestnut_abi::{CNodeCapData, CapRights, UserContext};
 use chestnut_linux_trampoline::message::SERVER_CPTR;
 use chestnut_manifest::{StartInfo, slots};
-use chestnut_runtime::cap::{
-    AsidPool, CNode, Endpoint, Frame, PageDirectory, PageTable, Pdpt, SchedContext, SchedControl, Slot as SlotAt, Tcb, Untyped,
-    VSpace,
-};
 use chestnut_runtime::cap::{self, Budget};
+use chestnut_runtime::cap::{
+    AsidPool, CNode, Endpoint, Frame, PageDirectory, PageTable, Pdpt, SchedContext, SchedControl, Slot as SlotAt, Tcb,
+    Untyped, VSpace,
+};
 use chestnut_runtime::message::{InvocationError, encode};
 use core::cell::{Cell, RefCell};
 
@@ -106,7 +106,11 @@ impl Kernel {
             }
             None => endpoint.recv(reply),
         };
-        Message { badge: received.badge, info: received.info, words: core::array::from_fn(|index| received.word(index)) }
+        Message {
+            badge: received.badge,
+            info: received.info,
+            words: core::array::from_fn(|index| received.word(index)),
+        }
     }
 
     fn take_slot(&self) -> Result<Slot, OutOfMemory> {
@@ -170,7 +174,9 @@ impl Kernel {
                 return index as usize;
             }
             let attributes = VmAttributes::EXECUTE_NEVER;
-            Frame(first + index).map(VSpace::OWN, address, CapRights::READ_WRITE, attributes).must("mapping the window");
+            Frame(first + index)
+                .map(VSpace::OWN, address, CapRights::READ_WRITE, attributes)
+                .must("mapping the window");
             self.window.set(address + (1 << PAGE_BITS));
             found(first + index, address as *mut u8);
         }
@@ -252,7 +258,9 @@ impl Kernel {
         let endpoint = self.take_slot()?;
         let rights = CapRights::WRITE.union(CapRights::GRANT_REPLY);
         let own = SlotAt::own(self.endpoint.get().0);
-        SlotAt::own(endpoint).mint_from(own, rights, badge | Threads::FAULT).must("making a thread's endpoint capability");
+        SlotAt::own(endpoint)
+            .mint_from(own, rights, badge | Threads::FAULT)
+            .must("making a thread's endpoint capability");
         let inside = CNode(cspace).slot_at(SERVER_CPTR, CSPACE_BITS);
         inside.mint_from(own, rights, badge).must("filling a thread's CSpace");
         SchedControl(slots::SCHED_CONTROL)
@@ -287,4 +295,3 @@ impl Kernel {
         SchedContext(parts.sched_context).consumed().unwrap_or(0)
     }
 }
-

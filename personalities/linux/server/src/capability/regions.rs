@@ -5,8 +5,8 @@ use alloc::boxed::Box;
 use chestnut_manifest::StartInfo;
 use chestnut_runtime::cap::Notification;
 use chestnut_runtime::clock::Deadline;
-use chestnut_runtime::ring::{ByteConsumer, ByteProducer, Memory};
 use chestnut_runtime::ring::HEADER_BYTES;
+use chestnut_runtime::ring::{ByteConsumer, ByteProducer, Memory};
 use core::cell::RefCell;
 
 /// The region of a name that the manifest promises.

@@ -1,9 +1,9 @@
 //! Frames that hold one of the trampoline's page layouts, seen by a program and by the server.
 
 use super::{Frame, Frames, OutOfMemory};
-use chestnut_linux_trampoline::{MmPage, ProcessPage, ThreadPage, TimePage, View};
 use alloc::string::String;
 use alloc::vec::Vec;
+use chestnut_linux_trampoline::{MmPage, ProcessPage, ThreadPage, TimePage, View};
 use core::ptr::NonNull;
 
 /// The layouts: one page long, and every bit pattern of the memory is a value.
@@ -101,7 +101,9 @@ fn random_word() -> Option<u64> {
     (0..16).find_map(|_| {
         let (word, valid): (u64, u8);
         // SAFETY: RDRAND changes its register and the flags only; the caller has asked CPUID for it.
-        unsafe { core::arch::asm!("rdrand {}", "setc {}", out(reg) word, out(reg_byte) valid, options(nomem, nostack)) };
+        unsafe {
+            core::arch::asm!("rdrand {}", "setc {}", out(reg) word, out(reg_byte) valid, options(nomem, nostack))
+        };
         (valid != 0).then_some(word)
     })
 }

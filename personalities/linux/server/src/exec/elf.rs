@@ -126,7 +126,8 @@ pub fn image(header: Header, table: &[u8]) -> Result<Image> {
 impl Image {
     fn add(&mut self, row: &ProgramHeader) -> Result<()> {
         let end = row.p_vaddr.checked_add(row.p_memsz).filter(|&end| end <= USER_END - PAGE).ok_or(Errno::ENOEXEC)?;
-        let file_end = row.p_offset.checked_add(row.p_filesz).filter(|&end| end <= i64::MAX as u64).ok_or(Errno::ENOEXEC)?;
+        let file_end =
+            row.p_offset.checked_add(row.p_filesz).filter(|&end| end <= i64::MAX as u64).ok_or(Errno::ENOEXEC)?;
         let misaligned = row.p_vaddr % PAGE != row.p_offset % PAGE;
         let overlaps = self.segments.last().is_some_and(|last| row.p_vaddr < last.end());
         if row.p_filesz > row.p_memsz || misaligned || overlaps {
@@ -137,7 +138,10 @@ impl Image {
         protection.set(Protection::WRITE, row.p_flags & abi::PF_W != 0);
         protection.set(Protection::EXECUTE, row.p_flags & abi::PF_X != 0);
         let table = self.header.segments_offset;
-        if table >= row.p_offset && table + self.header.segments_bytes() as u64 <= file_end && self.headers_address.is_none() {
+        if table >= row.p_offset
+            && table + self.header.segments_bytes() as u64 <= file_end
+            && self.headers_address.is_none()
+        {
             self.headers_address = Some(row.p_vaddr + (table - row.p_offset));
         }
         if row.p_align.is_power_of_two() && row.p_align <= 1 << 30 {
@@ -190,7 +194,11 @@ mod tests {
     fn segments_interpreter_and_header_address() {
         let bytes = file(
             2,
-            &[row(1, 5, 0, 0x40_0000, 0x1234, 0x1234), row(3, 4, 0x200, 0x40_0200, 28, 28), row(1, 6, 0x2008, 0x40_3008, 8, 0x5000)],
+            &[
+                row(1, 5, 0, 0x40_0000, 0x1234, 0x1234),
+                row(3, 4, 0x200, 0x40_0200, 28, 28),
+                row(1, 6, 0x2008, 0x40_3008, 8, 0x5000),
+            ],
         );
         let image = read(&bytes).unwrap();
         assert_eq!(image.segments.len(), 2);

@@ -2,7 +2,9 @@
 
 use super::elf::{self, Image, Segment};
 use super::{script, stack};
-use crate::memory::{AddressSpace, Behaviour, MapRequest, Marks, Memory, PAGE, Place, Protection, Shown, USER_END, page_down};
+use crate::memory::{
+    AddressSpace, Behaviour, MapRequest, Marks, Memory, PAGE, Place, Protection, Shown, USER_END, page_down,
+};
 use alloc::rc::Rc;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -219,7 +221,13 @@ fn marks(image: &Image, bias: u64, layout: &stack::Layout) -> Marks {
 }
 
 /// Maps all segments; an interpreter goes where there is room. Returns what was added to the file's addresses.
-fn map_image(space: &Rc<AddressSpace>, location: &Rc<Location>, image: &Image, bias: u64, anywhere: bool) -> Result<u64> {
+fn map_image(
+    space: &Rc<AddressSpace>,
+    location: &Rc<Location>,
+    image: &Image,
+    bias: u64,
+    anywhere: bool,
+) -> Result<u64> {
     let (first, end) = image.extent();
     let bias = if anywhere && image.header.relocatable {
         // Reserve the whole range, so that the segments keep their distances.

@@ -183,8 +183,14 @@ mod tests {
     #[test]
     fn too_much_is_refused() {
         let huge = [vec![b'x'; MAX_STRING]];
-        let contents =
-            Contents { arguments: &huge, environment: &[], file_name: b"x", random: [0; 16], platform: b"p", auxiliary: &[] };
+        let contents = Contents {
+            arguments: &huge,
+            environment: &[],
+            file_name: b"x",
+            random: [0; 16],
+            platform: b"p",
+            auxiliary: &[],
+        };
         assert_eq!(build(TOP, 1 << 30, &contents).err(), Some(Errno::E2BIG));
         let many = vec![vec![b'x'; 1000]; 100];
         assert_eq!(build(TOP, 50_000, &Contents { arguments: &many, ..contents }).err(), Some(Errno::E2BIG));

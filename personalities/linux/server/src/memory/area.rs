@@ -239,7 +239,10 @@ mod tests {
         let mut areas = Areas::default();
         areas.insert(0x1000, area(0x9000, Protection::READ, 0));
         let removed = areas.remove(0x3000..0x5000);
-        assert_eq!(removed.iter().map(|(start, area)| (*start, area.end, area.shown.0)).collect::<Vec<_>>(), [(0x3000, 0x5000, 0x2000)]);
+        assert_eq!(
+            removed.iter().map(|(start, area)| (*start, area.end, area.shown.0)).collect::<Vec<_>>(),
+            [(0x3000, 0x5000, 0x2000)]
+        );
         assert_eq!(list(&areas), vec![(0x1000, 0x3000, 0), (0x5000, 0x9000, 0x4000)]);
         assert_eq!(areas.total(), 0x6000);
         assert!(areas.find(0x4fff).is_none() && areas.find(0x5000).is_some());

@@ -134,7 +134,13 @@ impl AddressSpace {
     }
 
     /// Puts pages of the server's own at an address, for reading, and as `protection` says besides.
-    pub fn map_pages(&self, place: Place, label: &'static str, frames: Rc<[Frame]>, protection: Protection) -> Result<u64> {
+    pub fn map_pages(
+        &self,
+        place: Place,
+        label: &'static str,
+        frames: Rc<[Frame]>,
+        protection: Protection,
+    ) -> Result<u64> {
         self.map(MapRequest {
             place,
             length: frames.len() as u64 * PAGE,
@@ -187,7 +193,8 @@ impl AddressSpace {
     /// mremap(2) with lengths in bytes; returns where the area is now.
     pub fn remap(&self, old: u64, old_length: u64, new_length: u64, remap: Remap) -> Result<u64> {
         let old_range = user_range(old, old_length, Errno::EINVAL)?;
-        let new_length = page_up(new_length).filter(|&length| length != 0 && length <= USER_END).ok_or(Errno::EINVAL)?;
+        let new_length =
+            page_up(new_length).filter(|&length| length != 0 && length <= USER_END).ok_or(Errno::EINVAL)?;
         let old_length = old_range.end - old_range.start;
         let area = {
             let state = self.state.borrow();
@@ -238,7 +245,8 @@ impl AddressSpace {
     fn move_area(&self, area: Area<Shown>, old: Range<u64>, target: Range<u64>) -> Result<u64> {
         let mut state = self.state.borrow_mut();
         let moved = (target.end - target.start).min(old.end - old.start);
-        let addresses: Vec<u64> = state.pages.range(old.start..old.start + moved).map(|(&address, _)| address).collect();
+        let addresses: Vec<u64> =
+            state.pages.range(old.start..old.start + moved).map(|(&address, _)| address).collect();
         for address in addresses {
             if let Some(mut page) = state.pages.remove(&address) {
                 self.hide(&mut page);
@@ -305,7 +313,8 @@ impl AddressSpace {
         if new_end > old_end {
             let grown = new_end - old_end;
             let free = state.areas.overlapping(old_end..new_end).next().is_none();
-            let limits = wanted - start <= self.data_limit.get() && state.areas.total() + grown <= self.size_limit.get();
+            let limits =
+                wanted - start <= self.data_limit.get() && state.areas.total() + grown <= self.size_limit.get();
             if !free || !limits {
                 return now;
             }

@@ -22,7 +22,13 @@ const MAX_BYTES: u64 = 0x7fff_f000;
 impl AddressSpace {
     /// Calls `step` for each part of a range that lies in one page: its frame, the offset in it, the offset in the range, the
     /// length. Returns how many bytes were there, fewer than `length` if a page wasn't.
-    fn each_page(&self, address: u64, length: usize, intent: Intent, mut step: impl FnMut(&Frame, usize, usize, usize)) -> usize {
+    fn each_page(
+        &self,
+        address: u64,
+        length: usize,
+        intent: Intent,
+        mut step: impl FnMut(&Frame, usize, usize, usize),
+    ) -> usize {
         let mut done = 0;
         while done < length {
             let Some(at) = address.checked_add(done as u64).filter(|&at| at < USER_END) else { break };
@@ -167,7 +173,11 @@ impl Cursor {
 
     /// Calls `step` with address, offset and length for pieces of the buffers, `length` bytes in all; it returns how many of
     /// them it could move. Stops at the first that isn't moved whole.
-    fn advance(&mut self, length: usize, mut step: impl FnMut(&AddressSpace, u64, usize, usize) -> usize) -> Result<usize> {
+    fn advance(
+        &mut self,
+        length: usize,
+        mut step: impl FnMut(&AddressSpace, u64, usize, usize) -> usize,
+    ) -> Result<usize> {
         let mut done = 0;
         let length = length.min(self.remaining);
         while done < length {

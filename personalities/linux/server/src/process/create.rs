@@ -143,7 +143,8 @@ impl Server {
             let pages = self.own_pages_in(&space, None)?;
             (space, pages)
         };
-        let files = if has(FILES) { old.descriptors() } else { Rc::new(RefCell::new(old.descriptors().borrow().clone())) };
+        let files =
+            if has(FILES) { old.descriptors() } else { Rc::new(RefCell::new(old.descriptors().borrow().clone())) };
         let actions = if has(SIGHAND) {
             old.actions.borrow().clone()
         } else {
@@ -254,7 +255,12 @@ impl Server {
     }
 
     /// A thread page, mapped in the space of a process whose other pages are there already.
-    pub fn thread_page(&self, process: &Process, space: &AddressSpace, tid: u32) -> Result<(SharedPage<ThreadPage>, u64)> {
+    pub fn thread_page(
+        &self,
+        process: &Process,
+        space: &AddressSpace,
+        tid: u32,
+    ) -> Result<(SharedPage<ThreadPage>, u64)> {
         let page = SharedPage::<ThreadPage>::allocate(self.capabilities.frames).map_err(|_| Errno::ENOMEM)?;
         let pages = process.own_pages.borrow();
         page.view().initialise(
@@ -264,7 +270,8 @@ impl Server {
         page.view().set_traced(pages.process_address, self.tracing.get());
         let place = space.room_in(OWN_PAGES, PAGE).ok_or(Errno::ENOMEM)?;
         let frames = Rc::new([page.frame().clone()]);
-        let address = space.map_pages(Place::Exactly(place), "[thread]", frames, Protection::READ | Protection::WRITE)?;
+        let address =
+            space.map_pages(Place::Exactly(place), "[thread]", frames, Protection::READ | Protection::WRITE)?;
         // The kernel finds the IPC buffer by its capability, the thread by this mapping: it is needed at once.
         space.show_all(address..address + PAGE).map_err(|_| Errno::ENOMEM)?;
         Ok((page, address))
@@ -300,8 +307,7 @@ impl Server {
         let vdso_address = put("[vdso]", Rc::new([self.vdso.clone()]), execute)?;
         let time = Rc::new([self.clock.time_page().frame().clone()]);
         // The vDSO finds the time page just below itself.
-        let time_address =
-            space.map_pages(Place::IfFree(vdso_address - PAGE), "[vvar]", time, read)?;
+        let time_address = space.map_pages(Place::IfFree(vdso_address - PAGE), "[vvar]", time, read)?;
         space.show_all(time_address..time_address + PAGE).map_err(|_| Errno::ENOMEM)?;
         let mm_address = put("[mm]", Rc::new([mm.frame().clone()]), read)?;
         let process_address = put("[process]", Rc::new([process.frame().clone()]), read)?;

@@ -40,7 +40,8 @@ impl Server {
         let wants = |thread: &&Rc<Thread>| {
             !thread.ended.get() && (!thread.mask().contains(info.signal) || thread.awaited.get().contains(info.signal))
         };
-        let target = leader.iter().find(wants).cloned().or_else(|| process.threads.borrow().iter().find(wants).cloned());
+        let target =
+            leader.iter().find(wants).cloned().or_else(|| process.threads.borrow().iter().find(wants).cloned());
         if let Some(target) = target {
             self.look_at(&target);
         }

@@ -45,9 +45,16 @@ impl Signal {
             Self::CHLD | Self::URG | Self::WINCH => DefaultAction::Ignore,
             Self::CONT => DefaultAction::Continue,
             Self::STOP | Self::TSTP | Self::TTIN | Self::TTOU => DefaultAction::Stop,
-            Self::QUIT | Self::ILL | Self::TRAP | Self::ABRT | Self::BUS | Self::FPE | Self::SEGV | Self::XCPU | Self::XFSZ | Self::SYS => {
-                DefaultAction::Core
-            }
+            Self::QUIT
+            | Self::ILL
+            | Self::TRAP
+            | Self::ABRT
+            | Self::BUS
+            | Self::FPE
+            | Self::SEGV
+            | Self::XCPU
+            | Self::XFSZ
+            | Self::SYS => DefaultAction::Core,
             _ => DefaultAction::Terminate,
         }
     }
@@ -82,10 +89,7 @@ impl SignalSet {
     );
     /// The signals that stop by default.
     pub const STOPPING: Self = Self(
-        1 << (Signal::STOP.0 - 1)
-            | 1 << (Signal::TSTP.0 - 1)
-            | 1 << (Signal::TTIN.0 - 1)
-            | 1 << (Signal::TTOU.0 - 1),
+        1 << (Signal::STOP.0 - 1) | 1 << (Signal::TSTP.0 - 1) | 1 << (Signal::TTIN.0 - 1) | 1 << (Signal::TTOU.0 - 1),
     );
 
     pub const fn of(signal: Signal) -> Self {
@@ -210,7 +214,9 @@ impl SignalInfo {
 
     /// What a program passed to rt_sigqueueinfo, for `signal`.
     pub fn from_bytes(signal: Signal, bytes: &[u8; Self::BYTES]) -> Self {
-        let word = |offset: usize| u32::from_le_bytes([bytes[offset], bytes[offset + 1], bytes[offset + 2], bytes[offset + 3]]);
+        let word = |offset: usize| {
+            u32::from_le_bytes([bytes[offset], bytes[offset + 1], bytes[offset + 2], bytes[offset + 3]])
+        };
         let value = u64::from(word(24)) | u64::from(word(28)) << 32;
         Self { signal, code: word(8) as i32, detail: Detail::Value { pid: word(16), uid: word(20), value } }
     }
@@ -328,7 +334,8 @@ impl SignalActions {
     /// execve: handlers go back to the default, ignored signals stay ignored.
     pub fn reset_handlers(&mut self) {
         for action in &mut self.0 {
-            let handler = if action.handler == SignalAction::IGNORE { SignalAction::IGNORE } else { SignalAction::DEFAULT };
+            let handler =
+                if action.handler == SignalAction::IGNORE { SignalAction::IGNORE } else { SignalAction::DEFAULT };
             *action = SignalAction { handler, ..SignalAction::default() };
         }
     }
@@ -400,7 +407,8 @@ mod tests {
         for signal in [Signal::TERM, Signal::HUP, Signal::SEGV] {
             pending.push(SignalInfo::kernel(signal));
         }
-        let order: [Option<Signal>; 3] = core::array::from_fn(|_| pending.take(!SignalSet::EMPTY).map(|info| info.signal));
+        let order: [Option<Signal>; 3] =
+            core::array::from_fn(|_| pending.take(!SignalSet::EMPTY).map(|info| info.signal));
         assert_eq!(order, [Some(Signal::SEGV), Some(Signal::HUP), Some(Signal::TERM)]);
     }
 
@@ -430,7 +438,10 @@ mod tests {
     fn exec_keeps_only_what_is_ignored() {
         let mut actions = SignalActions::default();
         actions.set(Signal::INT, SignalAction { handler: SignalAction::IGNORE, ..SignalAction::default() });
-        actions.set(Signal::TERM, SignalAction { handler: 0x1000, flags: action_flag::RESTART, ..SignalAction::default() });
+        actions.set(
+            Signal::TERM,
+            SignalAction { handler: 0x1000, flags: action_flag::RESTART, ..SignalAction::default() },
+        );
         actions.reset_handlers();
         assert!(actions.ignores(Signal::INT));
         assert_eq!(actions.get(Signal::TERM), SignalAction::default());

@@ -97,7 +97,13 @@ where
 }
 
 impl Proc {
-    fn file(&self, number: u64, permissions: u32, owner: (u32, u32), text: impl Fn() -> Result<Vec<u8>> + 'static) -> Rc<Inode> {
+    fn file(
+        &self,
+        number: u64,
+        permissions: u32,
+        owner: (u32, u32),
+        text: impl Fn() -> Result<Vec<u8>> + 'static,
+    ) -> Rc<Inode> {
         let body = Body::Generated(Rc::new(Generated(text)));
         Inode::numbered(&self.filesystem, number, body, permissions, owner.0, owner.1)
     }

@@ -87,9 +87,9 @@ impl Directory for ProcessDirectory {
             b"exe" => Ok(self.proc.place_link(first + LINK_NUMBERS + 1, owner, 0o777, move || {
                 live()?.executable.borrow().clone().ok_or(Errno::ENOENT)
             })),
-            b"root" => Ok(self.proc.place_link(first + LINK_NUMBERS + 2, owner, 0o777, move || {
-                Ok(live()?.caller.borrow().root.clone())
-            })),
+            b"root" => Ok(self
+                .proc
+                .place_link(first + LINK_NUMBERS + 2, owner, 0o777, move || Ok(live()?.caller.borrow().root.clone()))),
             b"fd" => Ok(self.proc.directory(first + FD_NUMBER, owner, Descriptors { proc: self.proc.clone(), pid })),
             b"task" if tid.is_none() => {
                 Ok(self.proc.directory(first + TASK_NUMBER, owner, Tasks { proc: self.proc.clone(), pid }))
@@ -296,9 +296,8 @@ fn terminal_of(process: &Process) -> (u64, i64) {
 fn signal_sets(process: &Process, thread: Option<&Thread>) -> [SignalSet; 5] {
     let leader = process.leader();
     let thread = thread.or(leader.as_deref());
-    let (own, blocked) = thread.map_or((SignalSet::EMPTY, SignalSet::EMPTY), |thread| {
-        (thread.pending.borrow().set(), thread.mask())
-    });
+    let (own, blocked) =
+        thread.map_or((SignalSet::EMPTY, SignalSet::EMPTY), |thread| (thread.pending.borrow().set(), thread.mask()));
     let (caught, ignored) = process.actions.borrow().borrow().caught_and_ignored();
     [own, process.pending.borrow().set(), blocked, ignored, caught]
 }

@@ -65,7 +65,8 @@ fn used(server: &Server) -> u64 {
     server.table.processes().iter().map(|process| process.total_usage().time + process.children_usage.get().time).sum()
 }
 fn running(server: &Server) -> usize {
-    let is_running = |thread: &alloc::rc::Rc<crate::process::Thread>| matches!(&*thread.activity.borrow(), Activity::Running);
+    let is_running =
+        |thread: &alloc::rc::Rc<crate::process::Thread>| matches!(&*thread.activity.borrow(), Activity::Running);
     server.table.processes().iter().flat_map(|process| process.threads.borrow().clone()).filter(is_running).count()
 }
 

@@ -491,4 +491,3 @@ pub fn flock(call: &Call) -> Result<u64> {
         _ => Err(Errno::EINVAL),
     }
 }
-

@@ -109,8 +109,7 @@ pub fn setresgid(call: &Call) -> Result<u64> {
 pub fn setreuid(call: &Call) -> Result<u64> {
     let ids = call.process().ids.get();
     let old = [ids.user, ids.effective_user, ids.saved_user];
-    let [user, effective_user, mut saved_user] =
-        choose(call.is_privileged(), old, [call.half(0), call.half(1), KEEP])?;
+    let [user, effective_user, mut saved_user] = choose(call.is_privileged(), old, [call.half(0), call.half(1), KEEP])?;
     if call.half(0) != KEEP || (call.half(1) != KEEP && effective_user != ids.user) {
         saved_user = effective_user;
     }

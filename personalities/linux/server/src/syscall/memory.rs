@@ -81,7 +81,11 @@ pub fn mmap(call: &Call) -> Result<u64> {
             }
             // /dev/zero: memory.
             Kind::CharacterDevice if file.metadata().represents == ZERO_DEVICE => {
-                if shared { anonymous_shared(call, length)? } else { Shown::Zeros }
+                if shared {
+                    anonymous_shared(call, length)?
+                } else {
+                    Shown::Zeros
+                }
             }
             _ => return Err(Errno::ENODEV),
         }

@@ -182,8 +182,12 @@ impl Server {
         let [a, b, c, d, e, f] = call.arguments;
         let tid = call.thread.tid.get();
         match outcome {
-            Outcome::Done(Ok(value)) => log::info!("{tid} {name}({a:#x}, {b:#x}, {c:#x}, {d:#x}, {e:#x}, {f:#x}) = {value:#x}"),
-            Outcome::Done(Err(error)) => log::info!("{tid} {name}({a:#x}, {b:#x}, {c:#x}, {d:#x}, {e:#x}, {f:#x}) = {error}"),
+            Outcome::Done(Ok(value)) => {
+                log::info!("{tid} {name}({a:#x}, {b:#x}, {c:#x}, {d:#x}, {e:#x}, {f:#x}) = {value:#x}")
+            }
+            Outcome::Done(Err(error)) => {
+                log::info!("{tid} {name}({a:#x}, {b:#x}, {c:#x}, {d:#x}, {e:#x}, {f:#x}) = {error}")
+            }
             _ => log::info!("{tid} {name}({a:#x}, {b:#x}, {c:#x}, {d:#x}, {e:#x}, {f:#x}) ..."),
         }
     }

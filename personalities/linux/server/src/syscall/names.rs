@@ -2,9 +2,9 @@
 
 /// The name of a number, if Linux has such a call.
 pub fn of(number: u64) -> Option<&'static str> {
-    super::table::entry(number).map(|entry| entry.name).or_else(|| {
-        MISSING.binary_search_by_key(&number, |(number, _)| *number).ok().map(|index| MISSING[index].1)
-    })
+    super::table::entry(number)
+        .map(|entry| entry.name)
+        .or_else(|| MISSING.binary_search_by_key(&number, |(number, _)| *number).ok().map(|index| MISSING[index].1))
 }
 
 /// Names of numbers without a handler, ascending.

@@ -2,9 +2,7 @@
 
 use super::{Call, Outcome};
 use crate::clock::duration_of;
-use crate::process::signal::{
-    AlternateStack, Detail, Signal, SignalAction, SignalInfo, SignalSet, code,
-};
+use crate::process::signal::{AlternateStack, Detail, Signal, SignalAction, SignalInfo, SignalSet, code};
 use crate::process::{INIT, Process, frame};
 use alloc::rc::Rc;
 use chestnut_linux_files::clock::Clock;

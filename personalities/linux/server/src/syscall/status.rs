@@ -247,9 +247,7 @@ fn update([seconds, nanoseconds]: [u64; 2]) -> Result<TimeUpdate> {
     Ok(match nanoseconds {
         NOW => TimeUpdate::Now,
         OMIT => TimeUpdate::Keep,
-        0..1_000_000_000 => {
-            TimeUpdate::To(Timestamp { seconds: seconds as i64, nanoseconds: nanoseconds as u32 })
-        }
+        0..1_000_000_000 => TimeUpdate::To(Timestamp { seconds: seconds as i64, nanoseconds: nanoseconds as u32 }),
         _ => return Err(Errno::EINVAL),
     })
 }

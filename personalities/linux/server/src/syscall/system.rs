@@ -80,10 +80,7 @@ pub fn setrlimit(call: &Call) -> Result<u64> {
 /// prlimit64(pid, kind, new, old)
 pub fn prlimit64(call: &Call) -> Result<u64> {
     let process = call.server.process_or_self(call.process(), call.half(0)).ok_or(Errno::ESRCH)?;
-    if !Rc::ptr_eq(&process, call.process())
-        && !call.is_privileged()
-        && process.ids.get() != call.process().ids.get()
-    {
+    if !Rc::ptr_eq(&process, call.process()) && !call.is_privileged() && process.ids.get() != call.process().ids.get() {
         return Err(Errno::EPERM);
     }
     let kind = call.half(1).into();

@@ -1,7 +1,8 @@
 //! From number to handler. Tracing and the log take their names from here, documentation its list of what works.
 
 use super::{
-    Call, Outcome, directories, files, futex, identity, memory, poll, processes, signals, status, system, terminals, time,
+    Call, Outcome, directories, files, futex, identity, memory, poll, processes, signals, status, system, terminals,
+    time,
 };
 
 /// One system call that works.

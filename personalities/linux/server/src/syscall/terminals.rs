@@ -67,9 +67,9 @@ pub fn ioctl(call: &Call) -> Result<Outcome> {
     let caller = call.caller_copy();
     let mut attempt = chestnut_linux_files::open::Attempt::blocking();
     match file.try_ioctl(&mut attempt, &caller, request, &mut argument) {
-        Err(Errno::EAGAIN) if !attempt.nonblocking => Ok(call.wait(async move {
-            file.ioctl(&caller, request, &mut argument).await.map(|value| value as u64)
-        })),
+        Err(Errno::EAGAIN) if !attempt.nonblocking => {
+            Ok(call.wait(async move { file.ioctl(&caller, request, &mut argument).await.map(|value| value as u64) }))
+        }
         result => Ok(result.map(|value| value as u64).into()),
     }
 }

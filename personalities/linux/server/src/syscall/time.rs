@@ -134,7 +134,8 @@ pub fn clock_nanosleep(call: &Call) -> Result<Outcome> {
 /// Sleeps, and says how much is left if a signal comes first.
 fn sleep(call: &Call, deadline: Duration, remaining: u64) -> Outcome {
     let clock = call.server.clock.clone();
-    let guard = Remaining { clock: clock.clone(), space: call.space(), address: remaining, deadline, done: Cell::new(false) };
+    let guard =
+        Remaining { clock: clock.clone(), space: call.space(), address: remaining, deadline, done: Cell::new(false) };
     call.wait_once(async move {
         clock.sleep_until(deadline).await;
         guard.done.set(true);

@@ -1,7 +1,7 @@
 //! Where the token of a kernel entry comes from.
 
+use super::state::{Kernel, State};
 use crate::mem::Entry;
-use crate::object::{Kernel, State};
 
 #[cfg(target_os = "none")]
 mod place {
@@ -15,13 +15,10 @@ mod place {
 
     /// Begins a kernel entry.
     pub fn enter<'k>() -> Kernel<'k> {
-        // SAFETY: called by the entrances only, which don't nest; boot maps all RAM in the window before it makes the first
+        // SAFETY: the entrances call this, and don't nest; boot maps all RAM in the window before it makes the first
         // capability.
         Kernel::new(unsafe { Entry::new() }, &STATE.0)
     }
-
-    /// On the bare machine there is one state and it is in place.
-    pub fn install() {}
 }
 
 #[cfg(not(target_os = "none"))]
@@ -55,4 +52,6 @@ mod place {
     }
 }
 
-pub use place::{enter, install};
+pub use place::enter;
+#[cfg(not(target_os = "none"))]
+pub use place::install;

@@ -1,0 +1,63 @@
+//! Whose registers are in the processor: a thread's, or those of the idle loop.
+
+use super::context::Context;
+use super::cpu;
+use super::instructions::{MSR_FS_BASE, MSR_GS_BASE, write_msr};
+use super::single_core::SingleCore;
+use super::tables::{self, EntryPoints};
+use core::arch::asm;
+
+static IDLE: SingleCore<Context> = SingleCore(Context::of([0; Context::FRAME_WORDS + 2]));
+
+/// Sets up everything that needs no memory map: features, control registers, segments, gates, the `syscall` registers;
+/// the idle loop is current. The error names what the processor lacks.
+pub fn cpu_init(entries: &EntryPoints) -> Result<(), &'static str> {
+    IDLE.0.make_idle(entries.idle);
+    tables::set_current_end(IDLE.0.end());
+    cpu::init(entries)
+}
+
+/// Says whose registers the next entry saves and the next return restores; `None` = idle. Segment bases go with it.
+///
+/// The previous thread's bases are saved into its context here, so that memory must still be a context: a deleted
+/// thread's is until the next kernel entry, and by then another one is current.
+#[inline(always)]
+pub fn set_current_context(context: Option<&Context>) {
+    let new = context.unwrap_or(&IDLE.0);
+    let old_end = tables::current_end();
+    if old_end == new.end() {
+        return;
+    }
+    // SAFETY: RSP0 always points at the end of the current context, which lives (see above); contexts are only shared.
+    let old = unsafe { &*((old_end - Context::END as u64) as *const Context) };
+    switch_bases(old, new);
+    tables::set_current_end(new.end());
+}
+
+#[inline(always)]
+fn switch_bases(old: &Context, new: &Context) {
+    if cpu::has_fsgsbase() {
+        old.save_bases();
+        // SAFETY: both bases are canonical: set by `Context::set`, or read from the registers before.
+        unsafe {
+            if old.fs_base.get() != new.fs_base.get() {
+                asm!("wrfsbase {}", in(reg) new.fs_base.get(), options(nostack, preserves_flags));
+            }
+            if old.gs_base.get() != new.gs_base.get() {
+                asm!("wrgsbase {}", in(reg) new.gs_base.get(), options(nostack, preserves_flags));
+            }
+        }
+        return;
+    }
+    // Without the instructions a thread can still zero its own bases, by loading a selector. So a base that is equal is
+    // only known to be in the register if it is 0.
+    // SAFETY: canonical as above, and the registers come with long mode.
+    unsafe {
+        if old.fs_base.get() | new.fs_base.get() != 0 {
+            write_msr(MSR_FS_BASE, new.fs_base.get());
+        }
+        if old.gs_base.get() | new.gs_base.get() != 0 {
+            write_msr(MSR_GS_BASE, new.gs_base.get());
+        }
+    }
+}

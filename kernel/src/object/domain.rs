@@ -14,6 +14,7 @@ pub struct DomainSchedule {
 
 impl DomainSchedule {
     /// As it is after boot: the first entry lasts as long as an entry can, the others are end markers.
+    #[allow(clippy::new_without_default, reason = "made once, in a static")]
     pub const fn new() -> Self {
         let mut durations = [const { Cell::new(0) }; DOMAIN_SCHEDULE_ENTRIES];
         durations[0] = Cell::new(MAX_DURATION);

@@ -18,7 +18,7 @@ const ALWAYS_ONE: u64 = 1 << 1;
 const ARITHMETIC: u64 = 0x0cc5;
 
 fn pattern() -> UserContext {
-    UserContext::from_words(core::array::from_fn(|index| 0x1111_1111 * (index as u64 + 1) & 0x7fff_ffff))
+    UserContext::from_words(core::array::from_fn(|index| (0x1111_1111 * (index as u64 + 1)) & 0x7fff_ffff))
 }
 
 fn same_but_flags(a: UserContext, b: UserContext) -> bool {
@@ -104,7 +104,7 @@ pub fn writing_from_a_short_message_returns_truncated_message(t: &Scene) {
 
 pub fn dangerous_flags_are_not_taken_over(t: &Scene) {
     let thread = t.passive(BELOW);
-    thread.write(&UserContext { rflags: u64::MAX & !(1 << 8), ..Default::default() });
+    thread.write(&UserContext { rflags: !(1 << 8), ..Default::default() });
     let flags = thread.read().rflags;
     check(flags & INTERRUPTS != 0, "interrupts are on");
     equal(flags & (PRIVILEGE | NESTED_TASK | VIRTUAL_8086), 0, "IOPL, NT and VM");

@@ -246,6 +246,47 @@ fn round_robin_threads_take_turns() {
 }
 
 #[test]
+fn a_thread_that_yields_to_a_context_learns_what_it_consumed_when_it_runs_again() {
+    let m = scene();
+    m.thread(CLIENT, 90, 10_000);
+    m.thread(SERVER, 90, 10_000);
+    m.must(CLIENT, Label::TcbSetMcpriority, &[90], &[slot::INIT_TCB]);
+    lower_root(m);
+    let client = m.tcb(CLIENT);
+    if m.current() != Some(client) {
+        m.system_call(Syscall::Yield, 0, info(0, 0), [0; 4], 0);
+    }
+    runs(m, CLIENT);
+    m.system_call(Syscall::Call, SERVER + 1, info(Label::SchedContextYieldTo as u64, 0), [7; 4], 0);
+    runs(m, SERVER);
+    let already = m.tcb(SERVER).sched_context.get(m.kernel()).unwrap().consumed.get() / 1000;
+    arch::set_now(arch::now() + 300_000);
+    m.system_call(Syscall::Recv, ENDPOINT, info(0, 0), [0; 4], REPLY);
+    runs(m, CLIENT);
+    assert_eq!((client.context.message_info(), client.context.message_register(0)), (info(0, 1).0, already + 301));
+}
+
+#[test]
+fn a_context_that_ends_tells_whoever_yielded_to_it() {
+    let m = scene();
+    m.thread(CLIENT, 90, 10_000);
+    m.thread(SERVER, 90, 10_000);
+    m.must(CLIENT, Label::TcbSetMcpriority, &[90], &[slot::INIT_TCB]);
+    lower_root(m);
+    if m.current() != Some(m.tcb(CLIENT)) {
+        m.system_call(Syscall::Yield, 0, info(0, 0), [0; 4], 0);
+    }
+    m.system_call(Syscall::Call, SERVER + 1, info(Label::SchedContextYieldTo as u64, 0), [0; 4], 0);
+    runs(m, SERVER);
+    arch::set_now(arch::now() + 300_000);
+    let words = [SERVER + 1, 64, 0, 0];
+    m.system_call(Syscall::Call, slot::INIT_CNODE, info(Label::CNodeDelete as u64, 2), words, 0);
+    assert!(m.cap(SERVER + 1).is_null());
+    runs(m, CLIENT);
+    assert!(m.tcb(CLIENT).context.message_register(0) >= 300);
+}
+
+#[test]
 fn a_sporadic_thread_never_exceeds_its_budget_in_any_period() {
     let m = scene();
     m.thread(CLIENT, 90, 0);

@@ -69,6 +69,22 @@ fn memory_is_cleared_before_it_is_used_again() {
 }
 
 #[test]
+fn memory_that_was_used_through_a_copy_of_the_untyped_is_cleared_too() {
+    let m = Machine::boot();
+    m.make(ObjectType::Untyped, 12, FREE);
+    assert_eq!(m.copy(FREE, FREE + 1, CapRights::ALL).label, 0);
+    assert_eq!(m.retype(FREE + 1, ObjectType::X864K, 0, FREE + 2, 1).label, 0);
+    let word = core::ptr::with_exposed_provenance_mut::<u64>(m.window + m.cap(FREE + 2).address() as usize);
+    // SAFETY: a frame that a user program would write.
+    unsafe { word.write_volatile(0xdead) };
+    assert_eq!(m.retype(FREE, ObjectType::X864K, 0, FREE + 3, 1).label, label(Error::NotEnoughMemory));
+    assert_eq!(m.revoke(FREE).label, 0);
+    assert_eq!(m.retype(FREE, ObjectType::X864K, 0, FREE + 3, 1).label, 0);
+    // SAFETY: as above.
+    assert_eq!(unsafe { word.read_volatile() }, 0);
+}
+
+#[test]
 fn copies_are_revoked_with_their_original_and_siblings_are_not() {
     let m = Machine::boot();
     m.make(ObjectType::Endpoint, 0, FREE);

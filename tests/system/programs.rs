@@ -124,4 +124,3 @@ fn packaged(package: &'static str, file: &str) -> Shared<PathBuf> {
     let path = fetch_package(&workspace()?, package).map_err(explain)?.join(file);
     if path.is_file() { Ok(path) } else { Err(format!("Debian's {package} has no {file}")) }
 }
-

@@ -98,6 +98,11 @@ impl<'k> Ref<'k, Slot> {
     /// Fills an empty slot with a capability derived from the one in `source`, which Copy or Mint made `cap` of.
     pub fn fill_derived(self, cap: Cap, source: Self) {
         let from = source.cap();
+        if from.kind() == Kind::Untyped {
+            // The copy goes on from the free offset. What is made from it is unknown to the source, which therefore counts as wholly
+            // used: when the copy is gone, the source's next Retype clears everything.
+            source.update(from.with_untyped_free(1 << from.untyped_bits()));
+        }
         let original = match cap.kind() {
             Kind::Endpoint | Kind::Notification => cap.badge() != from.badge(),
             Kind::Untyped => true,

@@ -1,7 +1,7 @@
 //! Debug builds: system calls that look into the kernel.
 
 use crate::arch;
-use crate::cap::lookup;
+use crate::cap::{Kind, lookup};
 use crate::mem::Ref;
 use crate::object::{Kernel, Tcb, TcbSlot};
 use chestnut_abi::Syscall;
@@ -33,7 +33,7 @@ pub fn system_call<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, call: Syscall) -> bo
             arch::halt();
         }
         Syscall::DebugCapIdentify => {
-            thread.context.set_badge(found().map_or(0, |cap| cap.kind() as u64));
+            thread.context.set_badge(found().map_or(0, |cap| identity(cap.kind())));
         }
         Syscall::DebugNameThread => {
             let named = found().and_then(|cap| cap.as_tcb(k));
@@ -49,6 +49,17 @@ pub fn system_call<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, call: Syscall) -> bo
         _ => return false,
     }
     true
+}
+
+/// What CapIdentify says of a capability. User libraries' assertions know 0, 4 and 6; the other numbers are this kernel's own.
+fn identity(kind: Kind) -> u64 {
+    const OWN: u64 = 32;
+    match kind {
+        Kind::Null => 0,
+        Kind::Endpoint => 4,
+        Kind::Notification => 6,
+        kind => OWN + kind as u64,
+    }
 }
 
 fn dump(k: Kernel) {

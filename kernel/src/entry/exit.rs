@@ -30,6 +30,7 @@ pub fn leave(k: Kernel) {
         arch::set_current_context(None);
         return;
     };
+    ipc::complete_yield(k, thread);
     if thread.state.get() == ThreadState::Restart {
         thread.context.restart();
         thread.state.set(ThreadState::Running);

@@ -3,7 +3,7 @@
 use super::{Arguments, Error, Outcome};
 use crate::cap::{Cap, Kind};
 use crate::mem::Ref;
-use crate::object::{Action, Kernel, SchedContext, Tcb, ThreadState};
+use crate::object::{Kernel, SchedContext, Tcb, ThreadState};
 use crate::{ipc, lifecycle, time};
 use chestnut_abi::Label;
 use chestnut_abi::object::{MIN_REFILLS, SchedContextFlags, max_extra_refills};
@@ -169,28 +169,30 @@ fn unbind_object<'k>(call: &Arguments<'k>, context: Ref<'k, SchedContext>) -> Ou
     Ok(())
 }
 
-/// Gives way to the context's thread, if it is of the same priority: it runs next, and the caller learns what it consumed.
+/// Gives way to the context's thread, which runs next if no ready thread is more important than it; the caller learns, when it runs again, what
+/// the context consumed.
 fn yield_to<'k>(call: &Arguments<'k>, context: Ref<'k, SchedContext>) -> Outcome {
     let k = call.k;
     let Some(target) = context.tcb.get(k) else { return Err(Error::IllegalOperation.into()) };
     if target == call.thread || target.priority.get() > call.thread.mcp.get() {
         return Err(Error::IllegalOperation.into());
     }
-    if let Some(earlier) = context.yield_from.take(k) {
+    if let Some(earlier) = context.yield_from.get(k) {
         // Somebody else yielded to it before: that ends here.
-        earlier.yield_to.clear();
+        ipc::complete_yield(k, earlier);
     }
-    call.answer(ipc::consumed_us(k, context));
+    // Filled in when the caller goes on, which is at once if the target doesn't take its place.
+    call.answer(0);
+    if call.is_call {
+        call.thread.yield_to.set(Some(context));
+        context.yield_from.set(Some(call.thread));
+    }
     if target.is_schedulable(k) {
-        let (its, mine) = (target.priority.get(), call.thread.priority.get());
+        // The caller gives up none of its budget: its place is directly behind the target.
+        time::reschedule(k);
+        time::enqueue_front(k, call.thread);
         time::dequeue(k, target);
         time::enqueue_front(k, target);
-        if its >= mine {
-            // The caller goes behind it.
-            time::reschedule(k);
-            k.set_action(Action::Choose);
-            time::enqueue_back(k, call.thread);
-        }
     }
     Ok(())
 }

@@ -126,6 +126,8 @@ fn write_registers<'k>(call: &Arguments<'k>, thread: Ref<'k, Tcb>) -> Outcome {
     if call.thread == thread {
         return Err(Error::IllegalOperation.into());
     }
+    // What the thread is still to be told must not come after what is written.
+    ipc::complete_yield(call.k, thread);
     for (index, register) in REGISTERS.into_iter().enumerate().take(count as usize) {
         set_register(thread, register, call.word(2 + index));
     }

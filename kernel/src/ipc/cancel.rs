@@ -1,6 +1,6 @@
 //! Ending waits: a thread is suspended or deleted, or what it waits on goes away.
 
-use super::{call_stack, waiting};
+use super::{call_stack, fault_message, waiting};
 use crate::mem::Ref;
 use crate::object::{Endpoint, Kernel, Notification, Tcb, ThreadState};
 use crate::time;
@@ -33,9 +33,7 @@ pub fn cancel<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>) {
 
 /// Stops a thread. What it was blocked in, it will begin again when resumed.
 pub fn suspend<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>) {
-    if let Some(context) = thread.yield_to.take(k) {
-        context.yield_from.clear();
-    }
+    fault_message::complete_yield(k, thread);
     match thread.state.get() {
         // Between two instructions: it goes on with the next.
         ThreadState::Running => thread.context.set_fault_ip(thread.context.get(chestnut_abi::registers::Register::Rip)),

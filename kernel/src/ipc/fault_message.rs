@@ -75,6 +75,14 @@ pub fn consumed_us(k: Kernel, context: Ref<crate::object::SchedContext>) -> u64 
     context.consumed.replace(0) / k.ticks_per_us.get().max(1)
 }
 
+/// Ends what a thread began by yielding to a scheduling context, if it did: it is told what that context consumed.
+pub fn complete_yield(k: Kernel, thread: Ref<Tcb>) {
+    if let Some(context) = thread.yield_to.take(k) {
+        context.yield_from.clear();
+        thread.context.set_message_register(0, consumed_us(k, context));
+    }
+}
+
 /// Applies the reply to a fault: some set registers. Returns whether the thread goes on.
 pub fn apply_reply<'k>(
     k: Kernel<'k>,

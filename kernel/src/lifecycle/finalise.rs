@@ -96,8 +96,8 @@ fn end_sched_context<'k>(k: Kernel<'k>, context: Ref<'k, SchedContext>) {
     if let Some(reply) = context.reply.take(k) {
         reply.set_above(crate::object::Above::Nothing);
     }
-    if let Some(thread) = context.yield_from.take(k) {
-        thread.yield_to.clear();
+    if let Some(thread) = context.yield_from.get(k) {
+        ipc::complete_yield(k, thread);
     }
     if k.current_sc.is(context) {
         k.consumed.set(0);

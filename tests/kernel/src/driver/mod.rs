@@ -53,7 +53,10 @@ pub fn run(info: &'static BootInfo) -> ! {
             }
             Verdict::TooSlow => writeln!(console, "test {name} ... FAILED: took too long (watchdog:0)"),
             Verdict::Leaked(bytes) => {
-                writeln!(console, "test {name} ... FAILED: {bytes:#x} bytes of its untyped are not free again (driver:0)")
+                writeln!(
+                    console,
+                    "test {name} ... FAILED: {bytes:#x} bytes of its untyped are not free again (driver:0)"
+                )
             }
         };
         failures += !matches!(verdict, Verdict::Passed) as u64;
@@ -80,7 +83,10 @@ fn run_test(test: fn(&Scene), watchdog: &Watchdog) -> Verdict {
     shared::clear();
     check::forget();
     let thread: Thread = SCENE.thread(fixed::MAIN);
-    assert!((thread.tcb, thread.context) == (fixed::MAIN_TCB, fixed::MAIN_CONTEXT), "tests know their own thread's slots");
+    assert!(
+        (thread.tcb, thread.context) == (fixed::MAIN_TCB, fixed::MAIN_CONTEXT),
+        "tests know their own thread's slots"
+    );
     watchdog.arm(&SCENE);
     thread.start(move || {
         test(&SCENE);

@@ -50,7 +50,12 @@ pub fn capabilities(info: &'static BootInfo) {
     make(DRIVER_UNTYPED, ObjectType::X86PageTable, 0, table);
     PageTable(table).map(VSpace::OWN, BLOCKS, 0).expect("mapping the page table of the threads' memory");
     shared::set_ticks_per_us(ticks_per_us(info));
-    invoke(slot::INIT_TCB, Label::TcbSetSchedParams, &[HIGHEST, HIGHEST], &[slot::INIT_TCB, slot::INIT_SCHED_CONTEXT, 0]);
+    invoke(
+        slot::INIT_TCB,
+        Label::TcbSetSchedParams,
+        &[HIGHEST, HIGHEST],
+        &[slot::INIT_TCB, slot::INIT_SCHED_CONTEXT, 0],
+    );
 }
 
 fn copy(from: u64, to: u64) {
@@ -66,7 +71,8 @@ fn ticks_per_us(info: &'static BootInfo) -> u64 {
         let header = unsafe { ((base + offset) as *const ChunkHeader).read_unaligned() };
         if header.id == chunk::X86_TSC_FREQ {
             // SAFETY: this chunk is a u32 behind its header.
-            return unsafe { ((base + offset + size_of::<ChunkHeader>() as u64) as *const u32).read_unaligned() }.into();
+            return unsafe { ((base + offset + size_of::<ChunkHeader>() as u64) as *const u32).read_unaligned() }
+                .into();
         }
         assert!(header.len >= size_of::<ChunkHeader>() as u64, "a chunk of extra bootinfo has a length");
         offset += header.len;

@@ -103,7 +103,8 @@ impl Thread {
         let place = (top - size_of::<F>() as u64 - 64) & !63;
         // SAFETY: the top of a stack that no thread uses yet; the size was left free and 64 bytes are alignment enough for what tests capture.
         unsafe { (place as *mut F).write(body) };
-        let context = UserContext { rip: run::<F> as *const () as u64, rsp: place - 8, rdi: place, ..Default::default() };
+        let context =
+            UserContext { rip: run::<F> as *const () as u64, rsp: place - 8, rdi: place, ..Default::default() };
         self.start_with(&context);
     }
 

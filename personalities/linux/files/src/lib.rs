@@ -66,6 +66,7 @@
 //! | [`devfs`] | /dev |
 //! | [`open`] | open file descriptions, flags, descriptor tables, directory reading, eventfd |
 //! | [`pipe`] | pipes and FIFOs |
+//! | [`epoll`] | epoll instances |
 //! | [`terminal`] | terminals: line discipline, termios, job control |
 #![no_std]
 #![forbid(unsafe_code)]
@@ -78,6 +79,7 @@ pub mod buffer;
 pub mod caller;
 pub mod clock;
 pub mod devfs;
+pub mod epoll;
 pub mod error;
 pub mod inode;
 pub mod open;

@@ -67,6 +67,7 @@
 //! | [`open`] | open file descriptions, flags, descriptor tables, directory reading, eventfd |
 //! | [`pipe`] | pipes and FIFOs |
 //! | [`epoll`] | epoll instances |
+//! | [`socket`] | sockets of the unix domain: streams, datagrams, sequences of packets, descriptor passing |
 //! | [`terminal`] | terminals: line discipline, termios, job control |
 #![no_std]
 #![forbid(unsafe_code)]
@@ -86,6 +87,7 @@ pub mod open;
 pub mod page;
 pub mod pipe;
 mod ring;
+pub mod socket;
 pub mod terminal;
 #[cfg(test)]
 mod testing;

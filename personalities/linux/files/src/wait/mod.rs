@@ -6,11 +6,13 @@
 
 mod listen;
 mod many;
+mod retry;
 #[cfg(test)]
 mod tests;
 
 pub use listen::{Alarm, Listener};
 pub use many::{PollEntry, poll_files};
+pub(crate) use retry::retry;
 
 use alloc::rc::{Rc, Weak};
 use alloc::vec::Vec;

@@ -99,7 +99,7 @@ fn charge_sporadic(k: Kernel, context: Ref<SchedContext>, used: u64) {
 fn replenish(context: Ref<SchedContext>, refill: Refill) {
     let tail = context.tail();
     let touches = tail.time.saturating_add(tail.amount) >= refill.time;
-    if !context.is_full() && (context.refill_count() == 1 || !touches) {
+    if !context.is_full() && !touches {
         context.push_tail(refill);
     } else {
         let amount = tail.amount + refill.amount;

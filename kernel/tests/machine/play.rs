@@ -17,7 +17,7 @@ use chestnut_abi::{Label, LookupFailure, MessageInfo, Syscall, ipc_buffer};
 use chestnut_kernel::cap::{Cap, Kind, lookup};
 use chestnut_kernel::mem::Ref;
 use chestnut_kernel::object::{Above, Fault, Place, Tcb, TcbSlot, ThreadState};
-use chestnut_kernel::{arch, entry, ipc};
+use chestnut_kernel::{arch, entry, ipc, time};
 
 /// Where a thread's `syscall` is, and where redirection can find it native.
 const CODE: [u64; 2] = [0x40_0000, 0x1000];
@@ -403,6 +403,7 @@ impl<'b> Player<'b> {
     /// Starts every thread that isn't running, so that a sequence doesn't end when the last one has faulted.
     fn revive(&mut self) {
         let k = self.m.kernel();
+        time::read_clock(k);
         let threads = (0..SLOTS).map(|index| FREE + index).chain([slot::INIT_TCB]);
         for thread in threads.filter_map(|index| self.m.cap(index).as_tcb(k)) {
             ipc::restart(k, thread);

@@ -48,8 +48,9 @@ pub fn run(info: &'static BootInfo) -> ! {
             Verdict::Passed => writeln!(console, "test {name} ... ok"),
             Verdict::Failed => writeln!(console, "test {name} ... FAILED: {}", check::reason()),
             Verdict::Faulted(fault) => {
-                let (label, words): (_, [_; 5]) = (fault.label(), core::array::from_fn(|index| fault.word(index)));
-                writeln!(console, "test {name} ... FAILED: {} {words:x?} (fault:0)", fault_name(label))
+                let words: [_; 5] = core::array::from_fn(|index| fault.word(index));
+                let words = &words[..fault.length().min(words.len())];
+                writeln!(console, "test {name} ... FAILED: {} {words:x?} (fault:0)", fault_name(fault.label()))
             }
             Verdict::TooSlow => writeln!(console, "test {name} ... FAILED: took too long (watchdog:0)"),
             Verdict::Leaked(bytes) => {

@@ -118,7 +118,7 @@ impl Server {
         let (page, address) = match self.thread_page(process, &loaded.space, thread.tid.get()) {
             Ok(page) => page,
             Err(_) => {
-                self.end_process(process, super::Ending::Killed(super::signal::Signal::KILL, false));
+                self.end_process(process, super::Ending::Killed(super::signal::Signal::KILL));
                 return Ok(());
             }
         };

@@ -76,7 +76,10 @@ pub fn discover(magic: u32, info: u64, entries: &EntryPoints) -> Result<Given<'s
         free.remove(taken)?;
     }
     let controllers = controllers(&madt)?;
+    let before = free.size();
     window::build(&ram, controllers.as_slice(), &mut free)?;
+    // All that the kernel ever has: it allocates nothing later.
+    let kernel_size = image.size() + before - free.size();
     let tsc_mhz = start_devices(&madt)?;
 
     let mut kept = ram;
@@ -90,7 +93,7 @@ pub fn discover(magic: u32, info: u64, entries: &EntryPoints) -> Result<Given<'s
         unsafe { core::slice::from_raw_parts((KERNEL_WINDOW + module.start) as *const u8, module.size() as usize) };
     let given = Given { free, devices, file, options, rsdp, tsc_mhz };
     if options.verbose {
-        report_machine(&given, module, image);
+        report_machine(&given, module, image, kernel_size);
     }
     Ok(given)
 }
@@ -171,8 +174,9 @@ fn report_loader(info: &BootLoaderInfo<'_>, madt: &Madt) {
 }
 
 #[cold]
-fn report_machine(given: &Given<'_>, module: Region, image: Region) {
+fn report_machine(given: &Given<'_>, module: Region, image: Region, kernel_size: u64) {
     print_line!("  kernel ", Hex(image.start), " to ", Hex(image.end));
+    print_line!("  kept for the kernel itself: ", kernel_size / 1024, " KiB with page tables");
     print_line!("  root task's file ", Hex(module.start), " to ", Hex(module.end));
     let f = arch::features();
     let name = |has, name| if has { name } else { "" };

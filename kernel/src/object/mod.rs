@@ -24,4 +24,4 @@ pub use reply::Above;
 pub use state::{Action, Kernel, State};
 pub use token::enter;
 #[cfg(not(target_os = "none"))]
-pub use token::install;
+pub use token::{install, uninstall};

@@ -66,6 +66,8 @@
 //! | [`devfs`] | /dev |
 //! | [`open`] | open file descriptions, flags, descriptor tables, directory reading, eventfd |
 //! | [`pipe`] | pipes and FIFOs |
+//! | [`epoll`] | epoll instances |
+//! | [`socket`] | sockets of the unix domain: streams, datagrams, sequences of packets, descriptor passing |
 //! | [`terminal`] | terminals: line discipline, termios, job control |
 #![no_std]
 #![forbid(unsafe_code)]
@@ -78,12 +80,14 @@ pub mod buffer;
 pub mod caller;
 pub mod clock;
 pub mod devfs;
+pub mod epoll;
 pub mod error;
 pub mod inode;
 pub mod open;
 pub mod page;
 pub mod pipe;
 mod ring;
+pub mod socket;
 pub mod terminal;
 #[cfg(test)]
 mod testing;

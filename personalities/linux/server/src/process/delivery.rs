@@ -258,6 +258,17 @@ impl Server {
         let action = actions.borrow().get(signal);
         let no_handler = action.handler <= SignalAction::IGNORE;
         if no_handler || thread.mask().contains(signal) {
+            let registers = thread.machine.registers();
+            log::info!(
+                "process {} ends by {}: vector {}, code {:#x}, address {:#x}, ip {:#x}, sp {:#x}",
+                thread.process.pid,
+                signal.name().unwrap_or("signal"),
+                detail.vector,
+                detail.code,
+                detail.address,
+                registers.rip,
+                registers.rsp,
+            );
             self.end_process(&thread.process, Ending::Killed(signal, signal.default_action() == DefaultAction::Core));
             return false;
         }

@@ -69,6 +69,7 @@
 //! | [`epoll`] | epoll instances |
 //! | [`socket`] | sockets of the unix domain: streams, datagrams, sequences of packets, descriptor passing |
 //! | [`terminal`] | terminals: line discipline, termios, job control |
+//! | [`pty`] | pseudo-terminals: /dev/ptmx and /dev/pts |
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -86,6 +87,7 @@ pub mod inode;
 pub mod open;
 pub mod page;
 pub mod pipe;
+pub mod pty;
 mod ring;
 pub mod socket;
 pub mod terminal;

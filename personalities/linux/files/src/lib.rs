@@ -65,6 +65,7 @@
 //! | [`tmpfs`] | the file system in memory, and filling it from the boot archive |
 //! | [`devfs`] | /dev |
 //! | [`open`] | open file descriptions, flags, descriptor tables, directory reading, eventfd |
+//! | [`lock`] | file locks: flock, record locks of processes and of descriptions |
 //! | [`pipe`] | pipes and FIFOs |
 //! | [`epoll`] | epoll instances |
 //! | [`socket`] | sockets of the unix domain: streams, datagrams, sequences of packets, descriptor passing |
@@ -84,6 +85,7 @@ pub mod devfs;
 pub mod epoll;
 pub mod error;
 pub mod inode;
+pub mod lock;
 pub mod open;
 pub mod page;
 pub mod pipe;

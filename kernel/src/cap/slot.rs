@@ -51,10 +51,12 @@ impl Slot {
         self.word1.set(cap.word1);
     }
 
-    fn is_original(&self) -> bool {
+    /// Whether the capability can have descendants.
+    pub fn is_original(&self) -> bool {
         self.next.get() & ORIGINAL != 0
     }
-    fn is_first_badged(&self) -> bool {
+    /// Whether the capability begins a family of its badge.
+    pub fn is_first_badged(&self) -> bool {
         self.next.get() & FIRST_BADGED != 0
     }
 }

@@ -17,4 +17,4 @@ pub use system_call::system_call;
 
 pub use crate::object::enter;
 #[cfg(not(target_os = "none"))]
-pub use crate::object::install;
+pub use crate::object::{install, uninstall};

@@ -1,9 +1,9 @@
 //! Interrupts: issuing handlers, and what their holders do with them.
 
 use super::{Arguments, Error, Outcome};
-use crate::arch;
 use crate::cap::{Cap, CapRef};
 use crate::object::IrqState;
+use crate::{arch, lifecycle};
 use chestnut_abi::{CapRights, Label};
 
 pub fn invoke_handler(call: &Arguments, cap: Cap, label: Label) -> Outcome {
@@ -17,10 +17,10 @@ pub fn invoke_handler(call: &Arguments, cap: Cap, label: Label) -> Outcome {
             if notification.as_notification(k).is_none() || !notification.rights().contains(CapRights::WRITE) {
                 return Err(Error::InvalidCapability(1).into());
             }
-            slot.clear();
+            lifecycle::clear_interrupt_handler(k, irq);
             slot.fill_derived(notification, source);
         }
-        Label::IrqClearIrqHandler => slot.clear(),
+        Label::IrqClearIrqHandler => lifecycle::clear_interrupt_handler(k, irq),
         _ => return Err(Error::IllegalOperation.into()),
     }
     Ok(())

@@ -392,7 +392,7 @@ fn set_flags<'k>(call: &Arguments<'k>, thread: Ref<'k, Tcb>) -> Outcome {
     let flags = (thread.flags.get() as u64 & !clear | set) & TcbFlags::MASK;
     thread.flags.set(flags as u8);
     if flags & TcbFlags::FPU_DISABLED != 0 && call.k.fpu_owner.is(thread) {
-        // The owner's registers are still loaded, but whoever runs now may not touch them.
+        // Another thread runs, so the FPU is disabled for the moment.
         arch::fpu_enable();
         arch::fpu_save(&thread.get().fpu);
         call.k.fpu_owner.clear();

@@ -96,7 +96,7 @@ fn transfer_caps<'k>(
             unwrapped |= 1 << taken;
         } else {
             let Some(slot) = receive_slot.take() else { break };
-            let Ok(cap) = derive(source) else { break };
+            let Some(cap) = derive(source).ok().filter(|cap| !cap.is_null()) else { break };
             slot.fill_derived(cap, source);
         }
         taken += 1;

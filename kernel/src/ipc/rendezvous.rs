@@ -58,7 +58,7 @@ pub fn send<'k>(k: Kernel<'k>, sender: Ref<'k, Tcb>, endpoint: Ref<'k, Endpoint>
     if how.call || sender.fault.get().is_some() {
         match reply.filter(|_| Sending::may_be_replied_to(how.rights)) {
             Some(reply) => call_stack::push(k, sender, receiver, reply, how.donate),
-            None => sender.state.set(ThreadState::Inactive),
+            None => leave_unanswered(sender),
         }
     } else if how.donate
         && receiver.sched_context.is_none()
@@ -119,7 +119,7 @@ pub fn receive<'k>(
                 let donate = sender.sched_context.get(k).is_some() && !fault_message::is_timeout(sender);
                 call_stack::push(k, sender, receiver, reply, donate);
             }
-            None => sender.state.set(ThreadState::Inactive),
+            None => leave_unanswered(sender),
         }
     } else {
         sender.state.set(ThreadState::Running);
@@ -144,6 +144,12 @@ fn copy<'k>(
             message::transfer(k, sender, receiver, Some(endpoint), badge, caps);
         }
     }
+}
+
+/// The sender wants an answer and nobody can give one: it stops. What it had to report has been reported.
+fn leave_unanswered(sender: Ref<Tcb>) {
+    sender.fault.set(None);
+    sender.state.set(ThreadState::Inactive);
 }
 
 fn take_first<'k>(k: Kernel<'k>, endpoint: Ref<'k, Endpoint>) -> Option<Ref<'k, Tcb>> {

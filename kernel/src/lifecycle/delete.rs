@@ -12,7 +12,7 @@ use super::finalise::{Remains, finalise};
 use super::preemption::{Preempted, preemption_point};
 use crate::cap::{Cap, CapRef, Kind};
 use crate::mem::Ref;
-use crate::object::{Kernel, Tcb};
+use crate::object::{Kernel, Tcb, TcbSlot};
 use chestnut_abi::CapRights;
 use chestnut_abi::object::TCB_BITS;
 
@@ -55,13 +55,16 @@ fn bury<'k>(k: Kernel<'k>, slot: CapRef<'k>) -> Remains {
     remains
 }
 
-/// The slot belongs to a TCB that caches what it decoded from it.
+/// The slot belongs to a TCB that caches what it decoded from it. What it decoded from another slot stays.
 fn drop_caches<'k>(k: Kernel<'k>, slot: CapRef<'k>) {
     let tcb = slot.physical(k) >> TCB_BITS << TCB_BITS;
     // SAFETY: capabilities so marked stand in TCBs' slots only, and TCBs are aligned to their size.
     let thread: Ref<Tcb> = unsafe { Ref::at(k.entry(), tcb) };
-    thread.cspace.set(Default::default());
-    thread.vspace.clear();
+    if slot == thread.slot(TcbSlot::VSpace) {
+        thread.vspace.clear();
+    } else {
+        thread.cspace.set(Default::default());
+    }
 }
 
 fn outside_tcb(cap: Cap) -> Cap {

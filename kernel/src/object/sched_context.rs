@@ -90,8 +90,12 @@ impl SchedContext {
             self.set_tail(refill);
         }
     }
-    /// Sum of all amounts: what the invariant tests look at.
+    /// Sum of all amounts.
     pub fn total(&self) -> u64 {
-        (0..self.count.get()).map(|index| self.refill(index).get().amount).sum()
+        self.refills().map(|refill| refill.amount).sum()
+    }
+    /// All of them, from the head: what the invariant tests look at.
+    pub fn refills(&self) -> impl Iterator<Item = Refill> {
+        (0..self.count.get()).map(|index| self.refill(index).get())
     }
 }

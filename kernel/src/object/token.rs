@@ -28,30 +28,58 @@ mod place {
     use std::cell::Cell;
     use std::thread_local;
 
+    const BYTES: usize = 64 << 20;
+    const ALIGNMENT: usize = 1 << 21;
+    /// Asked for without alignment, so that the host hands out pages as they are touched; room to align is added.
+    const LAYOUT: std::alloc::Layout = std::alloc::Layout::new::<[u64; (BYTES + ALIGNMENT) / 8]>();
+
+    #[derive(Clone, Copy)]
+    struct Simulated {
+        state: &'static State,
+        memory: *mut u8,
+    }
+
+    impl Simulated {
+        fn window(self) -> usize {
+            self.memory.expose_provenance().next_multiple_of(ALIGNMENT)
+        }
+    }
+
     thread_local! {
-        static PLACE: Cell<Option<(&'static State, usize)>> = const { Cell::new(None) };
+        static PLACE: Cell<Option<Simulated>> = const { Cell::new(None) };
     }
 
     /// Begins a kernel entry on this host thread's simulated machine.
     pub fn enter<'k>() -> Kernel<'k> {
-        let (state, window) = PLACE.get().unwrap_or_else(|| install());
-        // SAFETY: one simulated machine for each host thread; its memory is never freed.
+        let (state, window) = PLACE.get().map_or_else(install, |place| (place.state, place.window()));
+        // SAFETY: one simulated machine for each host thread; its memory lives until `uninstall`.
         Kernel::new(unsafe { Entry::new(window) }, state)
     }
 
     /// Gives this host thread a fresh simulated machine with 64 MiB of memory at physical address 0, and says where its memory is.
     pub fn install() -> (&'static State, usize) {
-        const BYTES: usize = 64 << 20;
-        let layout = std::alloc::Layout::from_size_align(BYTES, 1 << 21).expect("a constant layout");
         // SAFETY: the layout isn't empty.
-        let memory = unsafe { std::alloc::alloc_zeroed(layout) };
+        let memory = unsafe { std::alloc::alloc_zeroed(LAYOUT) };
         assert!(!memory.is_null(), "no memory for the simulated machine");
-        let place = (&*Box::leak(Box::new(State::new())), memory.expose_provenance());
+        let place = Simulated { state: Box::leak(Box::new(State::new())), memory };
         PLACE.set(Some(place));
-        place
+        (place.state, place.window())
+    }
+
+    /// Gives back the memory of this host thread's machine.
+    ///
+    /// # Safety
+    /// Nothing refers to the machine's state or memory any more.
+    pub unsafe fn uninstall() {
+        let Some(place) = PLACE.take() else { return };
+        // SAFETY: `install` made both; nobody refers to them, as the caller says.
+        unsafe {
+            std::alloc::dealloc(place.memory, LAYOUT);
+            drop(Box::from_raw(std::ptr::from_ref(place.state).cast_mut()));
+        }
     }
 }
 
 pub use place::enter;
 #[cfg(not(target_os = "none"))]
-pub use place::install;
+pub use place::{install, uninstall};

@@ -1,8 +1,8 @@
 //! Refills: how much time a scheduling context may use, and from when.
 //!
-//! A context with budget b and period p never runs more than b in any window of length p (sporadic server: Sprunt, Sha and
-//! Lehoczky 1989, as corrected by Stanovich et al. 2010). What a thread uses comes back one period after it
-//! began to use it. The amounts in the ring always add up to the budget. A round-robin context has period and budget
+//! A context with budget b and period p takes no more from others than a periodic thread that needs b in every p (sporadic server:
+//! Sprunt, Sha and Lehoczky 1989, as corrected by Stanovich et al. 2010). What a thread uses comes back one period after it
+//! could begin to use it. The amounts in the ring always add up to the budget. A round-robin context has period and budget
 //! equal: its budget comes back at once, and it goes to the back of its queue.
 
 use crate::mem::Ref;
@@ -99,7 +99,7 @@ fn charge_sporadic(k: Kernel, context: Ref<SchedContext>, used: u64) {
 fn replenish(context: Ref<SchedContext>, refill: Refill) {
     let tail = context.tail();
     let touches = tail.time.saturating_add(tail.amount) >= refill.time;
-    if !context.is_full() && (context.refill_count() == 1 || !touches) {
+    if !context.is_full() && !touches {
         context.push_tail(refill);
     } else {
         let amount = tail.amount + refill.amount;
@@ -108,12 +108,13 @@ fn replenish(context: Ref<SchedContext>, refill: Refill) {
     }
 }
 
-/// Joins a first refill that is too small to run on with the next, and waits for that.
+/// Joins a first refill that is too small to run on with the next: together they end where the next one did, so that they neither
+/// overlap what follows nor allow more time by any moment than the two did.
 fn drop_small_heads(k: Kernel, context: Ref<SchedContext>) {
     while context.refill_count() > 1 && context.head().amount < min_budget(k) {
         let small = context.pop_head();
         let head = context.head();
-        context.set_head(Refill { time: head.time, amount: head.amount + small.amount });
+        context.set_head(Refill { time: head.time.saturating_sub(small.amount), amount: head.amount + small.amount });
     }
 }
 

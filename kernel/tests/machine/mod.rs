@@ -1,7 +1,12 @@
 //! A simulated machine with a running root task, whose system calls tests make by setting its registers.
 #![allow(dead_code)]
 
+pub mod arguments;
+pub mod choices;
+pub mod coverage;
 pub mod invariants;
+pub mod play;
+pub mod scene;
 
 use chestnut_abi::bootinfo::slot;
 use chestnut_abi::registers::Register;
@@ -14,7 +19,7 @@ use chestnut_kernel::{arch, entry, lifecycle, time};
 pub const CNODE_BITS: u64 = 9;
 /// Slot of a 32 MiB untyped of RAM.
 pub const UNTYPED: u64 = 100;
-/// Slot of a 16 MiB untyped of device memory.
+/// Slot of a 2 GiB untyped of device memory.
 pub const DEVICE: u64 = 101;
 /// First slot that is free for tests.
 pub const FREE: u64 = 200;
@@ -45,6 +50,7 @@ impl Machine {
     /// A machine whose root task runs with priority 255 and the capabilities that boot would give it.
     pub fn boot() -> Self {
         let (state, window) = entry::install();
+        arch::reset();
         let machine = Self { state, window };
         arch::set_now(1_000_000);
         let k = machine.kernel();
@@ -68,7 +74,7 @@ impl Machine {
         put(slot::INIT_SCHED_CONTEXT, Cap::sched_context(CONTEXT, 8));
         put(slot::FIRST_FREE, Cap::sched_control());
         put(UNTYPED, Cap::untyped(RAM, 25, false));
-        put(DEVICE, Cap::untyped(1 << 40, 24, true));
+        put(DEVICE, Cap::untyped(1 << 40, 31, true));
         // SAFETY: fresh memory for a pool.
         k.asids.pool(0).set(Some(unsafe { Ref::at(k.entry(), POOL) }));
         let cnode = machine.slot(slot::INIT_CNODE);
@@ -92,6 +98,15 @@ impl Machine {
         machine
     }
 
+    /// Gives the machine's memory back.
+    ///
+    /// # Safety
+    /// Nothing that came from the machine is used any more.
+    pub unsafe fn end(self) {
+        // SAFETY: the caller says so.
+        unsafe { entry::uninstall() }
+    }
+
     pub fn kernel(self) -> Kernel<'static> {
         // SAFETY: tests use the token between entries, on the thread that the machine belongs to.
         Kernel::new(unsafe { Entry::new(self.window) }, self.state)
@@ -107,6 +122,27 @@ impl Machine {
         assert!(index < 1 << CNODE_BITS);
         // SAFETY: the root CNode has this slot.
         unsafe { Ref::<Slot>::at(self.kernel().entry(), CNODE + index * 32) }
+    }
+
+    /// The slot at a physical address in a CNode.
+    pub fn slot_at(self, address: u64) -> CapRef<'static> {
+        // SAFETY: the caller found the address in a CNode.
+        unsafe { Ref::<Slot>::at(self.kernel().entry(), address) }
+    }
+
+    /// The capability in a slot of the root CNode; none for an address that isn't one.
+    pub fn try_cap(self, index: u64) -> Cap {
+        if index < 1 << CNODE_BITS { self.cap(index) } else { Cap::NULL }
+    }
+
+    pub fn read_word(self, address: u64) -> u64 {
+        // SAFETY: a word of the machine's memory.
+        unsafe { core::ptr::with_exposed_provenance::<u64>(self.window + address as usize).read_volatile() }
+    }
+
+    pub fn write_word(self, address: u64, value: u64) {
+        // SAFETY: a word of a frame of the machine.
+        unsafe { core::ptr::with_exposed_provenance_mut::<u64>(self.window + address as usize).write_volatile(value) }
     }
 
     pub fn cap(self, index: u64) -> Cap {

@@ -65,6 +65,15 @@ pub fn has_1g_pages() -> bool {
     true
 }
 
+/// For tests: a processor after its reset.
+pub fn reset() {
+    MACHINE.with(|m| {
+        m.now.set(0);
+        m.deadline.set(u64::MAX);
+        m.root.set(0);
+        m.irq_pending.set(false);
+    });
+}
 /// For tests: moves the clock.
 pub fn set_now(ticks: u64) {
     MACHINE.with(|m| m.now.set(ticks));

@@ -51,7 +51,7 @@ impl Server {
             // A native system call that isn't one, or on a capability that isn't there: the program plays with its trampoline.
             _ => {
                 log::warn!("thread {} made an invalid native call", thread.tid.get());
-                self.end_process(&thread.process, Ending::Killed(Signal::SYS, true));
+                self.end_process(&thread.process, Ending::Killed(Signal::SYS));
             }
         }
     }
@@ -121,7 +121,7 @@ impl Server {
         let Some(victim) = victim else { return self.answer(thread, Answer::Retry) };
         log::warn!("out of memory: process {} is killed, it had {} pages", victim.pid, victim.space().resident());
         let dies = Rc::ptr_eq(&victim, &thread.process);
-        self.end_process(&victim, Ending::Killed(Signal::KILL, false));
+        self.end_process(&victim, Ending::Killed(Signal::KILL));
         if !dies {
             self.answer(thread, Answer::Retry);
         }

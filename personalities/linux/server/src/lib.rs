@@ -21,4 +21,5 @@ pub mod process;
 pub mod procfs;
 pub mod server;
 pub mod session;
+pub mod sockets;
 pub mod syscall;

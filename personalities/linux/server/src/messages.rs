@@ -39,7 +39,7 @@ impl Server {
             if !matches!(before, Activity::Running) {
                 // It sent something while the server still owed it an answer, which no trampoline does.
                 log::warn!("thread {} sent a second message", thread.tid.get());
-                self.end_process(&thread.process, Ending::Killed(Signal::SYS, true));
+                self.end_process(&thread.process, Ending::Killed(Signal::SYS));
                 continue;
             }
             self.serve_thread(&thread, message);

@@ -5,6 +5,7 @@ use crate::process::execute::ExecRequest;
 use crate::process::signal::{Signal, SignalInfo};
 use crate::process::{Ending, INIT, Life, Process};
 use crate::server::Server;
+use alloc::collections::VecDeque;
 use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec;
@@ -32,8 +33,11 @@ pub struct Session {
 /// The streams of the program that runs now.
 #[derive(Default)]
 struct Streams {
-    /// Where what the host types goes.
+    /// Where what the host sends to standard input goes.
     input: RefCell<Option<Rc<OpenFile>>>,
+    /// What has not been taken yet; an empty piece is the end.
+    waiting: RefCell<VecDeque<Vec<u8>>>,
+    arrived: WaitQueue,
     /// Output pipes that have not ended.
     open_outputs: Cell<usize>,
     ended: WaitQueue,
@@ -49,6 +53,7 @@ struct Refusal {
 pub async fn run(session: Rc<Session>, commands: Vec<Command>) {
     let streams = Rc::new(Streams::default());
     session.server.executor.start(listen(session.clone(), streams.clone()));
+    session.server.executor.start(feed(session.clone(), streams.clone()));
     session.host.send(&GuestMessage::Ready);
     for command in commands {
         let status = match start(&session, &streams, command) {
@@ -209,24 +214,44 @@ async fn carry(host: Rc<HostChannel>, streams: Rc<Streams>, from: Rc<OpenFile>, 
     streams.ended.wake(Events::all());
 }
 
+impl Streams {
+    fn pass(&self, bytes: Vec<u8>) {
+        self.waiting.borrow_mut().push_back(bytes);
+        self.arrived.wake(Events::IN);
+    }
+}
+
+/// Gives the program its standard input, as fast as it takes it.
+async fn feed(session: Rc<Session>, streams: Rc<Streams>) {
+    loop {
+        let piece = streams.waiting.borrow_mut().pop_front();
+        match piece {
+            None => streams.arrived.wait(Events::IN).await,
+            Some(bytes) if bytes.is_empty() => {
+                let pipe = streams.input.take();
+                drop(pipe);
+            }
+            Some(bytes) => {
+                let pipe = streams.input.borrow().clone();
+                if let Some(pipe) = pipe {
+                    // Not read any more (EPIPE): thrown away, and acknowledged so that the host goes on.
+                    let _ = pipe.write(&mut SliceSource::new(&bytes)).await;
+                }
+                session.host.send(&GuestMessage::StdinConsumed(bytes.len() as u32));
+            }
+        }
+    }
+}
+
 /// Does what the host says.
 async fn listen(session: Rc<Session>, streams: Rc<Streams>) {
     let server = session.server;
     loop {
         while let Some(message) = session.host.take() {
             match message {
-                HostMessage::Stdin(bytes) => {
-                    let feed = streams.input.borrow().clone();
-                    if let Some(feed) = feed {
-                        // Not read any more (EPIPE): thrown away, and acknowledged so that the host goes on.
-                        let _ = feed.write(&mut SliceSource::new(&bytes)).await;
-                    }
-                    session.host.send(&GuestMessage::StdinConsumed(bytes.len() as u32));
-                }
-                HostMessage::StdinEnd => {
-                    let feed = streams.input.take();
-                    drop(feed);
-                }
+                HostMessage::Stdin(bytes) if bytes.is_empty() => {}
+                HostMessage::Stdin(bytes) => streams.pass(bytes),
+                HostMessage::StdinEnd => streams.pass(Vec::new()),
                 HostMessage::WindowSize { rows, columns } => {
                     if let Some(console) = server.console.get() {
                         console.set_window_size(WindowSize { rows, columns, width: 0, height: 0 });

@@ -133,7 +133,7 @@ pub fn unaligned_addresses_return_alignment_error(t: &Scene) {
 }
 
 pub fn kernel_addresses_return_invalid_argument(t: &Scene) {
-    for address in [0xffff_ff80_0000_0000, 0x8000_0000_0000, 0x7fff_ffff_f000, u64::MAX & !0xfff] {
+    for address in [0xffff_ff80_0000_0000, 0x8000_0000_0000, 0x7fff_ffff_f000, !0xfff] {
         let answer = refused(Error::InvalidArgument, t.frame(), Label::X86PageMap, &[address, 3, 0], &[VSPACE]);
         equal(answer.words[0], 0, "which argument");
     }

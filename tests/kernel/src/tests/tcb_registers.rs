@@ -1,6 +1,6 @@
 //! Reading, writing and copying a thread's registers, and what the kernel makes of values that would be dangerous.
 
-use crate::check::{check, equal};
+use crate::check::{between, check, equal};
 use crate::scene::fixed::{ABOVE, BELOW, MAIN_TCB};
 use crate::scene::invoke::{must, refused};
 use crate::scene::message::recv;
@@ -18,7 +18,7 @@ const ALWAYS_ONE: u64 = 1 << 1;
 const ARITHMETIC: u64 = 0x0cc5;
 
 fn pattern() -> UserContext {
-    UserContext::from_words(core::array::from_fn(|index| 0x1111_1111 * (index as u64 + 1) & 0x7fff_ffff))
+    UserContext::from_words(core::array::from_fn(|index| (0x1111_1111 * (index as u64 + 1)) & 0x7fff_ffff))
 }
 
 fn same_but_flags(a: UserContext, b: UserContext) -> bool {
@@ -104,7 +104,7 @@ pub fn writing_from_a_short_message_returns_truncated_message(t: &Scene) {
 
 pub fn dangerous_flags_are_not_taken_over(t: &Scene) {
     let thread = t.passive(BELOW);
-    thread.write(&UserContext { rflags: u64::MAX & !(1 << 8), ..Default::default() });
+    thread.write(&UserContext { rflags: !(1 << 8), ..Default::default() });
     let flags = thread.read().rflags;
     check(flags & INTERRUPTS != 0, "interrupts are on");
     equal(flags & (PRIVILEGE | NESTED_TASK | VIRTUAL_8086), 0, "IOPL, NT and VM");
@@ -164,9 +164,10 @@ pub fn a_non_canonical_rsp_faults_in_user_mode(t: &Scene) {
     extern "C" fn push() {
         core::arch::naked_asm!("push rax", "ud2")
     }
-    let (label, words, _) = fault_of(t, push as *const () as u64, 0x8000_0000_0000);
-    const STACK_FAULT: u64 = 12;
-    equal((label, words[3]), (fault::label::USER_EXCEPTION, STACK_FAULT), "the fault and its exception");
+    let (label, words, _) = fault_of(t, push as *const () as u64, 0x8000_0000_1000);
+    equal(label, fault::label::USER_EXCEPTION, "the fault");
+    // A stack fault (12) on processors; QEMU raises a general protection fault.
+    between(words[3], 12, 13, "the exception's number");
 }
 
 pub fn non_canonical_bases_are_not_taken_over(t: &Scene) {

@@ -10,9 +10,11 @@
 mod frame;
 #[cfg(feature = "guest")]
 pub mod regions;
+#[cfg_attr(not(feature = "guest"), allow(dead_code, reason = "the hosted kernel looks at fewer capabilities"))]
 mod reply;
 mod shared;
 mod space;
+#[cfg_attr(not(feature = "guest"), allow(dead_code, reason = "the hosted kernel looks at fewer capabilities"))]
 mod thread;
 
 #[cfg(not(feature = "guest"))]

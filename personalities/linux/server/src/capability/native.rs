@@ -28,6 +28,8 @@ const TURN: u64 = 10_000;
 const CSPACE_BITS: u64 = 1;
 /// The window begins at such a boundary, below which root may have mapped something.
 const WINDOW_ALIGNMENT: u64 = 1 << 39;
+/// Of the memory, one part in so many is kept for objects other than frames: paging structures for what frames show.
+const OBJECT_PART: u64 = 32;
 const PAGE_BITS: u64 = chestnut_abi::object::PAGE_BITS;
 
 /// The microkernel, seen from the server's CSpace.
@@ -35,6 +37,8 @@ pub struct Kernel {
     untypeds: RefCell<Vec<Pool>>,
     next_slot: Cell<Slot>,
     end_slot: Slot,
+    /// Bytes that no frame is made of.
+    reserve: u64,
     free_slots: RefCell<Vec<Slot>>,
     window: Cell<u64>,
     endpoint: Cell<Endpoint>,
@@ -82,7 +86,9 @@ impl Kernel {
             .map(|untyped| Pool { cptr: untyped.cptr, bytes: 1 << untyped.size_bits, used: 0 })
             .collect();
         untypeds.sort_by_key(|pool| pool.bytes);
+        let total: u64 = untypeds.iter().map(|pool| pool.bytes).sum();
         let kernel = Box::leak(Box::new(Self {
+            reserve: total / OBJECT_PART,
             untypeds: RefCell::new(untypeds),
             next_slot: Cell::new(start.first_free_slot),
             end_slot: start.first_free_slot + start.free_slots,
@@ -148,14 +154,18 @@ impl Kernel {
         Ok(())
     }
 
+    fn bytes_left(&self) -> u64 {
+        self.untypeds.borrow().iter().map(|pool| pool.bytes - pool.used).sum()
+    }
+    /// Frames that can still be made: each takes a slot for itself and, sooner or later, one for a copy.
     pub(super) fn frames_available(&self) -> usize {
-        let bytes: u64 = self.untypeds.borrow().iter().map(|pool| pool.bytes - pool.used).sum();
-        (bytes >> PAGE_BITS).min(self.end_slot - self.next_slot.get()) as usize
+        let memory = self.bytes_left().saturating_sub(self.reserve) >> PAGE_BITS;
+        memory.min((self.end_slot - self.next_slot.get()) / 2) as usize
     }
 
     /// Makes up to `count` frames, maps each in the server's window and tells of it; returns how many there were.
     pub(super) fn make_frames(&self, count: usize, mut found: impl FnMut(Slot, *mut u8)) -> usize {
-        let mut count = count as u64;
+        let mut count = count.min(self.frames_available()) as u64;
         let first = loop {
             if count == 0 {
                 return 0;

@@ -6,6 +6,7 @@
 use super::kernel::Kernel;
 use super::{Access, Frame, Level, OutOfMemory, Slot};
 use alloc::collections::BTreeMap;
+use alloc::collections::btree_map::Entry;
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 
@@ -49,7 +50,23 @@ impl Spaces {
         let idle = self.idle_structures.borrow_mut()[level as usize].pop();
         match idle {
             Some(slot) => Ok(slot),
-            None => self.kernel.make_structure(level),
+            None => self.kernel.make_structure(level).or_else(|_| self.reclaim(level)),
+        }
+    }
+
+    /// A structure that an unused space has kept.
+    fn reclaim(&self, level: Level) -> Result<Slot, OutOfMemory> {
+        for parts in self.idle.borrow_mut().iter_mut() {
+            self.strip(&mut parts.structures);
+        }
+        self.idle_structures.borrow_mut()[level as usize].pop().ok_or(OutOfMemory)
+    }
+
+    fn strip(&self, structures: &mut BTreeMap<(Level, u64), Slot>) {
+        // The order of the keys is from the page tables up, as unmapping needs it.
+        for ((level, _), slot) in core::mem::take(structures) {
+            self.kernel.unmap_structure(level, slot);
+            self.idle_structures.borrow_mut()[level as usize].push(slot);
         }
     }
 }
@@ -100,11 +117,10 @@ impl Space {
             return Ok(());
         }
         for level in Level::ALL {
-            let key = (level, address >> level.shift());
-            if !structures.contains_key(&key) {
+            if let Entry::Vacant(place) = structures.entry((level, address >> level.shift())) {
                 let slot = self.spaces.structure(level)?;
                 self.spaces.kernel.map_structure(level, slot, self.root, address);
-                structures.insert(key, slot);
+                place.insert(slot);
             }
         }
         Ok(())
@@ -115,11 +131,7 @@ impl Drop for Space {
     fn drop(&mut self) {
         let mut structures = self.structures.take();
         if structures.len() > STRUCTURES_KEPT {
-            // The order of the keys is from the page tables up, as unmapping needs it.
-            for ((level, _), slot) in core::mem::take(&mut structures) {
-                self.spaces.kernel.unmap_structure(level, slot);
-                self.spaces.idle_structures.borrow_mut()[level as usize].push(slot);
-            }
+            self.spaces.strip(&mut structures);
         }
         self.spaces.idle.borrow_mut().push(Parts { root: self.root, structures });
     }

@@ -154,12 +154,6 @@ impl AddressSpace {
     pub fn room_in(&self, within: Range<u64>, length: u64) -> Option<u64> {
         self.state.borrow().areas.find_room(length, within)
     }
-    /// Keeps a range from being used until it is unmapped. False if it is empty.
-    pub fn reserve(&self, range: Range<u64>) -> bool {
-        let (length, place) = (range.end - range.start, Place::IfFree(range.start));
-        let (protection, behaviour, shown) = (Protection::empty(), Behaviour::empty(), Shown::Zeros);
-        self.map(MapRequest { place, length, protection, behaviour, shown }).is_ok()
-    }
 
     /// munmap(2).
     pub fn unmap(&self, address: u64, length: u64) -> Result<()> {

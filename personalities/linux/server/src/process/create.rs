@@ -79,6 +79,28 @@ fn check(request: &CloneRequest) -> Result<()> {
     if wrong || half { Err(Errno::EINVAL) } else { Ok(()) }
 }
 
+/// Where a process's own pages are.
+#[derive(Clone, Copy)]
+struct PageAddresses {
+    text: u64,
+    /// The vDSO is on the page above.
+    time: u64,
+    mm: u64,
+    process: u64,
+}
+
+/// Maps a page of the server's own, shown at once: it is used before a fault could be served.
+fn put_page(
+    space: &AddressSpace,
+    address: u64,
+    label: &'static str,
+    frame: &Frame,
+    protection: Protection,
+) -> Result<()> {
+    space.map_pages(Place::IfFree(address), label, Rc::new([frame.clone()]), protection)?;
+    space.show_all(address..address + PAGE).map_err(|_| Errno::ENOMEM)
+}
+
 impl Server {
     /// clone(2) by a thread whose whole state is in its page. Returns the new thread, which has started.
     pub fn clone_thread(&'static self, parent: &Rc<Thread>, request: CloneRequest) -> Result<Rc<Thread>> {
@@ -136,11 +158,11 @@ impl Server {
         let old = &parent.process;
         let (space, own_pages) = if has(VM) {
             let space = old.space();
-            let pages = self.own_pages_in(&space, Some(&old.own_pages.borrow()))?;
+            let pages = self.own_pages_beside(&space, &old.own_pages.borrow())?;
             (space, pages)
         } else {
             let space = old.space().fork()?;
-            let pages = self.own_pages_in(&space, None)?;
+            let pages = self.own_pages_like(&space, &old.own_pages.borrow())?;
             (space, pages)
         };
         let files =
@@ -200,7 +222,7 @@ impl Server {
     /// A process without program or threads: the one that stands for init, and the launcher's before their execve.
     pub fn new_process(&self, pid: u32, parent: u32, caller: Caller) -> Result<Rc<Process>> {
         let space = AddressSpace::new(&self.memory)?;
-        let own_pages = self.own_pages_in(&space, None)?;
+        let own_pages = self.own_pages_in(&space)?;
         let limits = limits::Limits::default();
         let files = Rc::new(RefCell::new(Descriptors::new(limits.soft(limits::FILES) as usize)));
         let process = Rc::new(Process {
@@ -269,52 +291,64 @@ impl Server {
         );
         page.view().set_traced(pages.process_address, self.tracing.get());
         let place = space.room_in(OWN_PAGES, PAGE).ok_or(Errno::ENOMEM)?;
-        let frames = Rc::new([page.frame().clone()]);
-        let address =
-            space.map_pages(Place::Exactly(place), "[thread]", frames, Protection::READ | Protection::WRITE)?;
-        // The kernel finds the IPC buffer by its capability, the thread by this mapping: it is needed at once.
-        space.show_all(address..address + PAGE).map_err(|_| Errno::ENOMEM)?;
-        Ok((page, address))
+        put_page(space, place, "[thread]", page.frame(), Protection::READ | Protection::WRITE)?;
+        Ok((page, place))
     }
 
-    /// Maps what every process shares with the server. With `shared`, the space is another process's too and only the process
-    /// page is new.
-    pub fn own_pages_in(&self, space: &Rc<AddressSpace>, shared: Option<&OwnPages>) -> Result<OwnPages> {
+    /// Maps what every process shares with the server into a new program's space, somewhere else for each program.
+    pub fn own_pages_in(&self, space: &Rc<AddressSpace>) -> Result<OwnPages> {
+        let mut random = [0; 8];
+        self.generator.fill(&mut random);
+        // Text, vDSO, time page, mm page and process page, from the top; below are thread pages.
+        const PAGES: u64 = 5;
+        let top = OWN_PAGES.end - u64::from_le_bytes(random) % (1 << 17) * PAGE;
+        let text_address = top - PAGE;
+        let addresses = PageAddresses {
+            text: text_address,
+            time: text_address - 2 * PAGE,
+            mm: text_address - 3 * PAGE,
+            process: top - PAGES * PAGE,
+        };
+        self.map_own_pages(space, addresses)
+    }
+
+    /// The same where a forked child must find them: where its parent has them.
+    fn own_pages_like(&self, space: &Rc<AddressSpace>, parent: &OwnPages) -> Result<OwnPages> {
+        let OwnPages { text_address, time_address, mm_address, process_address, .. } = *parent;
+        let addresses =
+            PageAddresses { text: text_address, time: time_address, mm: mm_address, process: process_address };
+        self.map_own_pages(space, addresses)
+    }
+
+    /// A process page beside those of a process that shares the space.
+    fn own_pages_beside(&self, space: &Rc<AddressSpace>, other: &OwnPages) -> Result<OwnPages> {
+        let process = SharedPage::allocate(self.capabilities.frames).map_err(|_| Errno::ENOMEM)?;
+        let place = space.room_in(OWN_PAGES, PAGE).ok_or(Errno::ENOMEM)?;
+        put_page(space, place, "[process]", process.frame(), Protection::READ)?;
+        Ok(OwnPages { process, process_address: place, mm: other.mm.clone(), ..*other })
+    }
+
+    fn map_own_pages(&self, space: &Rc<AddressSpace>, at: PageAddresses) -> Result<OwnPages> {
         let frames = self.capabilities.frames;
         let no_memory = |_| Errno::ENOMEM;
         let process = SharedPage::allocate(frames).map_err(no_memory)?;
-        let read = Protection::READ;
-        let put = |label, frames: Rc<[Frame]>, protection| -> Result<u64> {
-            let length = frames.len() as u64 * PAGE;
-            let place = space.room_in(OWN_PAGES, length).ok_or(Errno::ENOMEM)?;
-            let address = space.map_pages(Place::Exactly(place), label, frames, protection)?;
-            space.show_all(address..address + length).map_err(|_| Errno::ENOMEM)?;
-            Ok(address)
-        };
-        if let Some(shared) = shared {
-            let process_address = put("[process]", Rc::new([process.frame().clone()]), read)?;
-            return Ok(OwnPages { process, process_address, mm: shared.mm.clone(), ..*shared });
-        }
-        // Randomised: the text is somewhere else in each program.
-        let mut random = [0; 8];
-        self.generator.fill(&mut random);
-        let hole = u64::from_le_bytes(random) % (1 << 17) * PAGE;
-        let spacer = space.reserve(OWN_PAGES.end - hole..OWN_PAGES.end);
         let mm = Rc::new(SharedPage::<MmPage>::allocate(frames).map_err(no_memory)?);
         mm.view().initialise();
-        let execute = Protection::READ | Protection::EXECUTE;
-        let text_address = put("[trampoline]", Rc::new([self.text.clone()]), execute)?;
-        let vdso_address = put("[vdso]", Rc::new([self.vdso.clone()]), execute)?;
-        let time = Rc::new([self.clock.time_page().frame().clone()]);
+        let (read, execute) = (Protection::READ, Protection::READ | Protection::EXECUTE);
+        put_page(space, at.text, "[trampoline]", &self.text, execute)?;
         // The vDSO finds the time page just below itself.
-        let time_address = space.map_pages(Place::IfFree(vdso_address - PAGE), "[vvar]", time, read)?;
-        space.show_all(time_address..time_address + PAGE).map_err(|_| Errno::ENOMEM)?;
-        let mm_address = put("[mm]", Rc::new([mm.frame().clone()]), read)?;
-        let process_address = put("[process]", Rc::new([process.frame().clone()]), read)?;
-        if spacer {
-            space.unmap(OWN_PAGES.end - hole, hole)?;
-        }
-        Ok(OwnPages { process, process_address, mm, mm_address, text_address, time_address })
+        put_page(space, at.time, "[vvar]", self.clock.time_page().frame(), read)?;
+        put_page(space, at.time + PAGE, "[vdso]", &self.vdso, execute)?;
+        put_page(space, at.mm, "[mm]", mm.frame(), read)?;
+        put_page(space, at.process, "[process]", process.frame(), read)?;
+        Ok(OwnPages {
+            process,
+            process_address: at.process,
+            mm,
+            mm_address: at.mm,
+            text_address: at.text,
+            time_address: at.time,
+        })
     }
 
     /// Writes a process's ids to its process page.

@@ -71,7 +71,7 @@ impl Server {
     fn prepare(&self, process: &Rc<Process>, thread: Option<&Rc<Thread>>, info: SignalInfo) -> bool {
         let signal = info.signal;
         if signal == Signal::KILL {
-            self.end_process(process, Ending::Killed(signal, false));
+            self.end_process(process, Ending::Killed(signal));
             return false;
         }
         if signal == Signal::CONT {
@@ -139,8 +139,7 @@ impl Server {
             }
             match signal.default_action() {
                 DefaultAction::Ignore | DefaultAction::Continue => {}
-                DefaultAction::Terminate => self.end_process(process, Ending::Killed(signal, false)),
-                DefaultAction::Core => self.end_process(process, Ending::Killed(signal, true)),
+                DefaultAction::Terminate => self.end_process(process, Ending::Killed(signal)),
                 DefaultAction::Stop => {
                     let by_terminal = signal != Signal::STOP;
                     if !(by_terminal && self.is_orphaned(process.group.get(), process.session.get())) {
@@ -238,7 +237,7 @@ impl Server {
         if frame::push(thread, &info, action, saved).is_err() {
             let segv_fails_itself = signal == Signal::SEGV;
             if segv_fails_itself || !self.force(thread, SignalInfo::kernel(Signal::SEGV), FaultDetail::default()) {
-                self.end_process(&thread.process, Ending::Killed(Signal::SEGV, true));
+                self.end_process(&thread.process, Ending::Killed(Signal::SEGV));
                 return false;
             }
             return true;
@@ -258,7 +257,18 @@ impl Server {
         let action = actions.borrow().get(signal);
         let no_handler = action.handler <= SignalAction::IGNORE;
         if no_handler || thread.mask().contains(signal) {
-            self.end_process(&thread.process, Ending::Killed(signal, signal.default_action() == DefaultAction::Core));
+            let registers = thread.machine.registers();
+            log::info!(
+                "process {} ends by {}: vector {}, code {:#x}, address {:#x}, ip {:#x}, sp {:#x}",
+                thread.process.pid,
+                signal.name().unwrap_or("signal"),
+                detail.vector,
+                detail.code,
+                detail.address,
+                registers.rip,
+                registers.rsp,
+            );
+            self.end_process(&thread.process, Ending::Killed(signal));
             return false;
         }
         thread.fault.set(detail);

@@ -1,7 +1,7 @@
 //! How threads and processes end: _exit(2), exit_group(2), zombies, orphans.
 
 use super::delivery::child_info;
-use super::signal::{DefaultAction, Signal, SignalAction, SignalInfo, action_flag, code};
+use super::signal::{Signal, SignalAction, SignalInfo, action_flag, code};
 use super::thread::{Activity, Thread};
 use super::{Ending, INIT, Life, Process, Usage, futex};
 use crate::memory::Intent;
@@ -219,8 +219,7 @@ impl Server {
         }
         let (why, status) = match ending {
             Ending::Exited(status) => (code::CLD_EXITED, status.into()),
-            Ending::Killed(signal, true) => (code::CLD_DUMPED, signal.number().into()),
-            Ending::Killed(signal, false) => (code::CLD_KILLED, signal.number().into()),
+            Ending::Killed(signal) => (code::CLD_KILLED, signal.number().into()),
         };
         let exit_signal = Signal::new(process.exit_signal.get().into());
         let action = parent.actions.borrow().borrow().get(Signal::CHLD);
@@ -247,7 +246,7 @@ impl Server {
     pub fn end_all(&self) {
         for process in self.table.processes() {
             if process.pid != INIT {
-                self.end_process(&process, Ending::Killed(Signal::KILL, false));
+                self.end_process(&process, Ending::Killed(Signal::KILL));
             }
         }
         for process in self.table.processes() {
@@ -259,10 +258,5 @@ impl Server {
             init.children.borrow_mut().clear();
         }
         self.table.restart_ids();
-    }
-
-    /// How a process ends that is sent this signal without having a handler.
-    pub fn ending_by(signal: Signal) -> Ending {
-        Ending::Killed(signal, signal.default_action() == DefaultAction::Core)
     }
 }

@@ -52,7 +52,7 @@ impl Server {
 
         let mut own_pages: Option<OwnPages> = None;
         let mut map_own_pages = |space: &Rc<AddressSpace>| {
-            let pages = self.own_pages_in(space, None)?;
+            let pages = self.own_pages_in(space)?;
             let vdso = pages.time_address + crate::memory::PAGE;
             own_pages = Some(pages);
             Ok(vdso)
@@ -118,7 +118,7 @@ impl Server {
         let (page, address) = match self.thread_page(process, &loaded.space, thread.tid.get()) {
             Ok(page) => page,
             Err(_) => {
-                self.end_process(process, super::Ending::Killed(super::signal::Signal::KILL, false));
+                self.end_process(process, super::Ending::Killed(super::signal::Signal::KILL));
                 return Ok(());
             }
         };

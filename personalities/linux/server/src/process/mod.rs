@@ -54,8 +54,7 @@ pub const FIRST: u32 = 1;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
     Exited(u8),
-    /// With whether Linux would have written a core file.
-    Killed(Signal, bool),
+    Killed(Signal),
 }
 
 impl Ending {
@@ -63,14 +62,15 @@ impl Ending {
     pub const fn status(self) -> i32 {
         match self {
             Self::Exited(code) => (code as i32) << 8,
-            Self::Killed(signal, core) => signal.number() as i32 | if core { 0x80 } else { 0 },
+            // Core files are never written, so their flag is never set.
+            Self::Killed(signal) => signal.number() as i32,
         }
     }
     /// What a shell shows as `$?`.
     pub const fn shell_status(self) -> u8 {
         match self {
             Self::Exited(code) => code,
-            Self::Killed(signal, _) => 128 + signal.number(),
+            Self::Killed(signal) => 128 + signal.number(),
         }
     }
 }

@@ -45,16 +45,6 @@ impl Signal {
             Self::CHLD | Self::URG | Self::WINCH => DefaultAction::Ignore,
             Self::CONT => DefaultAction::Continue,
             Self::STOP | Self::TSTP | Self::TTIN | Self::TTOU => DefaultAction::Stop,
-            Self::QUIT
-            | Self::ILL
-            | Self::TRAP
-            | Self::ABRT
-            | Self::BUS
-            | Self::FPE
-            | Self::SEGV
-            | Self::XCPU
-            | Self::XFSZ
-            | Self::SYS => DefaultAction::Core,
             _ => DefaultAction::Terminate,
         }
     }
@@ -62,9 +52,8 @@ impl Signal {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DefaultAction {
+    /// Also where Linux would write a core file.
     Terminate,
-    /// Terminate, and say that a core dump would have been made.
-    Core,
     Ignore,
     Stop,
     Continue,
@@ -150,7 +139,6 @@ pub mod code {
     pub const TRAP_TRACE: i32 = 2;
     pub const CLD_EXITED: i32 = 1;
     pub const CLD_KILLED: i32 = 2;
-    pub const CLD_DUMPED: i32 = 3;
     pub const CLD_STOPPED: i32 = 5;
     pub const CLD_CONTINUED: i32 = 6;
 }

@@ -72,7 +72,6 @@ impl Server {
                 let status = ending.status();
                 match status & 0x7f {
                     0 => (status, code::CLD_EXITED, status >> 8),
-                    signal if status & 0x80 != 0 => (status, code::CLD_DUMPED, signal),
                     signal => (status, code::CLD_KILLED, signal),
                 }
             }

@@ -66,16 +66,21 @@ fn read_at(call: &Call, vector: Vec<Iovec>) -> Result<Outcome> {
 
 /// write(fd, buf, count)
 pub fn write(call: &Call) -> Result<Outcome> {
-    write_vector(call, Iovec::one(call.word(1), call.word(2)))
+    write_vector(call, Iovec::one(call.word(1), call.word(2)), true)
+}
+
+/// The same for send(2) with MSG_NOSIGNAL: EPIPE comes alone.
+pub fn write_without_signal(call: &Call) -> Result<Outcome> {
+    write_vector(call, Iovec::one(call.word(1), call.word(2)), false)
 }
 
 /// writev(fd, iov, iovcnt)
 pub fn writev(call: &Call) -> Result<Outcome> {
     let vector = call.space().read_vector(call.word(1), call.word(2))?;
-    write_vector(call, vector)
+    write_vector(call, vector, true)
 }
 
-fn write_vector(call: &Call, vector: Vec<Iovec>) -> Result<Outcome> {
+fn write_vector(call: &Call, vector: Vec<Iovec>, signals: bool) -> Result<Outcome> {
     let file = call.file(0)?;
     if let Access::Denied(outcome) = job_control(call, &file, Use::Write) {
         return Ok(outcome);
@@ -86,18 +91,19 @@ fn write_vector(call: &Call, vector: Vec<Iovec>) -> Result<Outcome> {
         Err(Errno::EAGAIN) if !attempt.nonblocking => {
             // Nothing is written yet; what a file may have taken from the source already is given to it again.
             let source = UserSource::new(&call.space(), vector);
-            Ok(write_on(call, file, source, 0))
+            Ok(write_on(call, file, source, 0, signals))
         }
         Ok(count) if count > 0 && !attempt.nonblocking && source.remaining() > 0 && file.file().writes_everything() => {
-            Ok(write_on(call, file, source, count as u64))
+            Ok(write_on(call, file, source, count as u64, signals))
         }
-        Err(error) => Err(broken_pipe(call, error)),
+        Err(error) if signals => Err(broken_pipe(call, error)),
+        Err(error) => Err(error),
         Ok(count) => Ok(Outcome::value(count as u64)),
     }
 }
 
 /// Waits until the rest is written too.
-fn write_on(call: &Call, file: Rc<OpenFile>, mut source: UserSource, before: u64) -> Outcome {
+fn write_on(call: &Call, file: Rc<OpenFile>, mut source: UserSource, before: u64, signals: bool) -> Outcome {
     let moved = source.moved();
     let (server, thread) = (call.server, call.thread.clone());
     let future = async move {
@@ -105,7 +111,7 @@ fn write_on(call: &Call, file: Rc<OpenFile>, mut source: UserSource, before: u64
             Ok(count) => Ok(before + count as u64),
             Err(_) if before > 0 => Ok(before),
             Err(error) => {
-                if error == Errno::EPIPE {
+                if error == Errno::EPIPE && signals {
                     server.signal_thread(&thread, pipe_signal(&thread));
                 }
                 Err(error)
@@ -297,12 +303,17 @@ fn make_pipe_with(call: &Call, flags: u32) -> Result<u64> {
         (caller.credentials.user, caller.credentials.group)
     };
     let ends = make_pipe(&call.server.nameless, user, group, flags)?;
+    insert_pair(call, ends, flags.contains(OpenFlags::CLOSE_ON_EXEC), call.word(0))
+}
+
+/// Gives two files descriptors and stores those at an address, or does neither.
+pub fn insert_pair(call: &Call, files: [Rc<OpenFile>; 2], close_on_exec: bool, address: u64) -> Result<u64> {
     let descriptors = call.process().descriptors();
-    let numbers = descriptors.borrow_mut().insert_pair(ends, flags.contains(OpenFlags::CLOSE_ON_EXEC))?;
+    let numbers = descriptors.borrow_mut().insert_pair(files, close_on_exec)?;
     let mut bytes = [0; 8];
     bytes[..4].copy_from_slice(&numbers[0].to_le_bytes());
     bytes[4..].copy_from_slice(&numbers[1].to_le_bytes());
-    if let Err(error) = call.space().write(call.word(0), &bytes) {
+    if let Err(error) = call.space().write(address, &bytes) {
         for number in numbers {
             let closed = descriptors.borrow_mut().close(number);
             drop(closed);

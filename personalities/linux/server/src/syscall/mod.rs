@@ -12,6 +12,7 @@ pub mod names;
 pub mod poll;
 pub mod processes;
 pub mod signals;
+pub mod sockets;
 pub mod status;
 pub mod system;
 pub mod table;

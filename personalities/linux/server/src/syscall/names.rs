@@ -10,9 +10,9 @@ pub fn of(number: u64) -> Option<&'static str> {
 /// Names of numbers without a handler, ascending.
 #[rustfmt::skip]
 const MISSING: &[(u64, &str)] = &[
-    (29, "shmget"), (30, "shmat"), (31, "shmctl"), (41, "socket"), (42, "connect"), (43, "accept"), (44, "sendto"),
-    (45, "recvfrom"), (46, "sendmsg"), (47, "recvmsg"), (48, "shutdown"), (49, "bind"), (50, "listen"),
-    (51, "getsockname"), (52, "getpeername"), (53, "socketpair"), (54, "setsockopt"), (55, "getsockopt"),
+    (29, "shmget"), (30, "shmat"), (31, "shmctl"), (42, "connect"), (43, "accept"), 
+    (46, "sendmsg"), (47, "recvmsg"), (49, "bind"), (50, "listen"),
+    (51, "getsockname"), (52, "getpeername"), (54, "setsockopt"), (55, "getsockopt"),
     (64, "semget"), (65, "semop"), (66, "semctl"), (67, "shmdt"), (68, "msgget"), (69, "msgsnd"), (70, "msgrcv"),
     (71, "msgctl"), (78, "getdents"), (101, "ptrace"), (103, "syslog"), (126, "capset"), (134, "uselib"),
     (136, "ustat"), (139, "sysfs"), (142, "sched_setparam"), (144, "sched_setscheduler"),

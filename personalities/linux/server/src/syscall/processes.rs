@@ -177,6 +177,9 @@ pub fn encode_usage(usage: crate::process::Usage) -> [u64; 18] {
     words
 }
 
+/// The id of a group, negative: i32::MIN has no positive counterpart.
+const LEAST_GROUP: i32 = i32::MIN + 1;
+
 /// wait4(pid, status, options, rusage)
 pub fn wait4(call: &Call) -> Result<Outcome> {
     let (pid, status, options, usage) = (call.int(0), call.word(1), call.half(2), call.word(3));
@@ -187,7 +190,7 @@ pub fn wait4(call: &Call) -> Result<Outcome> {
     }
     let which = match pid {
         i32::MIN => return Err(Errno::ESRCH),
-        ..-1 => Which::Group(pid.unsigned_abs()),
+        LEAST_GROUP..-1 => Which::Group(pid.unsigned_abs()),
         -1 => Which::Any,
         0 => Which::Group(call.process().group.get()),
         _ => Which::Pid(pid as u32),

@@ -39,13 +39,16 @@ fn done(call: &Call) -> Outcome {
     if call.thread.ended.get() { Outcome::Gone } else { Outcome::Done(Ok(0)) }
 }
 
+/// The id of a group, negative: i32::MIN has no positive counterpart.
+const LEAST_GROUP: i32 = i32::MIN + 1;
+
 /// kill(pid, signal)
 pub fn kill(call: &Call) -> Result<Outcome> {
     let (pid, signal) = (call.int(0), signal_argument(call.half(1))?);
     let table = &call.server.table;
     let targets = match pid {
         i32::MIN => return Err(Errno::ESRCH),
-        ..-1 => table.group(pid.unsigned_abs()),
+        LEAST_GROUP..-1 => table.group(pid.unsigned_abs()),
         -1 => {
             let mut all = table.processes();
             all.retain(|process| process.pid != INIT && process.pid != call.process().pid);

@@ -1,8 +1,8 @@
 //! From number to handler. Tracing and the log take their names from here, documentation its list of what works.
 
 use super::{
-    Call, Outcome, directories, files, futex, identity, memory, poll, processes, signals, status, system, terminals,
-    time,
+    Call, Outcome, directories, files, futex, identity, memory, poll, processes, signals, sockets, status, system,
+    terminals, time,
 };
 
 /// One system call that works.
@@ -67,6 +67,11 @@ calls! {
     38 setitimer => time::setitimer;
     39 getpid => identity::getpid;
     40 sendfile => files::sendfile;
+    41 socket => sockets::socket;
+    44 sendto => sockets::sendto;
+    45 recvfrom => sockets::recvfrom;
+    48 shutdown => sockets::shutdown;
+    53 socketpair => sockets::socketpair;
     56 clone => processes::clone;
     57 fork => processes::fork;
     58 vfork => processes::vfork;

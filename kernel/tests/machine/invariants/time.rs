@@ -85,6 +85,12 @@ impl Known {
         }
         let used: u64 = self.ran.iter().map(|&(from, ticks)| from + ticks - from.max(begin)).sum();
         let most = 2 * self.budget + u64::from(refills) * EARLY;
-        assert!(used <= most, "ran {used} ticks in a period of {} with budget {}: {:?}", self.period, self.budget, self.ran);
+        assert!(
+            used <= most,
+            "ran {used} ticks in a period of {} with budget {}: {:?}",
+            self.period,
+            self.budget,
+            self.ran
+        );
     }
 }

@@ -62,13 +62,8 @@ impl Ending {
     pub const fn status(self) -> i32 {
         match self {
             Self::Exited(code) => (code as i32) << 8,
-<<<<<<< HEAD
             // Core files are never written, so their flag is never set.
             Self::Killed(signal) => signal.number() as i32,
-=======
-            // Nothing writes core files, so the status never says that one was written.
-            Self::Killed(signal, _) => signal.number() as i32,
->>>>>>> main
         }
     }
     /// What a shell shows as `$?`.

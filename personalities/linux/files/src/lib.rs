@@ -65,10 +65,12 @@
 //! | [`tmpfs`] | the file system in memory, and filling it from the boot archive |
 //! | [`devfs`] | /dev |
 //! | [`open`] | open file descriptions, flags, descriptor tables, directory reading, eventfd |
+//! | [`lock`] | file locks: flock, record locks of processes and of descriptions |
 //! | [`pipe`] | pipes and FIFOs |
 //! | [`epoll`] | epoll instances |
 //! | [`socket`] | sockets of the unix domain: streams, datagrams, sequences of packets, descriptor passing |
 //! | [`terminal`] | terminals: line discipline, termios, job control |
+//! | [`pty`] | pseudo-terminals: /dev/ptmx and /dev/pts |
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -83,9 +85,11 @@ pub mod devfs;
 pub mod epoll;
 pub mod error;
 pub mod inode;
+pub mod lock;
 pub mod open;
 pub mod page;
 pub mod pipe;
+pub mod pty;
 mod ring;
 pub mod socket;
 pub mod terminal;

@@ -17,6 +17,7 @@ use chestnut_abi::bootinfo::slot;
 use chestnut_abi::{BootInfo, Label, fault};
 use console::Console;
 use core::fmt::Write;
+use core::sync::atomic::{AtomicPtr, Ordering::Relaxed};
 use watchdog::Watchdog;
 
 /// What tests have.
@@ -34,8 +35,17 @@ enum Verdict {
     Leaked(u64),
 }
 
+static BOOT_INFO: AtomicPtr<BootInfo> = AtomicPtr::new(core::ptr::null_mut());
+
+/// What the kernel told the root task.
+pub fn boot_info() -> &'static BootInfo {
+    // SAFETY: set once at the beginning to what the kernel mapped for the life of the root task.
+    unsafe { &*BOOT_INFO.load(Relaxed) }
+}
+
 /// Runs every test.
 pub fn run(info: &'static BootInfo) -> ! {
+    BOOT_INFO.store(core::ptr::from_ref(info).cast_mut(), Relaxed);
     prepare::capabilities(info);
     let mut console = Console;
     let watchdog = Watchdog::prepare();

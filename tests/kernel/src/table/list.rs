@@ -4,6 +4,16 @@ use super::{Coverage, Outcome};
 use chestnut_abi::Label;
 
 tests! {
+    boot {
+        one_node_one_domain_no_iommu;
+        the_fixed_slots_hold_what_they_should;
+        regions_of_slots_lie_in_the_root_cnode_apart_from_each_other;
+        untypeds_are_aligned_and_apart;
+        untypeds_cover_most_of_ram_and_the_space_above_it;
+        an_untyped_gives_frames_where_it_says;
+        the_image_is_mapped_by_frames_of_the_root_task;
+        the_first_mib_can_be_read_for_tables;
+    }
     untyped {
         retype_places_objects_side_by_side: UntypedRetype[Success];
         retype_aligns_objects_to_their_size;
@@ -284,6 +294,7 @@ tests! {
         more_refills_allow_the_whole_budget;
         a_released_thread_preempts_a_lower_one;
         all_threads_may_be_idle;
+        time_before_a_yield_counts_as_consumed_and_the_rest_does_not;
     }
     passive {
         a_passive_server_runs_on_its_callers_time;
@@ -490,5 +501,15 @@ tests! {
         all_debug_calls_are_there_or_none_is;
         the_fault_of_a_missing_call_waits_like_any_other;
         both_register_calls_are_there_or_none_is;
+    }
+    preemption {
+        revoking_thousands_of_capabilities;
+        resetting_megabytes_of_untyped_memory;
+        deleting_a_large_cnode;
+        deleting_a_chain_of_cnodes_with_a_waiting_thread_at_its_end;
+        clearing_badged_sends_of_many_threads;
+    }
+    hostile {
+        random_system_calls_harm_nobody;
     }
 }

@@ -184,3 +184,15 @@ pub fn all_threads_may_be_idle(_: &Scene) {
     sys::yield_now();
     between(shared::now_us() - begin, 30_000, 400_000, "microseconds of two periods of 40 ms, the first begun");
 }
+
+pub fn time_before_a_yield_counts_as_consumed_and_the_rest_does_not(t: &Scene) {
+    let thread = t.thread_with_budget(ABOVE, 20_000, 40_000);
+    let begin = shared::now_us();
+    thread.start(|| {
+        shared::spin_us(3_000);
+        sys::yield_now();
+        wait(PARK);
+    });
+    let most = shared::now_us() - begin;
+    between(consumed(thread.context), 2_500, most, "microseconds of a thread that gave up all but 3 ms of its budget");
+}

@@ -1,6 +1,7 @@
 //! The tests, in files by what they test.
 
 pub mod asid;
+pub mod boot;
 pub mod budgets;
 pub mod cnode;
 pub mod debug_calls;
@@ -11,6 +12,7 @@ pub mod fault_exception;
 pub mod fault_system_call;
 pub mod fault_vm;
 pub mod fpu;
+pub mod hostile;
 pub mod interrupt;
 pub mod io_port;
 pub mod kinds;
@@ -18,6 +20,7 @@ pub mod notification;
 pub mod page;
 pub mod paging;
 pub mod passive;
+pub mod preemption;
 pub mod redirect;
 pub mod reply;
 pub mod sched_context;

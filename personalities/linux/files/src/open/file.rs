@@ -280,6 +280,11 @@ impl OpenFile {
         Ok(())
     }
 
+    /// What the description is known by where it isn't held: its address.
+    pub(crate) fn key(&self) -> usize {
+        core::ptr::from_ref(self).addr()
+    }
+
     fn read_once(&self, attempt: &mut Attempt, offset: u64, sink: &mut dyn Sink) -> Result<usize> {
         if !self.is_readable() {
             return Err(Errno::EBADF);
@@ -329,6 +334,12 @@ impl OpenFile {
         let clock = self.inode().filesystem.clock.clone();
         Pause { wait: queue.wait(events), deadline: attempt.deadline.map(|deadline| (deadline, clock)) }.await;
         Ok(())
+    }
+}
+
+impl Drop for OpenFile {
+    fn drop(&mut self) {
+        self.drop_own_locks();
     }
 }
 

@@ -210,33 +210,11 @@ pub fn getdents64(call: &Call) -> Result<u64> {
     file.list_encoded(&mut sink).map(|count| count as u64)
 }
 
-/// getdents(fd, buf, size): the old layout, where the type is in an entry's last byte.
+/// getdents(fd, buf, size): the form of old, which dietlibc calls.
 pub fn getdents(call: &Call) -> Result<u64> {
     let file = call.file(0)?;
-    let room = call.half(2) as usize;
-    let mut bytes = Vec::new();
-    let mut left_out = false;
-    file.list(&mut |listed| {
-        // Number, offset, length (2 bytes), name and its zero, type.
-        let length = (8 + 8 + 2 + listed.name.len() + 2).next_multiple_of(8);
-        left_out = bytes.len() + length > room;
-        if left_out {
-            return false;
-        }
-        let end = bytes.len() + length;
-        bytes.extend_from_slice(&listed.number.to_le_bytes());
-        bytes.extend_from_slice(&listed.cookie.to_le_bytes());
-        bytes.extend_from_slice(&(length as u16).to_le_bytes());
-        bytes.extend_from_slice(listed.name);
-        bytes.resize(end, 0);
-        bytes[end - 1] = listed.kind.directory_entry_type();
-        true
-    })?;
-    if bytes.is_empty() && left_out {
-        return Err(Errno::EINVAL);
-    }
-    call.space().write(call.word(1), &bytes)?;
-    Ok(bytes.len() as u64)
+    let mut sink = UserSink::new(&call.space(), Iovec::one(call.word(1), call.half(2).into()));
+    file.list_encoded_old(&mut sink).map(|count| count as u64)
 }
 
 /// umask(mask)

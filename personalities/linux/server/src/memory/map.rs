@@ -254,7 +254,7 @@ impl AddressSpace {
 
     /// madvise(MADV_DONTNEED): private pages are what they were at first, shared ones are asked for again.
     pub fn forget(&self, address: u64, length: u64) -> Result<()> {
-        let range = user_range(address, length, Errno::EINVAL)?;
+        let range = user_range(address, length, Errno::ENOMEM)?;
         let mut state = self.state.borrow_mut();
         let fixed = |area: &Area<Shown>| area.behaviour.contains(Behaviour::FIXED);
         if state.areas.overlapping(range.clone()).any(|(_, area)| fixed(area)) {

@@ -9,6 +9,8 @@ mod fork;
 mod map;
 mod space;
 mod store;
+#[cfg(test)]
+mod tests;
 pub mod user;
 
 pub use area::{Behaviour, Protection};

@@ -210,6 +210,13 @@ pub fn getdents64(call: &Call) -> Result<u64> {
     file.list_encoded(&mut sink).map(|count| count as u64)
 }
 
+/// getdents(fd, buf, size): the form of old, which dietlibc calls.
+pub fn getdents(call: &Call) -> Result<u64> {
+    let file = call.file(0)?;
+    let mut sink = UserSink::new(&call.space(), Iovec::one(call.word(1), call.half(2).into()));
+    file.list_encoded_old(&mut sink).map(|count| count as u64)
+}
+
 /// umask(mask)
 pub fn umask(call: &Call) -> Result<u64> {
     let mut caller = call.process().caller.borrow_mut();

@@ -14,7 +14,7 @@ const MISSING: &[(u64, &str)] = &[
     (46, "sendmsg"), (47, "recvmsg"), (49, "bind"), (50, "listen"),
     (51, "getsockname"), (52, "getpeername"), (54, "setsockopt"), (55, "getsockopt"),
     (64, "semget"), (65, "semop"), (66, "semctl"), (67, "shmdt"), (68, "msgget"), (69, "msgsnd"), (70, "msgrcv"),
-    (71, "msgctl"), (78, "getdents"), (101, "ptrace"), (103, "syslog"), (126, "capset"), (134, "uselib"),
+    (71, "msgctl"), (101, "ptrace"), (103, "syslog"), (126, "capset"), (134, "uselib"),
     (136, "ustat"), (139, "sysfs"), (142, "sched_setparam"), (144, "sched_setscheduler"),
     (148, "sched_rr_get_interval"), (151, "mlockall"), (153, "vhangup"), (154, "modify_ldt"), (155, "pivot_root"),
     (156, "_sysctl"), (159, "adjtimex"), (163, "acct"), (167, "swapon"), (168, "swapoff"), (172, "iopl"),

@@ -86,6 +86,7 @@ calls! {
     75 fdatasync => files::fsync;
     76 truncate => files::truncate;
     77 ftruncate => files::ftruncate;
+    78 getdents => directories::getdents;
     79 getcwd => directories::getcwd;
     80 chdir => directories::chdir;
     81 fchdir => directories::fchdir;

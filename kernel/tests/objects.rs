@@ -178,9 +178,15 @@ fn chain(m: Machine, length: u64) {
 fn a_deep_chain_of_cnodes_is_deleted_without_recursion() {
     let m = Machine::boot();
     chain(m, 2000);
+    arch_preempts_every_time(m);
     assert_eq!(m.delete(FREE).label, 0);
     assert!(m.cap(FREE).is_null());
     assert!(m.slot(UNTYPED).first_descendant().is_none(), "nothing of the chain is left");
+}
+
+/// From now on every preemption point preempts.
+fn arch_preempts_every_time(_m: Machine) {
+    chestnut_kernel::arch::set_interrupt_pending(true);
 }
 
 #[test]

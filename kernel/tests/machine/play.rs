@@ -83,8 +83,7 @@ impl<'b> Player<'b> {
                 // A preempted call is mostly made again.
                 let code = thread.context.get(Register::Rip);
                 let again = CODE.contains(&code) && code == thread.context.fault_ip() && !self.choices.one_in(6);
-                // Almost all of the work that may be done without a break is done.
-                self.m.kernel().work.set(if interrupted && !again { 99 } else { 0 });
+                arch::set_interrupt_pending(interrupted && !again);
                 if again {
                     return self.make(thread, code, "again");
                 }
@@ -130,6 +129,7 @@ impl<'b> Player<'b> {
         self.last = format!("interrupt {irq}");
         let k = self.m.kernel();
         let signals = k.state().irqs.slot(irq).is_some_and(|slot| slot.cap().as_notification(k).is_some());
+        arch::set_interrupt_pending(false);
         entry::interrupt(irq as usize);
         if signals {
             self.coverage.event("an interrupt became a signal");

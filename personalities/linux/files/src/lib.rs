@@ -67,6 +67,8 @@
 //! | [`open`] | open file descriptions, flags, descriptor tables, directory reading, eventfd |
 //! | [`lock`] | file locks: flock, record locks of processes and of descriptions |
 //! | [`pipe`] | pipes and FIFOs |
+//! | [`transfer`] | between open files: sendfile, splice, tee, copy_file_range |
+//! | [`timer`] | timerfd |
 //! | [`epoll`] | epoll instances |
 //! | [`socket`] | sockets of the unix domain: streams, datagrams, sequences of packets, descriptor passing |
 //! | [`terminal`] | terminals: line discipline, termios, job control |
@@ -95,7 +97,9 @@ pub mod socket;
 pub mod terminal;
 #[cfg(test)]
 mod testing;
+pub mod timer;
 pub mod tmpfs;
+pub mod transfer;
 pub mod vfs;
 pub mod wait;
 

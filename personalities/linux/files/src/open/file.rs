@@ -127,6 +127,18 @@ impl OpenFile {
         }
     }
 
+    /// pread(2), now: the offset stays. `ESPIPE` if offsets mean nothing here.
+    pub fn try_read_at(&self, attempt: &mut Attempt, offset: u64, sink: &mut dyn Sink) -> Result<usize> {
+        self.check_offset(offset)?;
+        self.read_once(attempt, offset, sink)
+    }
+
+    /// pwrite(2), now: the offset stays.
+    pub fn try_write_at(&self, attempt: &mut Attempt, offset: u64, source: &mut dyn Source) -> Result<usize> {
+        self.check_offset(offset)?;
+        self.write_once(attempt, offset, source)
+    }
+
     /// pread(2): the offset stays. `ESPIPE` if offsets mean nothing here.
     pub async fn read_at(&self, offset: u64, sink: &mut dyn Sink) -> Result<usize> {
         self.check_offset(offset)?;
@@ -307,7 +319,7 @@ impl OpenFile {
         Ok(count)
     }
 
-    fn advance(&self, count: usize) {
+    pub(crate) fn advance(&self, count: usize) {
         if self.is_seekable() {
             self.offset.set(self.offset.get() + count as u64);
         }

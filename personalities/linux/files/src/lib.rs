@@ -68,6 +68,7 @@
 //! | [`lock`] | file locks: flock, record locks of processes and of descriptions |
 //! | [`pipe`] | pipes and FIFOs |
 //! | [`transfer`] | between open files: sendfile, splice, tee, copy_file_range |
+//! | [`memfd`] | files without a name, and seals |
 //! | [`timer`] | timerfd |
 //! | [`epoll`] | epoll instances |
 //! | [`socket`] | sockets of the unix domain: streams, datagrams, sequences of packets, descriptor passing |
@@ -88,6 +89,7 @@ pub mod epoll;
 pub mod error;
 pub mod inode;
 pub mod lock;
+pub mod memfd;
 pub mod open;
 pub mod page;
 pub mod pipe;

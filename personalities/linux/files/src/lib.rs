@@ -67,6 +67,9 @@
 //! | [`open`] | open file descriptions, flags, descriptor tables, directory reading, eventfd |
 //! | [`lock`] | file locks: flock, record locks of processes and of descriptions |
 //! | [`pipe`] | pipes and FIFOs |
+//! | [`transfer`] | between open files: sendfile, splice, tee, copy_file_range |
+//! | [`memfd`] | files without a name, and seals |
+//! | [`timer`] | timerfd |
 //! | [`epoll`] | epoll instances |
 //! | [`socket`] | sockets of the unix domain: streams, datagrams, sequences of packets, descriptor passing |
 //! | [`terminal`] | terminals: line discipline, termios, job control |
@@ -86,6 +89,7 @@ pub mod epoll;
 pub mod error;
 pub mod inode;
 pub mod lock;
+pub mod memfd;
 pub mod open;
 pub mod page;
 pub mod pipe;
@@ -95,7 +99,9 @@ pub mod socket;
 pub mod terminal;
 #[cfg(test)]
 mod testing;
+pub mod timer;
 pub mod tmpfs;
+pub mod transfer;
 pub mod vfs;
 pub mod wait;
 

@@ -19,6 +19,7 @@ use core::cell::{Cell, RefCell};
 use crate::caller::Caller;
 use crate::clock::{Clock, Timestamp};
 use crate::lock::Locks;
+use crate::memfd::Seals;
 use crate::open::{File, OpenFlags};
 use crate::page::{Contents, PageStore};
 use crate::pipe::Pipe;
@@ -217,6 +218,10 @@ pub struct Inode {
     links: Cell<u32>,
     /// Made by O_TMPFILE without O_EXCL: may get its first name by link(2).
     linkable: Cell<bool>,
+    /// F_SEAL_… (see [`crate::memfd`]).
+    pub(crate) seals: Cell<Seals>,
+    /// Shared mappings that may be written.
+    pub(crate) writable_mappings: Cell<u32>,
     /// Made when the first lock is asked for.
     pub(crate) locks: RefCell<Option<Rc<Locks>>>,
     accessed: Cell<Timestamp>,
@@ -254,6 +259,8 @@ impl Inode {
             group: Cell::new(group),
             links: Cell::new(links),
             linkable: Cell::new(false),
+            seals: Cell::new(Seals::SEAL),
+            writable_mappings: Cell::default(),
             locks: RefCell::default(),
             accessed: Cell::new(now),
             modified: Cell::new(now),

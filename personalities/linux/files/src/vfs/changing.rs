@@ -36,6 +36,7 @@ impl Vfs {
         }
         inode.check_owner(&caller.credentials)?;
         let mut permissions = mode & 0o7777;
+        inode.check_execute_seal(permissions)?;
         if !caller.credentials.privileged && !caller.credentials.in_group(inode.group()) {
             permissions &= !mode::SET_GROUP;
         }

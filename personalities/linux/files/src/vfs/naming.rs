@@ -82,6 +82,7 @@ impl Vfs {
         }
         directory.inode().directory()?.insert(&last.name, inode.clone())?;
         inode.set_links(inode.links() + 1);
+        inode.set_linkable(false);
         inode.stamp_changed();
         directory.inode().stamp_modified();
         Ok(())

@@ -84,7 +84,11 @@ impl Vfs {
             Body::Socket(_) | Body::Anonymous => return Err(Errno::ENXIO),
             Body::Symlink(_) | Body::Link(_) => return Err(Errno::ELOOP),
         };
-        Ok(OpenFile::new(file, location.clone(), flags | OpenFlags::LARGE_FILE))
+        let opened = OpenFile::new(file, location.clone(), flags | OpenFlags::LARGE_FILE);
+        if caller.credentials.privileged {
+            opened.keep_set_id();
+        }
+        Ok(opened)
     }
 
     fn create(
@@ -112,7 +116,7 @@ impl Vfs {
         let inode = names.new_inode(template).map_err(|_| Errno::EOPNOTSUPP)?;
         inode.set_links(0);
         if !flags.contains(OpenFlags::EXCLUSIVE) {
-            inode.set_linkable();
+            inode.set_linkable(true);
         }
         self.open_unchecked(caller, &directory.nameless(inode), flags - OpenFlags::DIRECTORY)
     }

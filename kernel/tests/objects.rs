@@ -337,3 +337,22 @@ fn interrupts_are_issued_once_and_signal() {
     m.delete(FREE);
     assert_eq!(issue(4, FREE + 1).label, 0);
 }
+
+#[test]
+fn the_last_capability_to_a_notification_may_be_an_interrupts() {
+    let m = Machine::boot();
+    let words = [FREE, 64, 0, 4, 0, 0, 4];
+    m.must(slot::IRQ_CONTROL, Label::X86IrqIssueIrqHandlerIoApic, &words, &[slot::INIT_CNODE]);
+    for end in [Label::IrqClearIrqHandler, Label::CNodeDelete] {
+        m.make(ObjectType::Notification, 0, FREE + 1);
+        m.must(slot::INIT_TCB, Label::TcbBindNotification, &[], &[FREE + 1]);
+        m.must(FREE, Label::IrqSetIrqHandler, &[], &[FREE + 1]);
+        m.delete(FREE + 1);
+        assert!(!m.root_thread().bound_notification.is_none());
+        match end {
+            Label::CNodeDelete => m.delete(FREE),
+            end => m.must(FREE, end, &[], &[]),
+        };
+        assert!(m.root_thread().bound_notification.is_none(), "bound to a notification that is gone");
+    }
+}

@@ -14,17 +14,17 @@ mod stubs;
 
 use chestnut_kernel::{arch, boot, entry, print_line};
 
-/// Boots; the root task is current when this returns. `info` is the physical address that the boot loader passed.
-extern "C" fn start(info: u64) {
+/// Boots; the root task is current when this returns. `info` and `magic` are what the boot loader passed in EBX and EAX.
+extern "C" fn start(info: u64, magic: u32) {
     arch::console_init();
-    if let Err(message) = boot_root_task(info) {
+    if let Err(message) = boot_root_task(info, magic) {
         print_line!("chestnut: boot failed: ", message);
         arch::stop();
     }
 }
 
-fn boot_root_task(info: u64) -> Result<(), &'static str> {
-    let given = boot::discover(info, &stubs::entry_points())?;
+fn boot_root_task(info: u64, magic: u32) -> Result<(), &'static str> {
+    let given = boot::discover(magic, info, &stubs::entry_points())?;
     let verbose = given.options.verbose;
     let k = entry::enter();
     let made = boot::root_task::create(k, given)?;

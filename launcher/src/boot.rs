@@ -1,6 +1,6 @@
 //! Boots a plain seL4 root task: COM1 on the terminal, and the exit status that it writes to isa-debug-exit.
 
-use crate::machine::{Ending, RootTask, Settings};
+use crate::machine::{Ending, Medium, RootTask, Settings};
 use crate::pump::{Event, Pump};
 use crate::session::{Escape, TIMED_OUT, signal_status};
 use crate::terminal::{RawMode, is_interactive};
@@ -55,7 +55,13 @@ pub struct Transcript {
 
 /// Runs a root task without a user, for tests.
 pub fn run_alone(settings: &Settings, kernel: &Path, root_task: &Path, time_limit: Duration) -> Result<Transcript> {
-    let mut pump = Pump::start(settings, kernel, RootTask::File(root_task.to_owned()))?;
+    let root_task = RootTask::File(root_task.to_owned());
+    run_from(settings, Medium::Direct { kernel: kernel.to_owned(), root_task }, time_limit)
+}
+
+/// Runs whatever the machine starts from without a user, for tests.
+pub fn run_from(settings: &Settings, medium: Medium, time_limit: Duration) -> Result<Transcript> {
+    let mut pump = Pump::start_from(settings, medium)?;
     let deadline = Some(Instant::now() + time_limit);
     let mut output = Vec::new();
     let end = loop {

@@ -97,7 +97,7 @@ struct MachineArguments {
     /// RAM of the machine.
     #[arg(long, value_name = "SIZE", default_value = "512M")]
     mem: MemorySize,
-    /// CPU model of the emulator [default: max, or qemu64 with --icount].
+    /// CPU model of the emulator [default: max,-smap, or qemu64 with --icount].
     #[arg(long, value_name = "MODEL")]
     cpu: Option<String>,
     /// Count instructions: the time-stamp counter advances by one for each, the same in every run.
@@ -113,7 +113,7 @@ struct MachineArguments {
 
 impl MachineArguments {
     fn settings(&self) -> Settings {
-        let default = if self.icount { "qemu64" } else { "max" };
+        let default = if self.icount { "qemu64" } else { crate::machine::DEFAULT_CPU };
         Settings {
             cpu: self.cpu.clone().unwrap_or_else(|| default.to_owned()),
             memory: self.mem,

@@ -8,6 +8,7 @@
 //! | [`setup`] | is the bare-metal target, the emulator, the Linux userland there? |
 //! | [`compile`] | how are kernel and services built? |
 //! | [`root_files`], [`archive`], [`elf_image`] | what is in the boot image, and how is it laid out? |
+//! | [`disc`] | how does a PC without an emulator's help start it? |
 //! | [`system`] | all of the above for one boot of the whole system |
 //! | [`machine`], [`pump`] | how is the emulator run, and what came in over its wires? |
 //! | [`boot`], [`session`], [`batch`] | one plain root task; one program for the user; many programs for the tests |
@@ -19,6 +20,7 @@ pub mod batch;
 pub mod boot;
 pub mod cli;
 pub mod compile;
+pub mod disc;
 pub mod elf_image;
 pub mod machine;
 pub mod program;

@@ -14,12 +14,16 @@ use std::fs::File;
 use std::io::{Read, Seek};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::str::FromStr;
 
 /// The machine's wires, by the descriptor that the emulator finds them at.
 const WIRES: [(&str, i32); 3] = [("com1", 10), ("com2", 11), ("log", 12)];
+
+/// The CPU that Linux programs get by default. Linux programs return from signals by `iretq` in user mode, which QEMU 7.2 emulates wrongly
+/// under SMAP: it reads the frame as the kernel would, and the processor faults. A real processor doesn't mind.
+pub const DEFAULT_CPU: &str = "max,-smap";
 
 /// What machine to start.
 #[derive(Clone, Debug)]
@@ -35,7 +39,12 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Settings {
-        Settings { cpu: "max".to_owned(), memory: MemorySize::default(), icount: false, emulator_arguments: Vec::new() }
+        Settings {
+            cpu: DEFAULT_CPU.to_owned(),
+            memory: MemorySize::default(),
+            icount: false,
+            emulator_arguments: Vec::new(),
+        }
     }
 }
 
@@ -83,21 +92,11 @@ pub struct Wires {
 }
 
 impl Machine {
-    /// Starts the emulator with a kernel file and a root task's image as its boot module.
-    pub fn start(settings: &Settings, kernel: &Path, root_task: RootTask) -> Result<(Machine, Wires)> {
+    /// Starts the emulator.
+    pub fn start(settings: &Settings, medium: Medium) -> Result<(Machine, Wires)> {
         let mut files = Vec::new();
-        let root_task = match root_task {
-            RootTask::File(path) => path,
-            RootTask::Image(image) => {
-                let mut file = tempfile::NamedTempFile::new().context("making a file for the boot image")?;
-                std::io::Write::write_all(&mut file, &image).context("writing the boot image")?;
-                let path = file.into_temp_path();
-                files.push(path);
-                files.last().map(|path| path.to_path_buf()).unwrap_or_default()
-            }
-        };
         let mut command = Command::new(EMULATOR);
-        command.args(arguments(settings, kernel, &root_task));
+        command.args(arguments(settings)).args(medium.arguments(&mut files)?).args(&settings.emulator_arguments);
         let complaints = tempfile::tempfile().context("making a temporary file")?;
         command.stdin(Stdio::null()).stdout(complaints.try_clone()?).stderr(complaints.try_clone()?);
         // Ctrl-C is for the guest or the launcher; the launcher ends the emulator.
@@ -155,7 +154,44 @@ pub enum RootTask {
     Image(Vec<u8>),
 }
 
-fn arguments(settings: &Settings, kernel: &Path, root_task: &Path) -> Vec<OsString> {
+/// What the machine starts from.
+#[derive(Clone, Debug)]
+pub enum Medium {
+    /// The emulator is the boot loader: it loads a kernel file and a root task as the boot module.
+    Direct { kernel: PathBuf, root_task: RootTask },
+    /// A disc with a boot loader on it; the file of the firmware, if it isn't the emulator's BIOS.
+    Disc { image: PathBuf, firmware: Option<PathBuf> },
+}
+
+impl Medium {
+    /// The emulator's arguments. `files` gets what must exist until the emulator has ended.
+    fn arguments(self, files: &mut Vec<tempfile::TempPath>) -> Result<Vec<OsString>> {
+        let mut arguments: Vec<OsString> = Vec::new();
+        match self {
+            Medium::Direct { kernel, root_task } => {
+                let root_task = match root_task {
+                    RootTask::File(path) => path,
+                    RootTask::Image(image) => {
+                        let mut file = tempfile::NamedTempFile::new().context("making a file for the boot image")?;
+                        std::io::Write::write_all(&mut file, &image).context("writing the boot image")?;
+                        let path = file.into_temp_path();
+                        let name = path.to_path_buf();
+                        files.push(path);
+                        name
+                    }
+                };
+                arguments.extend(["-kernel".into(), kernel.into(), "-initrd".into(), root_task.into()]);
+            }
+            Medium::Disc { image, firmware } => {
+                arguments.extend(["-cdrom".into(), image.into()]);
+                arguments.extend(firmware.into_iter().flat_map(|file| ["-bios".into(), file.into()]));
+            }
+        }
+        Ok(arguments)
+    }
+}
+
+fn arguments(settings: &Settings) -> Vec<OsString> {
     let mut arguments: Vec<OsString> = Vec::new();
     let mut add = |words: &[&str]| arguments.extend(words.iter().map(OsString::from));
     add(&["-machine", "pc", "-accel", "tcg", "-cpu", &settings.cpu, "-m", &format!("{}M", settings.memory.0)]);
@@ -169,8 +205,6 @@ fn arguments(settings: &Settings, kernel: &Path, root_task: &Path) -> Vec<OsStri
     if settings.icount {
         add(&["-icount", "shift=0,align=off,sleep=off"]);
     }
-    arguments.extend([OsString::from("-kernel"), kernel.into(), OsString::from("-initrd"), root_task.into()]);
-    arguments.extend(settings.emulator_arguments.iter().cloned());
     arguments
 }
 

@@ -3,7 +3,7 @@
 //! [`Pump::next`] waits for the next [`Event`]; what is sent to the guest is queued and goes out meanwhile. Host-channel
 //! bytes arrive as decoded messages.
 
-use crate::machine::{Ending, Machine, RootTask, Settings, Wires};
+use crate::machine::{Ending, Machine, Medium, RootTask, Settings, Wires};
 use crate::tail::Tail;
 use anyhow::{Context, Result};
 use chestnut_manifest::{GuestMessage, HostMessage, MAX_FRAME};
@@ -71,9 +71,14 @@ struct Wire {
 }
 
 impl Pump {
-    /// Starts a machine.
+    /// Starts a machine with a kernel and a root task.
     pub fn start(settings: &Settings, kernel: &Path, root_task: RootTask) -> Result<Pump> {
-        let (machine, Wires { com1, com2, log }) = Machine::start(settings, kernel, root_task)?;
+        Pump::start_from(settings, Medium::Direct { kernel: kernel.to_owned(), root_task })
+    }
+
+    /// Starts a machine.
+    pub fn start_from(settings: &Settings, medium: Medium) -> Result<Pump> {
+        let (machine, Wires { com1, com2, log }) = Machine::start(settings, medium)?;
         Ok(Pump {
             com1: Wire::new(com1)?,
             com2: Wire::new(com2)?,

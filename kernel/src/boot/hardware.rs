@@ -2,12 +2,12 @@
 
 use super::acpi::{self, Madt};
 use super::info::BootLoaderInfo;
-use super::options;
 use super::physical::Physical;
 use super::pvh;
 use super::regions::{Full, Region, Regions};
 use super::root_task::{Given, Made};
 use super::window::{self, EARLY_SIZE, ImageLayout, WINDOW_SIZE};
+use super::{multiboot2, options};
 use crate::arch::{self, EntryPoints, Hex};
 use crate::print_line;
 use chestnut_abi::layout::KERNEL_WINDOW;
@@ -42,13 +42,17 @@ impl From<Full> for &'static str {
 }
 
 /// Finds out what machine this is and takes processor, address space, interrupt controllers and clocks into use.
-/// `info` is the physical address that the boot loader passed. The error is one line for the user.
-pub fn discover(info: u64, entries: &EntryPoints) -> Result<Given<'static>, &'static str> {
+/// `magic` and `info` are what the boot loader passed in EAX and EBX. The error is one line for the user.
+pub fn discover(magic: u32, info: u64, entries: &EntryPoints) -> Result<Given<'static>, &'static str> {
     let memory = WindowMemory { limit: EARLY_SIZE };
-    if !pvh::is_start_info(&memory, info) {
-        return Err("the boot loader speaks no protocol that this kernel knows (PVH)");
-    }
-    let info = pvh::parse(&memory, info)?;
+    // PVH leaves EAX undefined, so that its own magic number decides first.
+    let info = if pvh::is_start_info(&memory, info) {
+        pvh::parse(&memory, info)?
+    } else if magic == multiboot2::MAGIC {
+        multiboot2::parse(&memory, info)?
+    } else {
+        return Err("the boot loader speaks no protocol that this kernel knows (PVH, multiboot2)");
+    };
     let options = options::parse(info.command_line, |word| {
         print_line!("chestnut: command line: not understood: ", core::str::from_utf8(word).unwrap_or("(no text)"));
     });
@@ -72,7 +76,10 @@ pub fn discover(info: u64, entries: &EntryPoints) -> Result<Given<'static>, &'st
         free.remove(taken)?;
     }
     let controllers = controllers(&madt)?;
+    let before = free.size();
     window::build(&ram, controllers.as_slice(), &mut free)?;
+    // All that the kernel ever has: it allocates nothing later.
+    let kernel_size = image.size() + before - free.size();
     let tsc_mhz = start_devices(&madt)?;
 
     let mut kept = ram;
@@ -86,7 +93,7 @@ pub fn discover(info: u64, entries: &EntryPoints) -> Result<Given<'static>, &'st
         unsafe { core::slice::from_raw_parts((KERNEL_WINDOW + module.start) as *const u8, module.size() as usize) };
     let given = Given { free, devices, file, options, rsdp, tsc_mhz };
     if options.verbose {
-        report_machine(&given, module, image);
+        report_machine(&given, module, image, kernel_size);
     }
     Ok(given)
 }
@@ -167,8 +174,9 @@ fn report_loader(info: &BootLoaderInfo<'_>, madt: &Madt) {
 }
 
 #[cold]
-fn report_machine(given: &Given<'_>, module: Region, image: Region) {
+fn report_machine(given: &Given<'_>, module: Region, image: Region, kernel_size: u64) {
     print_line!("  kernel ", Hex(image.start), " to ", Hex(image.end));
+    print_line!("  kept for the kernel itself: ", kernel_size / 1024, " KiB with page tables");
     print_line!("  root task's file ", Hex(module.start), " to ", Hex(module.end));
     let f = arch::features();
     let name = |has, name| if has { name } else { "" };

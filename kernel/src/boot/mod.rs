@@ -1,6 +1,6 @@
 //! From the boot loader's hands to the first user instruction.
 //!
-//! In order: read what the loader says (`pvh`), the command line (`options`) and ACPI; sort physical memory into RAM,
+//! In order: read what the loader says (`pvh` or `multiboot2`), the command line (`options`) and ACPI; sort physical memory into RAM,
 //! devices and what is taken (`regions`); build the kernel's address space (`window`); start interrupt controllers and
 //! clocks; then make the root task from its ELF file (`image`) and hand everything else out as untypeds (`untypeds`).
 //!
@@ -10,6 +10,7 @@
 pub mod acpi;
 pub mod image;
 pub mod info;
+pub mod multiboot2;
 pub mod options;
 pub mod physical;
 pub mod pvh;

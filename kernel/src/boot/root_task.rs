@@ -15,7 +15,7 @@ use crate::cap::{Cap, CapRef, FrameSize, VmRights};
 use crate::mem::{self, PhysAddr, Ref};
 use crate::object::x86_64::{LEVELS, TableEntry, Walk, index, walk};
 use crate::object::{Kernel, TcbSlot, ThreadState};
-use crate::{arch, time};
+use crate::{arch, lifecycle, time};
 use chestnut_abi::bootinfo::{BootInfo, ChunkHeader, MAX_UNTYPEDS, SlotRegion, UntypedDesc, chunk, slot};
 use chestnut_abi::object::{
     ASID_POOL_BITS, MIN_REFILLS, MIN_SCHED_CONTEXT_BITS, PAGE_BITS, SLOT_BITS, TCB_BITS, VmAttributes,
@@ -200,6 +200,7 @@ impl<'k> Builder<'k> {
         let pool = pool.as_asid_pool(k).ok_or(NO_MEMORY)?;
         k.asids.pool(0).set(Some(pool));
         pool.entry(ROOT_ASID).set(Some(table));
+        table.set_loadable(b.root);
         Ok(b)
     }
 
@@ -290,7 +291,7 @@ impl<'k> Builder<'k> {
         ] {
             let source = self.slot(from)?;
             let cap = if own == TcbSlot::IpcBuffer { source.cap().with_mapping(0, 0) } else { source.cap() };
-            thread.slot(own).fill_derived(cap, source);
+            lifecycle::install(k, thread, own, cap, source);
         }
         thread.ipc_buffer.set(ipc_buffer);
         thread.priority.set(MAX_PRIORITY);

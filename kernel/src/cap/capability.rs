@@ -6,7 +6,7 @@
 //! | kind | flags | word 1 |
 //! |---|---|---|
 //! | Untyped | device | size in bits (6), offset of the first free byte (58) |
-//! | Endpoint, Notification | rights | badge |
+//! | Endpoint, Notification | rights (4), for endpoints whether it can be called through (1) | badge |
 //! | Reply | rights (grant) | – |
 //! | CNode | size in bits of slots | guard as `CNodeCapData` |
 //! | SchedContext | size in bits | – |
@@ -124,6 +124,17 @@ pub struct Cap {
 
 const ADDRESS: u64 = (1 << 48) - 1;
 const DEVICE_FRAME: u8 = 1 << 2;
+/// Flag of an endpoint capability that can be written and replied through: computed when it is made, tested once by the fast path.
+const CAN_CALL: u8 = 1 << 4;
+
+/// Flag of a CNode or PageTable capability in a TCB's own slot.
+const IN_TCB: u8 = 1 << 7;
+
+const fn endpoint_flags(rights: CapRights) -> u8 {
+    let replies = rights.contains(CapRights::GRANT) || rights.contains(CapRights::GRANT_REPLY);
+    let can_call = if rights.contains(CapRights::WRITE) && replies { CAN_CALL } else { 0 };
+    rights.0 as u8 & 15 | can_call
+}
 
 impl Cap {
     pub const NULL: Self = Self { word0: 0, word1: 0 };
@@ -155,12 +166,24 @@ impl Cap {
         self.word0 & ADDRESS
     }
 
+    /// The same for an object of the same kind and size elsewhere.
+    pub const fn moved_to(self, address: PhysAddr) -> Self {
+        Self { word0: self.word0 & !ADDRESS | address & ADDRESS, ..self }
+    }
+
     // Makers.
     pub const fn untyped(address: PhysAddr, size_bits: u64, device: bool) -> Self {
         Self::new(Kind::Untyped, device as u8, address, size_bits & 0x3f)
     }
     pub const fn endpoint(address: PhysAddr, badge: u64, rights: CapRights) -> Self {
-        Self::new(Kind::Endpoint, rights.0 as u8 & 15, address, badge)
+        Self::new(Kind::Endpoint, endpoint_flags(rights), address, badge)
+    }
+    /// The endpoint's address, if this is a capability through which a Call can be sent and answered.
+    #[inline(always)]
+    pub const fn callable_endpoint(self) -> Option<PhysAddr> {
+        const MASK: u64 = 0xff << 56 | (CAN_CALL as u64) << 48;
+        const WANTED: u64 = (Kind::Endpoint as u64) << 56 | (CAN_CALL as u64) << 48;
+        if self.word0 & MASK == WANTED { Some(self.address()) } else { None }
     }
     pub const fn notification(address: PhysAddr, badge: u64, rights: CapRights) -> Self {
         Self::new(Kind::Notification, rights.0 as u8 & 3, address, badge)
@@ -219,7 +242,7 @@ impl Cap {
     /// Endpoint, Notification, Reply.
     #[inline(always)]
     pub const fn rights(self) -> CapRights {
-        CapRights(self.flags() as u64)
+        CapRights(self.flags() as u64 & 15)
     }
     /// Endpoint, Notification.
     #[inline(always)]
@@ -233,7 +256,8 @@ impl Cap {
     /// Every kind: with no more rights than `mask`.
     pub fn masked(self, mask: CapRights) -> Self {
         match self.kind() {
-            Kind::Endpoint | Kind::Notification | Kind::Reply => self.with_flags(self.flags() & mask.0 as u8),
+            Kind::Endpoint => self.with_flags(endpoint_flags(self.rights().intersect(mask))),
+            Kind::Notification | Kind::Reply => self.with_flags(self.flags() & mask.0 as u8),
             Kind::Frame => self.with_flags(self.flags() & !3 | self.vm_rights().masked(mask) as u8),
             _ => self,
         }
@@ -296,7 +320,19 @@ impl Cap {
     }
     /// PageTable: 1 the lowest, 4 the root.
     pub const fn table_level(self) -> u8 {
-        self.flags()
+        self.flags() & 7
+    }
+    /// CNode, PageTable: the same capability as it stands in a TCB's slot, of which the TCB caches what it decoded.
+    pub const fn in_tcb(self) -> Self {
+        self.with_flags(self.flags() | IN_TCB)
+    }
+    /// CNode, PageTable: the same capability anywhere else.
+    pub const fn outside_tcb(self) -> Self {
+        self.with_flags(self.flags() & !IN_TCB)
+    }
+    /// Whether a TCB caches what it decoded from this capability.
+    pub fn is_in_tcb(self) -> bool {
+        matches!(self.kind(), Kind::CNode | Kind::PageTable) && self.flags() & IN_TCB != 0
     }
     /// Frame, PageTable: the address space it is mapped in (0: none); for a root table, the one it is.
     #[inline(always)]
@@ -365,6 +401,10 @@ impl Cap {
 
     /// Whether both name the same object, so that deleting one of them leaves the other.
     pub fn same_object(self, other: Self) -> bool {
+        // Most neighbours in the tree differ here. Only a zombie's address may lie inside its object.
+        if self.address() != other.address() && self.kind() != Kind::Zombie && other.kind() != Kind::Zombie {
+            return false;
+        }
         match (self.kind(), other.kind()) {
             (Kind::Untyped, _) | (_, Kind::Untyped) => false,
             (Kind::IrqHandler, Kind::IrqHandler) | (Kind::IoPort, Kind::IoPort) => self.word1 == other.word1,

@@ -58,6 +58,13 @@ pub fn lookup_slot_at<'k>(entry: Entry<'k>, root: Cap, address: u64, depth: u64)
     }
 }
 
+/// Up to `count` slots of a CNode from `first` on: none beyond its end.
+pub fn slots<'k>(entry: Entry<'k>, cnode: Cap, first: u64, count: u64) -> impl Iterator<Item = CapRef<'k>> {
+    let size = if cnode.kind() == Kind::CNode { 1 << cnode.cnode_bits() } else { 0 };
+    // SAFETY: a CNode capability, and no index reaches its number of slots.
+    (first..first.saturating_add(count).min(size)).map(move |index| unsafe { slot_at(entry, cnode, index) })
+}
+
 /// # Safety
 /// `cnode` is a CNode capability and `index` is below its number of slots.
 unsafe fn slot_at<'k>(entry: Entry<'k>, cnode: Cap, index: u64) -> CapRef<'k> {

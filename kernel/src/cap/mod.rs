@@ -3,8 +3,10 @@
 //! This floor knows a capability's kind, address and rights, but not what the objects look like inside.
 mod capability;
 mod lookup;
+mod root_cache;
 mod slot;
 
 pub use capability::{Cap, FrameSize, Kind, VmRights};
-pub use lookup::{Found, lookup, lookup_slot_at};
+pub use lookup::{Found, lookup, lookup_slot_at, slots};
+pub use root_cache::RootCache;
 pub use slot::{CapRef, Slot};

@@ -1,8 +1,6 @@
 //! What every entrance begins and ends with: whether the running thread has the time for what it wants, and who runs next.
 
-use crate::cap::Kind;
-use crate::mem::Ref;
-use crate::object::{Kernel, Tcb, TcbSlot, ThreadState};
+use crate::object::{Kernel, ThreadState};
 use crate::{arch, ipc, time};
 
 /// Reads the clock. If the running thread's budget is used up, lets it wait or its timeout handler know, and returns false: the
@@ -35,20 +33,12 @@ pub fn leave(k: Kernel) {
         thread.context.restart();
         thread.state.set(ThreadState::Running);
     }
-    arch::activate_vspace(root_of(k, thread));
+    // Without an address space the thread finds nothing but the kernel's own, and faults.
+    arch::activate_vspace(thread.vspace.get(k).map_or(0, |root| root.loadable()));
     if k.fpu_owner.is(thread) {
         arch::fpu_enable();
     } else {
         arch::fpu_disable();
     }
     arch::set_current_context(Some(&thread.get().context));
-}
-
-/// Physical address of a thread's root table; the kernel's own (0) if it has none that still stands for an address space.
-fn root_of<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>) -> u64 {
-    let cap = thread.slot(TcbSlot::VSpace).cap();
-    match k.vspace(cap.asid()) {
-        Some(root) if cap.kind() == Kind::PageTable && root.physical(k) == cap.address() => cap.address(),
-        _ => 0,
-    }
 }

@@ -6,7 +6,7 @@ use crate::invoke::{self, Arguments, Stop};
 use crate::ipc::{self, ExtraCaps, Received};
 use crate::mem::Ref;
 use crate::object::{Fault, Kernel, Reply, Tcb, TcbSlot, ThreadState, enter};
-use crate::time;
+use crate::{fastpath, time};
 use chestnut_abi::registers::Register;
 use chestnut_abi::{CapRights, LookupFailure, MessageInfo, Syscall};
 
@@ -15,6 +15,9 @@ pub fn system_call() {
     let k = enter();
     let Some(thread) = k.current.get(k) else { return leave(k) };
     if redirected(thread) {
+        return;
+    }
+    if fastpath::system_call(k, thread).is_ok() {
         return;
     }
     if has_budget(k) {

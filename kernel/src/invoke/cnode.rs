@@ -106,7 +106,9 @@ fn cancel_badged_sends(call: &Arguments, slot: CapRef) -> Outcome {
         return Err(Error::IllegalOperation.into());
     };
     if cap.badge() != 0 {
-        ipc::cancel_badged(call.k, endpoint, cap.badge());
+        while ipc::cancel_badged(call.k, endpoint, cap.badge(), 1) {
+            lifecycle::preemption_point(call.k, lifecycle::WORK)?;
+        }
     }
     Ok(())
 }

@@ -288,7 +288,7 @@ fn install<'k>(
     lifecycle::replace(k, thread, at)?;
     let alive = slot.cap().as_tcb(k) == Some(thread);
     if alive && source.cap().covers(cap) {
-        lifecycle::install(thread, at, cap, source);
+        lifecycle::install(k, thread, at, cap, source);
     }
     Ok(())
 }
@@ -392,6 +392,8 @@ fn set_flags<'k>(call: &Arguments<'k>, thread: Ref<'k, Tcb>) -> Outcome {
     let flags = (thread.flags.get() as u64 & !clear | set) & TcbFlags::MASK;
     thread.flags.set(flags as u8);
     if flags & TcbFlags::FPU_DISABLED != 0 && call.k.fpu_owner.is(thread) {
+        // Another thread runs, so the FPU is disabled for the moment.
+        arch::fpu_enable();
         arch::fpu_save(&thread.get().fpu);
         call.k.fpu_owner.clear();
         arch::fpu_disable();

@@ -35,16 +35,12 @@ pub fn invoke<'k>(call: &Arguments<'k>, slot: CapRef<'k>, label: Label) -> Outco
     if count > node_size - node_offset {
         return Err(Error::Range(1, node_size - node_offset).into());
     }
-    let destination = |index| {
-        cap::lookup_slot_at(k.entry(), node.with_guard(Default::default()), node_offset + index, node.cnode_bits())
-    };
+    let destination = || cap::slots(k.entry(), node, node_offset, count);
     if node.cnode_bits() == 0 {
         return Err(Error::Range(1, 64).into());
     }
-    for index in 0..count {
-        if !destination(index).map_err(|failure| Error::FailedLookup(false, failure))?.is_empty() {
-            return Err(Error::DeleteFirst.into());
-        }
+    if destination().any(|slot| !slot.is_empty()) {
+        return Err(Error::DeleteFirst.into());
     }
 
     let reset = slot.first_descendant().is_none();
@@ -63,7 +59,7 @@ pub fn invoke<'k>(call: &Arguments<'k>, slot: CapRef<'k>, label: Label) -> Outco
     if reset {
         lifecycle::reset(k, slot)?;
     }
-    lifecycle::retype(k, slot, offset, what, (0..count).filter_map(|index| destination(index).ok()));
+    lifecycle::retype(k, slot, offset, what, destination());
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! Ending waits: a thread is suspended or deleted, or what it waits on goes away.
 
-use super::{call_stack, fault_message, waiting};
+use super::{call_stack, consumed, waiting};
 use crate::mem::Ref;
 use crate::object::{Endpoint, Kernel, Notification, Tcb, ThreadState};
 use crate::time;
@@ -33,7 +33,7 @@ pub fn cancel<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>) {
 
 /// Stops a thread. What it was blocked in, it will begin again when resumed.
 pub fn suspend<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>) {
-    fault_message::complete_yield(k, thread);
+    consumed::complete_yield(k, thread);
     match thread.state.get() {
         // Between two instructions: it goes on with the next.
         ThreadState::Running => thread.context.set_fault_ip(thread.context.get(chestnut_abi::registers::Register::Rip)),
@@ -59,32 +59,36 @@ pub fn set_runnable<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>) {
     time::wake(k, thread);
 }
 
-/// The endpoint goes away: everybody who waits on it begins anew.
-pub fn cancel_all<'k>(k: Kernel<'k>, endpoint: Ref<'k, Endpoint>) {
-    while let Some(thread) = endpoint.queue.first(k) {
-        end_wait(k, thread);
-    }
+/// The endpoint goes away: the first who waits on it begins anew. Returns whether anybody did.
+pub fn cancel_first<'k>(k: Kernel<'k>, endpoint: Ref<'k, Endpoint>) -> bool {
+    let first = endpoint.queue.first(k);
+    first.inspect(|&thread| end_wait(k, thread)).is_some()
 }
 
-/// The notification goes away: everybody who waits on it begins anew.
-pub fn cancel_all_signals<'k>(k: Kernel<'k>, notification: Ref<'k, Notification>) {
-    while let Some(thread) = notification.queue.first(k) {
-        end_wait(k, thread);
-    }
+/// The notification goes away: the first who waits on it begins anew. Returns whether anybody did.
+pub fn cancel_first_wait<'k>(k: Kernel<'k>, notification: Ref<'k, Notification>) -> bool {
+    let first = notification.queue.first(k);
+    first.inspect(|&thread| end_wait(k, thread)).is_some()
 }
 
-/// Senders with this badge begin anew; others stay.
-pub fn cancel_badged<'k>(k: Kernel<'k>, endpoint: Ref<'k, Endpoint>, badge: u64) {
+/// Up to `most` senders with this badge begin anew; others stay. Returns whether there may be more.
+pub fn cancel_badged<'k>(k: Kernel<'k>, endpoint: Ref<'k, Endpoint>, badge: u64, most: u64) -> bool {
     if !endpoint.has_senders(k) {
-        return;
+        return false;
     }
+    let mut left = most;
     let mut next = endpoint.queue.first(k);
     while let Some(thread) = next {
         next = thread.next.get(k);
         if thread.blocked_badge.get() == badge {
             end_wait(k, thread);
+            left = left.saturating_sub(1);
+            if left == 0 {
+                return true;
+            }
         }
     }
+    false
 }
 
 fn end_wait<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>) {

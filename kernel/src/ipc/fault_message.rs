@@ -1,9 +1,9 @@
 //! Faults as messages: what a handler is told, and what its reply changes.
 
+use super::consumed::consumed_us;
 use super::message::{self, set_message_word};
 use crate::mem::Ref;
 use crate::object::{Fault, Kernel, Tcb};
-use crate::time;
 use chestnut_abi::MessageInfo;
 use chestnut_abi::fault::{label, timeout as timeout_words, unknown_syscall, user_exception, vm};
 use chestnut_abi::registers::{TIMEOUT_REPLY_REGISTERS, UNKNOWN_SYSCALL_REGISTERS, USER_EXCEPTION_REGISTERS};
@@ -63,24 +63,6 @@ pub fn write<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, receiver: Ref<'k, Tcb>, fa
     };
     receiver.context.set_message_info(MessageInfo::new(label, 0, 0, length as u64).0);
     receiver.context.set_badge(badge);
-}
-
-/// What a context used since somebody last asked, in microseconds; the count begins anew.
-pub fn consumed_us(k: Kernel, context: Ref<crate::object::SchedContext>) -> u64 {
-    let pending = if k.current_sc.is(context) { k.consumed.get() } else { 0 };
-    if pending > 0 {
-        time::charge_current(k);
-        k.reprogram.set(true);
-    }
-    context.consumed.replace(0) / k.ticks_per_us.get().max(1)
-}
-
-/// Ends what a thread began by yielding to a scheduling context, if it did: it is told what that context consumed.
-pub fn complete_yield(k: Kernel, thread: Ref<Tcb>) {
-    if let Some(context) = thread.yield_to.take(k) {
-        context.yield_from.clear();
-        thread.context.set_message_register(0, consumed_us(k, context));
-    }
 }
 
 /// Applies the reply to a fault: some set registers. Returns whether the thread goes on.

@@ -4,6 +4,7 @@
 mod buffer;
 mod call_stack;
 mod cancel;
+mod consumed;
 mod fault_message;
 mod faults;
 mod message;
@@ -14,8 +15,8 @@ mod waiting;
 
 pub use buffer::Buffer;
 pub use call_stack::remove_reply;
-pub use cancel::{cancel, cancel_all, cancel_all_signals, cancel_badged, restart, set_runnable, suspend};
-pub use fault_message::{complete_yield, consumed_us};
+pub use cancel::{cancel, cancel_badged, cancel_first, cancel_first_wait, restart, set_runnable, suspend};
+pub use consumed::{complete_yield, consumed_us};
 pub use faults::{deliver_fault, has_timeout_handler, timeout};
 pub use message::{ExtraCaps, NotDerivable, derive, message_word, set_message_word};
 pub use rendezvous::{Received, Sending, receive, send};

@@ -13,7 +13,12 @@ use super::finalise::{Remains, finalise};
 use super::preemption::{Preempted, preemption_point};
 use crate::cap::{Cap, CapRef, Kind};
 use crate::mem::Ref;
-use crate::object::Kernel;
+use crate::object::{Kernel, Tcb, TcbSlot};
+use chestnut_abi::CapRights;
+use chestnut_abi::object::TCB_BITS;
+
+/// Work of deleting one capability, or of sending one waiting thread off, in units of preemption.
+pub const WORK: u64 = 3;
 
 /// Empties a slot. If its capability was the last one to its object, the object ends.
 pub fn delete<'k>(k: Kernel<'k>, target: CapRef<'k>) -> Result<(), Preempted> {
@@ -22,32 +27,52 @@ pub fn delete<'k>(k: Kernel<'k>, target: CapRef<'k>) -> Result<(), Preempted> {
         let cap = slot.cap();
         if cap.kind() == Kind::Zombie {
             slot = step(k, slot, cap);
-            preemption_point(k)?;
-        } else if bury(k, slot) == Remains::Nothing {
-            if target.is_empty() {
-                return Ok(());
+        } else {
+            match bury(k, slot) {
+                Remains::Nothing if target.is_empty() => return Ok(()),
+                Remains::Nothing => slot = target,
+                Remains::Slots | Remains::Waiters => {}
             }
-            slot = target;
         }
+        preemption_point(k, WORK)?;
     }
 }
 
 /// Finalises the capability in a slot that holds no zombie: empties the slot, or leaves a zombie in it.
 fn bury<'k>(k: Kernel<'k>, slot: CapRef<'k>) -> Remains {
     let cap = slot.cap();
+    if cap.is_in_tcb() {
+        drop_caches(k, slot);
+    }
     let remains = finalise(k, cap, slot.is_final());
     match remains {
         Remains::Nothing => slot.clear(),
         Remains::Slots => slot.update(zombie_of(cap)),
+        // Nobody can begin to wait by a capability without rights, so that those who wait only get fewer.
+        Remains::Waiters => slot.update(cap.masked(CapRights(0))),
     }
     remains
 }
 
+/// The slot belongs to a TCB that caches what it decoded from it. What it decoded from another slot stays.
+fn drop_caches<'k>(k: Kernel<'k>, slot: CapRef<'k>) {
+    let tcb = slot.physical(k) >> TCB_BITS << TCB_BITS;
+    // SAFETY: capabilities so marked stand in TCBs' slots only, and TCBs are aligned to their size.
+    let thread: Ref<Tcb> = unsafe { Ref::at(k.entry(), tcb) };
+    if slot == thread.slot(TcbSlot::VSpace) {
+        thread.vspace.clear();
+    } else {
+        thread.cspace.set(Default::default());
+    }
+}
+
+fn outside_tcb(cap: Cap) -> Cap {
+    if cap.is_in_tcb() { cap.outside_tcb() } else { cap }
+}
+
 fn zombie_of(cap: Cap) -> Cap {
     match cap.kind() {
-        Kind::Tcb => {
-            Cap::zombie(cap.address() + crate::object::Tcb::SLOTS_OFFSET, Cap::TCB_SLOTS, crate::object::Tcb::SLOTS)
-        }
+        Kind::Tcb => Cap::zombie(cap.address() + Tcb::SLOTS_OFFSET, Cap::TCB_SLOTS, Tcb::SLOTS),
         _ => Cap::zombie(cap.address(), cap.cnode_bits() as u8, 1 << cap.cnode_bits()),
     }
 }
@@ -88,7 +113,7 @@ fn step_in_itself<'k>(k: Kernel<'k>, slot: CapRef<'k>, zombie: Cap, index: u64) 
     } else if first.is_empty() {
         slot.move_to(first, zombie);
     } else {
-        slot.swap(first, first.cap(), zombie);
+        slot.swap(first, outside_tcb(first.cap()), zombie);
     }
     first
 }
@@ -105,7 +130,8 @@ fn exchange<'k>(k: Kernel<'k>, slot: CapRef<'k>, outer: Cap, last: CapRef<'k>, i
     if first.is_empty() {
         last.move_to(first, outer);
     } else {
-        last.swap(first, first.cap(), outer);
+        // It may come out of a TCB's slot.
+        last.swap(first, outside_tcb(first.cap()), outer);
     }
     slot
 }
@@ -120,7 +146,7 @@ fn inner_slot<'k>(k: Kernel<'k>, zombie: Cap, index: u64) -> CapRef<'k> {
 pub fn revoke<'k>(k: Kernel<'k>, slot: CapRef<'k>) -> Result<(), Preempted> {
     while let Some(child) = slot.first_descendant() {
         delete(k, child)?;
-        preemption_point(k)?;
+        preemption_point(k, WORK)?;
     }
     Ok(())
 }

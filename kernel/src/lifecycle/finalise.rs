@@ -1,10 +1,14 @@
 //! What the end of a capability, or of the last one to an object, means for everything that knows the object.
 #![forbid(unsafe_code)]
 
+use super::preemption;
 use crate::cap::{Cap, Kind};
 use crate::mem::Ref;
 use crate::object::{IrqState, Kernel, Notification, SchedContext, Tcb, x86_64};
 use crate::{arch, ipc, time};
+
+/// Ending a pool looks at 512 address spaces.
+const ASID_POOL_WORK: u64 = 45;
 
 /// What a capability leaves behind.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -12,6 +16,8 @@ pub enum Remains {
     Nothing,
     /// The slots of a CNode or TCB, whose capabilities must be deleted too.
     Slots,
+    /// Threads that still wait on the endpoint or notification: one at a time is sent off.
+    Waiters,
 }
 
 /// Undoes what a capability stands for; with `last`, ends its object. Every link to an object that ends is cleared here.
@@ -28,12 +34,17 @@ pub fn finalise<'k>(k: Kernel<'k>, cap: Cap, last: bool) -> Remains {
         }
         _ if !last => {}
         Kind::Endpoint => {
-            if let Some(endpoint) = cap.as_endpoint(k) {
-                ipc::cancel_all(k, endpoint);
+            if let Some(endpoint) = cap.as_endpoint(k)
+                && ipc::cancel_first(k, endpoint)
+            {
+                return Remains::Waiters;
             }
         }
         Kind::Notification => {
             if let Some(notification) = cap.as_notification(k) {
+                if ipc::cancel_first_wait(k, notification) {
+                    return Remains::Waiters;
+                }
                 end_notification(k, notification);
             }
         }
@@ -48,7 +59,10 @@ pub fn finalise<'k>(k: Kernel<'k>, cap: Cap, last: bool) -> Remains {
             }
         }
         Kind::PageTable => x86_64::unmap_table(k, cap),
-        Kind::AsidPool => x86_64::end_asid_pool(k, cap),
+        Kind::AsidPool => {
+            x86_64::end_asid_pool(k, cap);
+            preemption::count(k, ASID_POOL_WORK);
+        }
         Kind::IrqHandler => {
             arch::irq_mask(cap.irq() as usize);
             k.irqs.set_state(cap.irq(), IrqState::Inactive);
@@ -82,7 +96,6 @@ fn end_notification<'k>(k: Kernel<'k>, notification: Ref<'k, Notification>) {
     if let Some(thread) = notification.bound_tcb.get(k) {
         ipc::unbind(k, thread);
     }
-    ipc::cancel_all_signals(k, notification);
 }
 
 /// Empties an interrupt's slot, which may hold the last capability to a notification.

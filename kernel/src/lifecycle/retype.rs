@@ -67,7 +67,7 @@ pub fn reset(k: Kernel, slot: CapRef) -> Result<(), Preempted> {
         unsafe { mem::zero(k.entry(), cap.address() + left, chunk as usize) };
         slot.update(slot.cap().with_untyped_free(left));
         if left > 0 {
-            preemption_point(k)?;
+            preemption_point(k, 1)?;
         }
     }
     Ok(())
@@ -84,9 +84,10 @@ pub fn retype<'k>(
 ) {
     let (cap, size) = (untyped.cap(), 1u64 << what.size_bits());
     let mut at = cap.address() + offset;
+    let first = what.cap(at);
     for slot in destination {
         initialise(k, what, at);
-        slot.fill_original(what.cap(at), untyped);
+        slot.fill_original(first.moved_to(at), untyped);
         at += size;
     }
     untyped.update(untyped.cap().with_untyped_free(at - cap.address()));

@@ -3,18 +3,29 @@
 
 use super::delete;
 use super::preemption::Preempted;
-use crate::cap::{Cap, CapRef};
+use crate::cap::{Cap, CapRef, RootCache};
 use crate::mem::Ref;
 use crate::object::{Kernel, Tcb, TcbSlot};
 
-/// Empties a TCB's slot. May be preempted only where it holds the last capability to a container.
+/// Empties a TCB's slot. May be preempted only where it holds the last capability to a container, or to what threads wait on.
 pub fn replace<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, slot: TcbSlot) -> Result<(), Preempted> {
     delete(k, thread.slot(slot))
 }
 
 /// Puts a copy of `source`'s capability, as `cap`, in an empty slot of a TCB.
-pub fn install<'k>(thread: Ref<'k, Tcb>, slot: TcbSlot, cap: Cap, source: CapRef<'k>) {
-    if !cap.is_null() && thread.slot(slot).is_empty() {
-        thread.slot(slot).fill_derived(cap, source);
+pub fn install<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, slot: TcbSlot, cap: Cap, source: CapRef<'k>) {
+    if cap.is_null() || !thread.slot(slot).is_empty() {
+        return;
+    }
+    match slot {
+        TcbSlot::CSpace => {
+            thread.cspace.set(RootCache::of(k.entry(), cap));
+            thread.slot(slot).fill_derived(cap.in_tcb(), source);
+        }
+        TcbSlot::VSpace => {
+            thread.vspace.set(cap.as_table(k));
+            thread.slot(slot).fill_derived(cap.in_tcb(), source);
+        }
+        _ => thread.slot(slot).fill_derived(cap, source),
     }
 }

@@ -1,6 +1,7 @@
 //! The first instructions: from the boot loader's 32-bit world to the kernel's addresses.
 //!
-//! PVH enters in protected mode without paging, EBX = start info, everything else undefined. The boot tables map the
+//! Both boot protocols enter in 32-bit protected mode without paging and with flat segments: PVH with EBX = start info,
+//! everything else undefined; multiboot2 with EAX = its magic number, EBX = its information. The boot tables map the
 //! first 4 GiB both where they are and at the kernel window, and with them the image at its own address; `boot::window`
 //! replaces them. This code and its tables lie outside the kernel's image, and their memory is handed out afterwards.
 
@@ -15,6 +16,25 @@ global_asm!(
     ".asciz \"Xen\"",
     ".quad boot_entry",
     ".popsection",
+    // Multiboot2: magic number, i386 in protected mode, length, and what makes the sum 0. The file being ELF, a loader
+    // needs no addresses; UEFI's boot services end before the kernel begins, as no tag asks for them.
+    ".pushsection .boot.header, \"a\"",
+    ".balign 8",
+    "boot_header:",
+    ".long {header_magic}, 0, boot_header_end - boot_header",
+    ".long -({header_magic} + boot_header_end - boot_header)",
+    // Wanted, if the loader knows them (flag 1): command line, modules, memory map, both ACPI root pointers.
+    ".short 1, 1",
+    ".long 8 + 5 * 4, 1, 3, 6, 14, 15",
+    ".balign 8",
+    // Modules on page boundaries.
+    ".short 6, 1",
+    ".long 8",
+    // The end.
+    ".short 0, 0",
+    ".long 8",
+    "boot_header_end:",
+    ".popsection",
     ".pushsection .boot.text, \"ax\"",
     ".code32",
     ".global boot_entry",
@@ -22,6 +42,7 @@ global_asm!(
     "cli",
     "cld",
     "mov ebp, ebx",
+    "mov esi, eax",
     "mov eax, 0x80000000",
     "cpuid",
     "cmp eax, 0x80000001",
@@ -108,11 +129,13 @@ global_asm!(
     "boot_high:",
     "lea rsp, [rip + {stack} + {stack_size}]",
     "mov edi, ebp",
+    "mov esi, esi",
     "call {start}",
     "jmp {return_to_thread}",
     ".popsection",
     stack = sym arch::KERNEL_STACK,
     stack_size = const arch::KERNEL_STACK_SIZE,
+    header_magic = const 0xe852_50d6u32,
     start = sym crate::start,
     return_to_thread = sym super::stubs::return_to_thread,
 );

@@ -4,8 +4,9 @@
 //! Sizes are the interface's and asserted here. What is used together shares a cache line where that is possible.
 
 use super::fault::Fault;
+use super::x86_64::Table;
 use crate::arch::{Context, FpuState};
-use crate::cap::Slot;
+use crate::cap::{RootCache, Slot};
 use crate::mem::Link;
 use chestnut_abi::CapRights;
 use chestnut_abi::object::{ENDPOINT_BITS, NOTIFICATION_BITS, REPLY_BITS, TCB_BITS};
@@ -110,6 +111,10 @@ pub struct Tcb {
     /// User address of the IPC buffer.
     pub ipc_buffer: Cell<u64>,
     pub redirect: Cell<Redirect>,
+    /// Decoded from the CSpace slot, while it holds what this was decoded from.
+    pub cspace: Cell<RootCache>,
+    /// The root table that the VSpace slot names, while it does.
+    pub vspace: Link<Table>,
     pub(super) slots: [Slot; 5],
     pub fpu: FpuState,
     /// Debug builds: what DebugNameThread called it.

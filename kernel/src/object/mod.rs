@@ -1,6 +1,7 @@
 //! The kernel's objects: their data, the queues they stand in, typed views of capabilities, and the kernel's own state.
 //! No policy: who runs next, what a message means and what deletion entails are decided on the floors above.
 mod data;
+mod domain;
 mod endpoint;
 mod fault;
 mod irq;
@@ -16,6 +17,7 @@ pub mod x86_64;
 pub use data::{
     Endpoint, Notification, Place, Queue, Redirect, Refill, Reply, SchedContext, Tcb, TcbSlot, ThreadState,
 };
+pub use domain::{DomainSchedule, MAX_DURATION};
 pub use fault::Fault;
 pub use irq::{IRQS, IrqState, Irqs};
 pub use reply::Above;

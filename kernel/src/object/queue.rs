@@ -67,6 +67,17 @@ impl Queue {
         }
     }
 
+    /// Takes out the first thread, which is `first`.
+    #[inline(always)]
+    pub fn pop_front(&self, k: Kernel, first: Ref<Tcb>) {
+        let after = first.next.take(k);
+        self.first.set(after);
+        match after {
+            Some(after) => after.prev.clear(),
+            None => self.last.clear(),
+        }
+    }
+
     /// The threads from the first to the last.
     pub fn iter<'k>(&self, k: Kernel<'k>) -> impl Iterator<Item = Ref<'k, Tcb>> {
         core::iter::successors(self.first(k), move |thread| thread.next.get(k))

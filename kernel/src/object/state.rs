@@ -1,6 +1,7 @@
 //! The kernel's own state, and the token by which code in the kernel reaches it.
 
 use super::data::{Queue, SchedContext, Tcb};
+use super::domain::DomainSchedule;
 use super::irq::Irqs;
 use super::x86_64::{AsidTable, IoPorts};
 use crate::mem::{Entry, Link, Ref};
@@ -49,6 +50,7 @@ pub struct State {
     pub work: Cell<u64>,
     /// Whose FPU state is in the processor.
     pub fpu_owner: Link<Tcb>,
+    pub domains: DomainSchedule,
     pub irqs: Irqs,
     pub asids: AsidTable,
     pub ports: IoPorts,
@@ -71,6 +73,7 @@ impl State {
             release: Queue::EMPTY,
             work: Cell::new(0),
             fpu_owner: Link::NONE,
+            domains: DomainSchedule::new(),
             irqs: Irqs::new(),
             asids: AsidTable::new(),
             ports: IoPorts::new(),

@@ -22,6 +22,12 @@ macro_rules! view {
 
 impl Cap {
     view!(as_endpoint, Endpoint, Endpoint);
+    /// The endpoint, if a Call can be sent through this capability and answered.
+    #[inline(always)]
+    pub fn as_callable_endpoint<'k>(self, k: Kernel<'k>) -> Option<Ref<'k, Endpoint>> {
+        // SAFETY: by the module's invariant an endpoint lives at the address of an endpoint capability.
+        self.callable_endpoint().map(|address| unsafe { Ref::at(k.entry(), address) })
+    }
     view!(as_notification, Notification, Notification);
     view!(as_reply, Reply, Reply);
     view!(as_tcb, Tcb, Tcb);

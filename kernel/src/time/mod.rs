@@ -10,8 +10,8 @@ mod schedule;
 pub use budget::{
     MIN_BUDGET_US, charge_current, configure_refills, is_ready, is_sufficient, min_budget, unblock_check,
 };
-pub use ready::{dequeue, enqueue_back, enqueue_front, set_priority_in_queue};
+pub use ready::{dequeue, enqueue_back, enqueue_front, outranks_ready, set_priority_in_queue};
 pub use schedule::{
-    Expired, await_budget, charge_expired, donate, end_of_budget, is_expired, possible_switch_to, read_clock,
-    reschedule, resume, schedule, wake, yield_now,
+    Expired, await_budget, charge_expired, donate, end_of_budget, has_time, is_expired, possible_switch_to, read_clock,
+    reschedule, resume, schedule, switched, wake, yield_now,
 };

@@ -71,6 +71,12 @@ pub fn set_priority_in_queue(k: Kernel, thread: Ref<Tcb>, priority: u8) {
     }
 }
 
+/// Whether no ready thread has a higher priority than this one.
+#[inline(always)]
+pub fn outranks_ready(k: Kernel, thread: Ref<Tcb>) -> bool {
+    k.ready_summary.get() == 0 || highest_priority(k).is_none_or(|highest| highest <= thread.priority.get())
+}
+
 fn mark(k: Kernel, priority: u8, filled: bool) {
     let word = &k.ready_words[(priority >> 6) as usize & 3];
     let bit = 1 << (priority & 63);

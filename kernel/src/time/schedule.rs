@@ -186,6 +186,18 @@ pub fn schedule(k: Kernel) {
     set_timer(k);
 }
 
+/// Whether a thread that has this context, and isn't running on it now, may run at once.
+#[inline(always)]
+pub fn has_time(k: Kernel, context: Ref<SchedContext>) -> bool {
+    is_ready(k, context) && is_sufficient(k, context, 0)
+}
+
+/// The current thread has been changed by hand: time is charged to its context from now on.
+pub fn switched(k: Kernel) {
+    switch_sched_context(k);
+    set_timer(k);
+}
+
 fn wake_released(k: Kernel) {
     while let Some(thread) = k.release.first(k) {
         let Some(context) = thread.sched_context.get(k) else { break };

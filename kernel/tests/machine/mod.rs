@@ -14,7 +14,7 @@ use chestnut_abi::{CNodeCapData, CapRights, Label, MessageInfo, ObjectType, Sysc
 use chestnut_kernel::cap::{Cap, CapRef, FrameSize, Slot, VmRights};
 use chestnut_kernel::mem::{Entry, Ref};
 use chestnut_kernel::object::{Kernel, State, Tcb, TcbSlot, ThreadState};
-use chestnut_kernel::{arch, entry, time};
+use chestnut_kernel::{arch, entry, lifecycle, time};
 
 pub const CNODE_BITS: u64 = 9;
 /// Slot of a 32 MiB untyped of RAM.
@@ -77,7 +77,8 @@ impl Machine {
         put(DEVICE, Cap::untyped(1 << 40, 31, true));
         // SAFETY: fresh memory for a pool.
         k.asids.pool(0).set(Some(unsafe { Ref::at(k.entry(), POOL) }));
-        thread.slot(TcbSlot::CSpace).fill_derived(machine.slot(slot::INIT_CNODE).cap(), machine.slot(slot::INIT_CNODE));
+        let cnode = machine.slot(slot::INIT_CNODE);
+        lifecycle::install(k, thread, TcbSlot::CSpace, cnode.cap(), cnode);
         let buffer = machine.slot(slot::INIT_IPC_BUFFER);
         thread.slot(TcbSlot::IpcBuffer).fill_derived(buffer.cap(), buffer);
         thread.priority.set(255);
@@ -93,7 +94,7 @@ impl Machine {
         let answer = machine.invoke(slot::INIT_ASID_POOL, Label::X86AsidPoolAssign, &[], &[slot::INIT_VSPACE]);
         assert_eq!(answer.label, 0, "assigning an ASID to the root task: {answer:?}");
         let vspace = machine.slot(slot::INIT_VSPACE);
-        thread.slot(TcbSlot::VSpace).fill_derived(vspace.cap(), vspace);
+        lifecycle::install(k, thread, TcbSlot::VSpace, vspace.cap(), vspace);
         machine
     }
 

@@ -1,12 +1,15 @@
 //! Makes sure of what a run needs and a fresh machine hasn't got: the bare-metal Rust target, the emulator, Debian
-//! packages with Linux programs.
+//! packages with Linux programs; and of what makes boot discs.
 //!
 //! What can be installed without asking is installed; otherwise the error names the one command that would do it.
 
+mod boot_disc;
+mod debian;
 mod emulator;
 mod packages;
 mod rust_target;
 
+pub use boot_disc::{MAKE_DISC, UEFI, ensure_boot_disc_tools};
 pub use emulator::{EMULATOR, ensure_emulator};
 pub use packages::fetch_package;
 pub use rust_target::{TARGET, ensure_target};

@@ -68,6 +68,16 @@ impl Context {
     pub fn set_message_register(&self, index: usize, value: u64) {
         self.set(Self::MESSAGE[index & 3], value);
     }
+    /// Copies the first `length` message words, at most 4, to another thread's registers.
+    #[inline(always)]
+    pub fn copy_message(&self, to: &Self, length: usize) {
+        for index in 0..4 {
+            if index >= length {
+                break;
+            }
+            to.set_message_register(index, self.message_register(index));
+        }
+    }
     pub fn reply_register(&self) -> u64 {
         self.get(Register::R12)
     }

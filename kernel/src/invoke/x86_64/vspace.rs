@@ -189,6 +189,7 @@ pub fn invoke_asid_pool(call: &Arguments, cap: Cap, label: Label) -> Outcome {
     let Some(table) = root.as_table(k) else { return Err(Error::InvalidCapability(1).into()) };
     let asid = base + pool.free_index(base).ok_or(Error::DeleteFirst)?;
     pool.entry(asid).set(Some(table));
+    table.set_loadable(root.address());
     slot.update(root.with_mapping(asid, 0));
     Ok(())
 }

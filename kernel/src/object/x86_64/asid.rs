@@ -15,6 +15,9 @@ impl AsidPool {
     pub fn entry(&self, asid: u64) -> &Link<Table> {
         &self.0[asid as usize % (1 << ASID_POOL_INDEX_BITS)]
     }
+    pub fn entries(&self) -> impl Iterator<Item = &Link<Table>> {
+        self.0.iter()
+    }
     /// The first index without an address space. Index 0 of the first pool is ASID 0, "none", and stays empty.
     pub fn free_index(&self, base: u64) -> Option<u64> {
         let free = |&(index, link): &(usize, &Link<Table>)| link.is_none() && base + index as u64 != 0;

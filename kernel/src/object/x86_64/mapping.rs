@@ -33,6 +33,7 @@ pub fn unmap_table(k: Kernel, cap: Cap) {
         if root.physical(k) == cap.address() {
             if let Some(pool) = k.asids.pool(cap.asid()).get(k) {
                 pool.entry(cap.asid()).clear();
+                root.set_loadable(0);
             }
             leave(k, cap.address());
         }
@@ -54,10 +55,9 @@ pub fn unmap_table(k: Kernel, cap: Cap) {
 pub fn end_asid_pool(k: Kernel, cap: Cap) {
     let Some(pool) = cap.as_asid_pool(k) else { return };
     let base = cap.asid_base();
-    for asid in base..base + 512 {
-        if let Some(root) = pool.entry(asid).take(k) {
-            leave(k, root.physical(k));
-        }
+    for root in pool.get().entries().filter_map(|entry| entry.take(k)) {
+        root.set_loadable(0);
+        leave(k, root.physical(k));
     }
     if k.asids.pool(base).is(pool) {
         k.asids.pool(base).clear();

@@ -76,7 +76,21 @@ impl Entry {
     }
 }
 
+/// Entry of a root table, in the kernel's half, not present for the processor: the table's own physical address while it stands for
+/// an address space, else 0. So whoever has the table knows whether it may be loaded, even after its ASID pool is gone.
+const OWN_ADDRESS: usize = 256;
+
 impl Table {
+    /// What to load in CR3 for this root table; 0 if it stands for no address space.
+    #[inline(always)]
+    pub fn loadable(&self) -> PhysAddr {
+        self.0[OWN_ADDRESS].get()
+    }
+    /// Says that this root table, at `physical`, stands for an address space; with 0, that it no longer does.
+    pub fn set_loadable(&self, physical: PhysAddr) {
+        self.0[OWN_ADDRESS].set(physical);
+    }
+
     pub fn entry(&self, index: usize) -> Entry {
         Entry(self.0[index % 512].get())
     }

@@ -9,27 +9,47 @@
 //! # How a server uses it
 //!
 //! ```text
-//! let filesystem = tmpfs::filesystem(device, clock, store);
-//! let vfs = Vfs::new(tmpfs::root(&filesystem, 0o755));       // one tree of mounts, a tmpfs at /
-//! let caller = Caller::root(vfs.root());
-//! tmpfs::populate(&vfs, &caller, entries)?;                  // from the boot archive
-//! vfs.mount(&vfs.lookup(&caller, At::CWD, b"/dev", ..)?, devfs_root)?;   // likewise the server's own procfs at /proc
-//! let file = vfs.open(&caller, at, path, flags, mode)?;      // Rc<OpenFile>; `caller` = who asks (ids, umask, cwd, root)
-//! file.opened().await?;                                     // only FIFOs wait here
-//! let fd = descriptors.insert(file, close_on_exec)?;
-//! let n = descriptors.get(fd)?.read(&mut user_buffer).await?;  // a future; drop it when a signal arrives
+//! let filesystem = tmpfs::filesystem(device, clock, store);   // clock: Rc<dyn Clock>, store: Rc<dyn PageStore>
+//! let vfs = Vfs::new(tmpfs::root(&filesystem, 0o755));        // one tree of mounts, a tmpfs at /
+//! let caller = Caller::root(vfs.root());                      // user 0; one Caller per process from then on
+//! tmpfs::populate(&vfs, &caller, &entry)?;                    // for each entry of the boot archive
+//! let console = Terminal::new(devfs::CONSOLE, line, jobs, clock);
+//! devfs::mount(&vfs, device, clock, store, generator, console)?;
+//! vfs.mount(&vfs.lookup(&caller, At::WorkingDirectory, b"/proc", Follow::Yes)?, proc_root)?;
+//!
+//! let at = At::for_path(&descriptors, dirfd, path)?;          // openat(dirfd, path, flags, mode)
+//! let file = vfs.open(&caller, at, path, OpenFlags::from_argument(flags), mode)?;
+//! file.opened().await?;                                       // only FIFOs wait here
+//! if let Some(terminal) = file.terminal() { terminal.opened_by(&caller) }   // unless O_NOCTTY
+//! let number = descriptors.insert(file, flags & O_CLOEXEC != 0)?;
+//!
+//! let file = descriptors.get(number)?.clone();                // read(number, buffer, length)
+//! let count = file.read(&mut sink).await?;                    // sink: &mut dyn Sink over the process's memory
 //! ```
 //!
+//! Calls on names take a path ([`vfs::Vfs::unlink`]); calls on attributes take a [`vfs::Location`], which `lookup`,
+//! `lookup_or_self` (AT_EMPTY_PATH) or [`open::OpenFile::location`] gives, so one function serves `chmod`, `fchmodat` and
+//! `fchmod`. `stat` is `location.inode().metadata()`.
+//!
 //! * **Blocking.** Every operation that can block exists twice: `try_…` answers now (`EAGAIN` when it would block), and an
-//!   `async` form waits on the file's [`wait::WaitQueue`] and tries again. Futures hold no borrow across an await and may be
-//!   dropped at any time. A blocking write to a pipe or terminal may have written a part by then: as many bytes as its
-//!   source no longer holds.
-//! * **User memory** is behind [`buffer::Sink`] and [`buffer::Source`]; page-backed files hand pages over whole, so that the
-//!   server copies once, from its window on the page to its window on the user's page.
+//!   `async` form waits on the file's [`wait::WaitQueue`] and tries again, or answers `EAGAIN` if O_NONBLOCK is set. Futures
+//!   hold no `RefCell` borrow across an await and may be dropped at any time (a signal). A blocking write to a pipe or
+//!   terminal may have written a part by then: as many bytes as its source no longer holds. Reads lose nothing.
+//! * **Wakers** are called with nothing of this crate borrowed; a wake-up too many is harmless.
+//! * **User memory** is behind [`buffer::Sink`] and [`buffer::Source`]; page-backed files hand pages over whole
+//!   (`put_page`, `take_page`), so a server that overrides these copies once, from its window on the file's page to its window
+//!   on the user's. How much one call moves is bounded by the sink: a server that must not spend long on one
+//!   call gives a smaller one and asks again.
 //! * **Mapping.** [`inode::Inode::contents`] gives a regular file's [`page::Contents`]; `page(index, for_write)` is what a page
-//!   fault asks for, and a [`page::Observer`] hears of truncation.
-//! * **Job control** is asked for, not done: before `read`, `write` or a changing `ioctl` of a file whose
-//!   [`open::File::terminal`] is `Some`, call [`terminal::Terminal::check_access`] and act on its verdict.
+//!   fault asks for (`None` is a hole that reads as zeros), and a [`page::Observer`] hears of truncation, of holes punched and
+//!   of holes filled. Keep the `Rc<Inode>` as long as the mapping.
+//! * **Signals** are the server's: SIGPIPE after `EPIPE`, SIGXFSZ, and job control: before a read, write or changing ioctl of a
+//!   file whose [`open::OpenFile::terminal`] is `Some`, call [`terminal::Terminal::check_access`] and act on its verdict. The
+//!   terminal's own (SIGINT, SIGWINCH, SIGHUP …) come through [`terminal::JobControl`].
+//! * **A file system of the server's own** (/proc) is a [`inode::Filesystem`] with `stable_names: false` and inodes made by
+//!   [`inode::Inode::numbered`] with the bodies [`inode::Body::Directory`], [`inode::Body::Link`] (magic links:
+//!   [`inode::Target::Location`]) and [`inode::Body::Generated`], which opens an [`open::GeneratedFile`]. A file of its own
+//!   (epoll, signalfd, sockets) implements [`open::File`] and is opened by [`open::OpenFile::anonymous`].
 //!
 //! # Table of contents
 //! | module | holds |
@@ -45,8 +65,12 @@
 //! | [`tmpfs`] | the file system in memory, and filling it from the boot archive |
 //! | [`devfs`] | /dev |
 //! | [`open`] | open file descriptions, flags, descriptor tables, directory reading, eventfd |
+//! | [`lock`] | file locks: flock, record locks of processes and of descriptions |
 //! | [`pipe`] | pipes and FIFOs |
+//! | [`epoll`] | epoll instances |
+//! | [`socket`] | sockets of the unix domain: streams, datagrams, sequences of packets, descriptor passing |
 //! | [`terminal`] | terminals: line discipline, termios, job control |
+//! | [`pty`] | pseudo-terminals: /dev/ptmx and /dev/pts |
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -58,12 +82,16 @@ pub mod buffer;
 pub mod caller;
 pub mod clock;
 pub mod devfs;
+pub mod epoll;
 pub mod error;
 pub mod inode;
+pub mod lock;
 pub mod open;
 pub mod page;
 pub mod pipe;
+pub mod pty;
 mod ring;
+pub mod socket;
 pub mod terminal;
 #[cfg(test)]
 mod testing;

@@ -1,2 +1,25 @@
 //! The Linux server: processes, memory, signals and system calls of unmodified Linux programs.
 #![no_std]
+#![deny(unsafe_code)]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+pub mod archive;
+pub mod boot;
+#[allow(unsafe_code)]
+pub mod capability;
+pub mod clock;
+pub mod devices;
+pub mod exec;
+pub mod executor;
+pub mod faults;
+pub mod memory;
+pub mod messages;
+pub mod process;
+pub mod procfs;
+pub mod server;
+pub mod session;
+pub mod sockets;
+pub mod syscall;

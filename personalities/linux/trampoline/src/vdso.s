@@ -6,16 +6,16 @@
 .globl chestnut_linux_vdso
 chestnut_linux_vdso:
 
-# ELF header: 64 bits, little endian, shared object, x86-64, no sections.
+# ELF header: 64 bits, little endian, shared object, x86-64.
     .byte 0x7f, 'E', 'L', 'F', 2, 1, 1, 0
     .quad 0
     .short 3, 62
     .long 1
     .quad 0
     .quad .Lheaders - chestnut_linux_vdso
-    .quad 0
+    .quad .Lsections - chestnut_linux_vdso
     .long 0
-    .short 64, 56, 3, 64, 0, 0
+    .short 64, 56, 3, 64, 5, 4
 
 # Program headers: PT_LOAD, PT_DYNAMIC, PT_GNU_STACK.
 .Lheaders:
@@ -41,7 +41,7 @@ chestnut_linux_vdso:
     .quad 0, 0
 .Ldynamic_end:
 
-# A global function; section index 1 means no more than "defined".
+# A global function in section 1, .text.
 .macro function name, code, end
     .long \name - .Lnames
     .byte 0x12, 0
@@ -55,6 +55,7 @@ chestnut_linux_vdso:
     function .Lname_time, .Lvdso_time, .Lvdso_getcpu
     function .Lname_getcpu, .Lvdso_getcpu, .Lvdso_clock_getres
     function .Lname_clock_getres, .Lvdso_clock_getres, .Lvdso_end
+.Lsymbols_end:
 
 # DT_HASH: one bucket with all symbols in a row.
 .Lhash:
@@ -94,12 +95,36 @@ chestnut_linux_vdso:
 .Lname_clock_getres: .asciz "__vdso_clock_getres"
 .Lnames_end:
 
+# Section headers: a program needs none of them, but dietlibc finds symbols through .dynstr and .dynsym and their addresses through the
+# section that they are in.
+.macro section name, type, flags, start, end, link, info, align, size
+    .long \name - .Lsection_names, \type
+    .quad \flags, \start - chestnut_linux_vdso, \start - chestnut_linux_vdso, \end - \start
+    .long \link, \info
+    .quad \align, \size
+.endm
+.balign 8
+.Lsections:
+    .fill 64, 1, 0
+    section .Lsection_text, 1, 6, .Lcode, .Lvdso_end, 0, 0, 16, 0
+    section .Lsection_dynsym, 11, 2, .Lsymbols, .Lsymbols_end, 3, 1, 8, 24
+    section .Lsection_dynstr, 3, 2, .Lnames, .Lnames_end, 0, 0, 1, 0
+    section .Lsection_shstrtab, 3, 0, .Lsection_names, .Lsection_names_end, 0, 0, 1, 0
+.Lsection_names:
+    .byte 0
+.Lsection_text: .asciz ".text"
+.Lsection_dynsym: .asciz ".dynsym"
+.Lsection_dynstr: .asciz ".dynstr"
+.Lsection_shstrtab: .asciz ".shstrtab"
+.Lsection_names_end:
+
 # The functions: C calling convention; faults are the program's own. What they cannot do is an ordinary system call.
 .macro time_page register
     lea \register, [rip + chestnut_linux_vdso - 4096]
 .endm
 
 .balign 16
+.Lcode:
 .Lvdso_clock_gettime:
     cmp edi, CLOCKS
     jae 2f

@@ -99,6 +99,25 @@ fn symbols_are_functions_inside_the_image() {
 
 /// The dynamic linker of the host goes through hash tables and version definitions.
 #[test]
+fn section_headers_lead_to_the_same_functions() {
+    // As dietlibc looks symbols up: by .dynsym, .dynstr, and the section that a symbol is in.
+    let elf = goblin::elf::Elf::parse(vdso::bytes()).unwrap();
+    let named = |name: &str| {
+        let found = elf.section_headers.iter().find(|header| elf.shdr_strtab.get_at(header.sh_name) == Some(name));
+        found.unwrap_or_else(|| panic!("section {name}"))
+    };
+    let (symbols, names) = (named(".dynsym"), named(".dynstr"));
+    assert_eq!(symbols.sh_size / symbols.sh_entsize, elf.dynsyms.len() as u64);
+    assert_eq!(names.sh_flags & 2, 2, "allocated");
+    for symbol in elf.dynsyms.iter().skip(1) {
+        let section = &elf.section_headers[symbol.st_shndx];
+        assert_eq!(elf.shdr_strtab.get_at(section.sh_name), Some(".text"));
+        assert_eq!(section.sh_addr, section.sh_offset);
+        assert!((section.sh_addr..section.sh_addr + section.sh_size).contains(&symbol.st_value));
+    }
+}
+
+#[test]
 fn dynamic_linker_finds_the_versioned_symbols() {
     // SAFETY: plain calls with valid C strings; the file descriptor is the file's alone.
     let mut file = unsafe { File::from_raw_fd(libc::memfd_create(c"vdso".as_ptr(), 0)) };

@@ -11,12 +11,13 @@ use crate::check;
 use crate::scene::fixed::{self, ARENA, ARENA_BITS, DRIVER, DRIVER_REPLY, TEST_SLOTS};
 use crate::scene::message::{Message, recv};
 use crate::scene::thread::Thread;
-use crate::scene::{Scene, invoke::invoke, invoke::must, shared};
+use crate::scene::{Scene, invoke::invoke, shared};
 use crate::table::{FUNCTIONS, TESTS};
 use chestnut_abi::bootinfo::slot;
 use chestnut_abi::{BootInfo, Label, fault};
 use console::Console;
 use core::fmt::Write;
+use core::sync::atomic::{AtomicPtr, Ordering::Relaxed};
 use watchdog::Watchdog;
 
 /// What tests have.
@@ -34,8 +35,17 @@ enum Verdict {
     Leaked(u64),
 }
 
+static BOOT_INFO: AtomicPtr<BootInfo> = AtomicPtr::new(core::ptr::null_mut());
+
+/// What the kernel told the root task.
+pub fn boot_info() -> &'static BootInfo {
+    // SAFETY: set once at the beginning to what the kernel mapped for the life of the root task.
+    unsafe { &*BOOT_INFO.load(Relaxed) }
+}
+
 /// Runs every test.
 pub fn run(info: &'static BootInfo) -> ! {
+    BOOT_INFO.store(core::ptr::from_ref(info).cast_mut(), Relaxed);
     prepare::capabilities(info);
     let mut console = Console;
     let watchdog = Watchdog::prepare();
@@ -48,8 +58,9 @@ pub fn run(info: &'static BootInfo) -> ! {
             Verdict::Passed => writeln!(console, "test {name} ... ok"),
             Verdict::Failed => writeln!(console, "test {name} ... FAILED: {}", check::reason()),
             Verdict::Faulted(fault) => {
-                let (label, words): (_, [_; 5]) = (fault.label(), core::array::from_fn(|index| fault.word(index)));
-                writeln!(console, "test {name} ... FAILED: {} {words:x?} (fault:0)", fault_name(label))
+                let words: [_; 5] = core::array::from_fn(|index| fault.word(index));
+                let words = &words[..fault.length().min(words.len())];
+                writeln!(console, "test {name} ... FAILED: {} {words:x?} (fault:0)", fault_name(fault.label()))
             }
             Verdict::TooSlow => writeln!(console, "test {name} ... FAILED: took too long (watchdog:0)"),
             Verdict::Leaked(bytes) => {

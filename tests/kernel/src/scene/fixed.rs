@@ -68,6 +68,6 @@ pub const ABOVE: u64 = 110;
 pub const BELOW: u64 = 90;
 
 /// How long a test may take, in microseconds.
-pub const TIME_LIMIT_US: u64 = 8_000_000;
+pub const TIME_LIMIT_US: u64 = 30_000_000;
 /// The slice of threads that are given no other, in microseconds.
 pub const SLICE_US: u64 = 5_000;

@@ -4,7 +4,7 @@
 
 use super::{buffer, message};
 use crate::check::fail;
-use chestnut_abi::{Error, Label, LookupFailure, MessageInfo};
+use chestnut_abi::{Error, Label, LookupFailure};
 use chestnut_runtime::sys;
 
 /// What the kernel answered.
@@ -81,11 +81,4 @@ impl core::fmt::Debug for Name {
             None => write!(f, "label {:#x}", self.0),
         }
     }
-}
-
-/// The answer's info word and first words of a call whose message info is given as it is, however wrong.
-pub fn call_info(cap: u64, info: MessageInfo, registers: [u64; 4]) -> Answer {
-    let answer = sys::call(cap, info, registers);
-    let [a, b, c, d] = answer.words;
-    Answer { label: answer.info.label(), length: answer.info.length(), words: [a, b, c, d, 0] }
 }

@@ -78,8 +78,6 @@ macro_rules! tests {
     };
 }
 
-pub(crate) use tests;
-
 mod list;
 
 #[cfg(all(feature = "guest", target_os = "none"))]

@@ -1,3 +1,36 @@
 //! The tests, in files by what they test.
 
+pub mod asid;
+pub mod boot;
+pub mod budgets;
+pub mod cnode;
+pub mod debug_calls;
+pub mod derivation;
+pub mod domain;
+pub mod endpoint;
+pub mod fault_exception;
+pub mod fault_system_call;
+pub mod fault_vm;
+pub mod fpu;
+pub mod hostile;
+pub mod interrupt;
+pub mod io_port;
+pub mod kinds;
+pub mod notification;
+pub mod page;
+pub mod paging;
+pub mod passive;
+pub mod preemption;
+pub mod redirect;
+pub mod reply;
+pub mod sched_context;
+pub mod sched_control;
+pub mod segment_bases;
+pub mod system_calls;
+pub mod tcb_priority;
+pub mod tcb_registers;
+pub mod tcb_spaces;
+pub mod tcb_state;
+pub mod timeout;
+pub mod transfer;
 pub mod untyped;

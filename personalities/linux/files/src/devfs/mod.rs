@@ -28,6 +28,13 @@ pub const fn device_number(major: u32, minor: u32) -> u64 {
         | (minor as u64 & 0xff)
 }
 
+/// The major and the minor of a device number.
+pub const fn split_device_number(number: u64) -> (u32, u32) {
+    let major = (number >> 32 & 0xffff_f000) | (number >> 8 & 0xfff);
+    let minor = (number >> 12 & 0xffff_ff00) | (number & 0xff);
+    (major as u32, minor as u32)
+}
+
 /// The serial line's node, /dev/ttyS0.
 pub const SERIAL: u64 = device_number(4, 64);
 /// /dev/console.

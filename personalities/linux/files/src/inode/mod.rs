@@ -18,6 +18,7 @@ use core::cell::{Cell, RefCell};
 
 use crate::caller::Caller;
 use crate::clock::{Clock, Timestamp};
+use crate::lock::Locks;
 use crate::open::{File, OpenFlags};
 use crate::page::{Contents, PageStore};
 use crate::pipe::Pipe;
@@ -216,6 +217,8 @@ pub struct Inode {
     links: Cell<u32>,
     /// Made by O_TMPFILE without O_EXCL: may get its first name by link(2).
     linkable: Cell<bool>,
+    /// Made when the first lock is asked for.
+    pub(crate) locks: RefCell<Option<Rc<Locks>>>,
     accessed: Cell<Timestamp>,
     modified: Cell<Timestamp>,
     changed: Cell<Timestamp>,
@@ -251,6 +254,7 @@ impl Inode {
             group: Cell::new(group),
             links: Cell::new(links),
             linkable: Cell::new(false),
+            locks: RefCell::default(),
             accessed: Cell::new(now),
             modified: Cell::new(now),
             changed: Cell::new(now),

@@ -29,6 +29,8 @@ impl File for DirectoryFile {
 
 /// Bytes of a `linux_dirent64` before the name: inode, offset, length, type.
 const HEADER: usize = 8 + 8 + 2 + 1;
+/// Bytes of the longest record, old or new.
+const RECORD: usize = (HEADER + crate::vfs::NAME_MAX + 1).next_multiple_of(8);
 
 impl OpenFile {
     /// Calls `emit` for each entry from the current offset on, `.` and `..` first, until it returns false; the offset then is
@@ -64,20 +66,44 @@ impl OpenFile {
 
     /// getdents64(2): fills `sink` with `linux_dirent64` structures. 0 at the end, `EINVAL` if not even one fits.
     pub fn list_encoded(&self, sink: &mut dyn Sink) -> Result<usize> {
+        self.list_records(sink, |record, listed| {
+            let length = (HEADER + listed.name.len() + 1).next_multiple_of(8);
+            record[18] = listed.kind.directory_entry_type();
+            record[HEADER..HEADER + listed.name.len()].copy_from_slice(listed.name);
+            length
+        })
+    }
+
+    /// getdents(2), of old: `linux_dirent` structures, whose type is their last byte, behind the name.
+    pub fn list_encoded_old(&self, sink: &mut dyn Sink) -> Result<usize> {
+        const NAME: usize = HEADER - 1;
+        self.list_records(sink, |record, listed| {
+            let length = (NAME + listed.name.len() + 2).next_multiple_of(8);
+            record[NAME..NAME + listed.name.len()].copy_from_slice(listed.name);
+            record[length - 1] = listed.kind.directory_entry_type();
+            length
+        })
+    }
+
+    /// Fills `sink` with records: number, cookie and length are in both formats' first 18 bytes; `encode` writes the rest into a cleared
+    /// record and returns its length.
+    fn list_records(&self, sink: &mut dyn Sink, encode: impl Fn(&mut [u8; RECORD], &Listed) -> usize) -> Result<usize> {
         let mut written = 0;
         let mut failure = None;
         self.list(&mut |listed| {
-            let length = (HEADER + listed.name.len() + 1).next_multiple_of(8);
-            let mut record = [0; (HEADER + crate::vfs::NAME_MAX + 1).next_multiple_of(8)];
-            if length > sink.remaining() || length > record.len() {
+            let mut record = [0; RECORD];
+            if listed.name.len() > crate::vfs::NAME_MAX {
+                failure = Some(Errno::EINVAL);
+                return false;
+            }
+            let length = encode(&mut record, listed);
+            if length > sink.remaining() {
                 failure = Some(Errno::EINVAL);
                 return false;
             }
             record[0..8].copy_from_slice(&listed.number.to_le_bytes());
             record[8..16].copy_from_slice(&listed.cookie.to_le_bytes());
             record[16..18].copy_from_slice(&(length as u16).to_le_bytes());
-            record[18] = listed.kind.directory_entry_type();
-            record[HEADER..HEADER + listed.name.len()].copy_from_slice(listed.name);
             match sink.put(&record[..length]) {
                 Ok(stored) if stored == length => {
                     written += length;

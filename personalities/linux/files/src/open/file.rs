@@ -35,7 +35,7 @@ impl OpenFile {
     }
 
     /// A description of something without a name; `label` is what readlink of its /proc/self/fd entry shows
-    /// ("anon_inode:[eventfd]").
+    /// (`anon_inode:[eventfd]`).
     pub fn anonymous(filesystem: &Rc<Filesystem>, file: Rc<dyn File>, label: &[u8], flags: OpenFlags) -> Rc<Self> {
         let inode = Inode::new(filesystem, Body::Anonymous, 0o600, 0, 0);
         Self::new(file, Location::detached(inode, label), flags)
@@ -280,6 +280,11 @@ impl OpenFile {
         Ok(())
     }
 
+    /// What the description is known by where it isn't held: its address.
+    pub(crate) fn key(&self) -> usize {
+        core::ptr::from_ref(self).addr()
+    }
+
     fn read_once(&self, attempt: &mut Attempt, offset: u64, sink: &mut dyn Sink) -> Result<usize> {
         if !self.is_readable() {
             return Err(Errno::EBADF);
@@ -329,6 +334,12 @@ impl OpenFile {
         let clock = self.inode().filesystem.clock.clone();
         Pause { wait: queue.wait(events), deadline: attempt.deadline.map(|deadline| (deadline, clock)) }.await;
         Ok(())
+    }
+}
+
+impl Drop for OpenFile {
+    fn drop(&mut self) {
+        self.drop_own_locks();
     }
 }
 

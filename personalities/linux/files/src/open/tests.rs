@@ -89,7 +89,9 @@ fn exec_closes_what_is_marked_and_fork_copies_the_table() {
 #[test]
 fn closing_a_range() {
     let (_, mut table, file) = table(10);
-    (0..6).for_each(|_| drop(table.insert(file.clone(), false)));
+    for number in 0..6 {
+        assert_eq!(table.insert(file.clone(), false), Ok(number));
+    }
     assert_eq!(table.close_range(3, 2, false).err(), Some(Errno::EINVAL));
     assert_eq!(table.close_range(4, u32::MAX, true).unwrap().len(), 0);
     assert_eq!(table.close_range(2, 3, false).unwrap().len(), 2);

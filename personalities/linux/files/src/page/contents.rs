@@ -35,6 +35,8 @@ pub struct Contents {
     /// What the file began as; cut off by truncation, covered by pages.
     image: Cell<&'static [u8]>,
     pages: RefCell<BTreeMap<u64, PageRef>>,
+    /// How many of `pages` cover parts of the image.
+    copied: Cell<u64>,
     size: Cell<u64>,
     observers: RefCell<Vec<Weak<dyn Observer>>>,
 }
@@ -57,6 +59,7 @@ impl Contents {
             store,
             image: Cell::new(image),
             pages: RefCell::default(),
+            copied: Cell::new(0),
             size: Cell::new(image.len() as u64),
             observers: RefCell::default(),
         }
@@ -69,8 +72,7 @@ impl Contents {
 
     /// Pages that hold data, in memory of their own or in the image.
     pub fn resident_pages(&self) -> u64 {
-        let imaged = (self.image.get().len() as u64).div_ceil(PAGE);
-        imaged + self.pages.borrow().range(imaged..).count() as u64
+        self.pages.borrow().len() as u64 + self.imaged_pages() - self.copied.get()
     }
 
     /// The page at byte offset `index * PAGE_SIZE`, for a mapping or a page fault. It stays the file's page until a truncation or
@@ -179,6 +181,7 @@ impl Contents {
         self.tell(|observer| observer.truncated(size));
         let cut = self.pages.borrow_mut().split_off(&size.div_ceil(PAGE));
         drop(cut);
+        self.copied.set(self.pages.borrow().range(..self.imaged_pages()).count() as u64);
         self.zero_tail();
         Ok(())
     }
@@ -186,8 +189,13 @@ impl Contents {
     /// fallocate(2) with mode 0 or FALLOC_FL_KEEP_SIZE: gives every page of the range memory. `ENOSPC` changes nothing.
     pub fn allocate(&self, offset: u64, length: u64, keep_size: bool) -> Result<()> {
         let end = range_end(offset, length)?;
+        let (first, behind) = (offset / PAGE, end.div_ceil(PAGE));
+        let present = self.pages.borrow().range(first..behind).count() as u64 + self.imaged_pages();
+        if behind - first > self.store.available() + present {
+            return Err(Errno::ENOSPC);
+        }
         let mut made = Vec::new();
-        for index in offset / PAGE..end.div_ceil(PAGE) {
+        for index in first..behind {
             let missing = self.is_hole(index);
             let page = if missing { self.own_page(index) } else { continue };
             if page.is_err() {
@@ -207,19 +215,21 @@ impl Contents {
     /// fallocate(2) with FALLOC_FL_PUNCH_HOLE or, what reads the same, FALLOC_FL_ZERO_RANGE: the range becomes zeros, whole pages
     /// of it give their memory back. The size stays.
     pub fn punch(&self, offset: u64, length: u64) -> Result<()> {
-        let end = range_end(offset, length)?.min(self.size.get().next_multiple_of(PAGE));
-        let mut at = offset;
-        while at < end {
-            let (index, within) = split(at);
-            let part = (PAGE_SIZE - within).min((end - at) as usize);
-            if part == PAGE_SIZE && self.image_of(index).is_empty() {
+        let end = range_end(offset, length)?;
+        // Only what is there is visited: a sparse file may have more holes than there is time.
+        let (first, behind) = (offset / PAGE, end.div_ceil(PAGE));
+        let imaged = first..behind.min(self.imaged_pages());
+        let resident: Vec<u64> = self.pages.borrow().range(first.max(imaged.end)..behind).map(|(&at, _)| at).collect();
+        for index in imaged.chain(resident) {
+            let start = offset.saturating_sub(index * PAGE) as usize;
+            let stop = (end - index * PAGE).min(PAGE) as usize;
+            if stop - start == PAGE_SIZE && self.image_of(index).is_empty() {
                 self.tell(|observer| observer.punched(index, 1));
                 self.pages.borrow_mut().remove(&index);
-            } else if !self.is_hole(index) {
+            } else {
                 let page = self.own_page(index).map_err(|_| Errno::ENOSPC)?;
-                zero(&*page, within..within + part);
+                zero(&*page, start..stop);
             }
-            at += part as u64;
         }
         Ok(())
     }
@@ -251,6 +261,11 @@ impl Contents {
         Ok((index * PAGE).max(offset).min(size))
     }
 
+    /// Pages that have bytes of the image, from the first on.
+    fn imaged_pages(&self) -> u64 {
+        (self.image.get().len() as u64).div_ceil(PAGE)
+    }
+
     /// The image's bytes in a page.
     fn image_of(&self, index: u64) -> &'static [u8] {
         let image = self.image.get();
@@ -272,6 +287,8 @@ impl Contents {
         self.pages.borrow_mut().insert(index, page.clone());
         if self.image_of(index).is_empty() {
             self.tell(|observer| observer.replaced(index));
+        } else {
+            self.copied.set(self.copied.get() + 1);
         }
         Ok(page)
     }

@@ -188,3 +188,19 @@ fn sizes_end_at_two_to_the_63() {
     assert_eq!(write(&contents, i64::MAX as u64, b"x"), Err(Errno::EFBIG));
     assert_eq!(write(&contents, i64::MAX as u64 - 2, b"xyz"), Ok(2));
 }
+
+#[test]
+fn punching_a_huge_sparse_file_is_quick_and_the_image_can_be_punched() {
+    static IMAGE: [u8; 5000] = [7; 5000];
+    let contents = Contents::from_image(TestStore::new(10), &IMAGE);
+    contents.set_size(1 << 60).unwrap();
+    write(&contents, 1 << 50, b"far").unwrap();
+    assert_eq!(contents.resident_pages(), 3);
+    contents.punch(4090, (1 << 60) - 4090).unwrap();
+    assert_eq!(read(&contents, 4089, 3), [7, 0, 0]);
+    assert_eq!(read(&contents, 1 << 50, 3), [0; 3]);
+    assert_eq!(contents.resident_pages(), 2);
+    assert_eq!(contents.allocate(0, 1 << 60, true), Err(Errno::ENOSPC));
+    contents.set_size(1).unwrap();
+    assert_eq!(contents.resident_pages(), 1);
+}

@@ -13,7 +13,7 @@ use crate::{Errno, Result};
 
 impl Terminal {
     /// `EAGAIN` from the requests that wait for output: try again when writable.
-    pub(super) fn ioctl(
+    pub(crate) fn ioctl(
         self: &Rc<Self>,
         attempt: &mut Attempt,
         caller: &Caller,
@@ -92,6 +92,11 @@ impl Terminal {
             _ => return Err(Errno::EINVAL),
         }
         drop(output);
+        match action as u32 {
+            linux::TCOOFF => self.tell(linux::TIOCPKT_STOP),
+            linux::TCOON => self.tell(linux::TIOCPKT_START),
+            _ => {}
+        }
         self.flush();
         Ok(())
     }
@@ -107,13 +112,15 @@ impl Terminal {
         }
         if queues != linux::TCIFLUSH {
             self.output.borrow_mut().discard();
+            self.tell(linux::TIOCPKT_FLUSHWRITE);
             self.waiters.wake(Events::WRITABLE);
         }
         Ok(())
     }
 
-    fn discard_input(&self) {
+    pub(crate) fn discard_input(&self) {
         self.input.borrow_mut().discard();
+        self.tell(linux::TIOCPKT_FLUSHREAD);
         self.made_room();
     }
 }

@@ -120,7 +120,7 @@ impl Terminal {
         }
     }
 
-    pub(super) fn signal_foreground(&self, signal: u32) {
+    pub(crate) fn signal_foreground(&self, signal: u32) {
         if let Some(group) = self.foreground.get() {
             self.jobs.signal_group(group, signal);
         }

@@ -48,6 +48,11 @@ pub trait Line {
 
     /// [`Terminal::receive`] has refused bytes; now it would take some.
     fn input_wanted(&self) {}
+
+    /// Something has happened that the master of a pseudo-terminal may want to know: TIOCPKT_… (ioctl_tty(2)).
+    fn status_changed(&self, status: u8) {
+        let _ = status;
+    }
 }
 
 /// What a terminal asks of the server, which knows processes.
@@ -146,11 +151,22 @@ impl Terminal {
                 break;
             }
             taken += 1;
+            let was_stopped = self.output.borrow().stopped;
             let outcome = self.input.borrow_mut().receive(byte, &settings, &mut self.output.borrow_mut());
             match outcome {
                 Outcome::Quiet => {}
                 Outcome::Readable => readable = true,
-                Outcome::Signal(signal) => self.signal_foreground(signal),
+                Outcome::Signal(signal) => {
+                    if !settings.on_local(linux::NOFLSH) {
+                        self.tell(linux::TIOCPKT_FLUSHREAD | linux::TIOCPKT_FLUSHWRITE);
+                    }
+                    self.signal_foreground(signal);
+                }
+            }
+            match (was_stopped, self.output.borrow().stopped) {
+                (false, true) => self.tell(linux::TIOCPKT_STOP),
+                (true, false) => self.tell(linux::TIOCPKT_START),
+                _ => {}
             }
         }
         self.flush();
@@ -186,6 +202,11 @@ impl Terminal {
     /// tcsetattr(3) with TCSANOW.
     pub fn set_settings(&self, settings: Settings) {
         let old = self.settings.replace(settings);
+        match (old.has_usual_flow_control(), settings.has_usual_flow_control()) {
+            (true, false) => self.tell(linux::TIOCPKT_NOSTOP),
+            (false, true) => self.tell(linux::TIOCPKT_DOSTOP),
+            _ => {}
+        }
         if old.is_canonical() != settings.is_canonical() {
             self.input.borrow_mut().change_mode(settings.is_canonical());
         }
@@ -233,6 +254,17 @@ impl Terminal {
     /// Has everything been sent?
     fn is_drained(&self) -> bool {
         self.output.borrow().len() == 0 && self.line.pending() == 0
+    }
+
+    /// Would [`Terminal::receive`] take a byte? If not, [`Line::input_wanted`] will tell when it would.
+    pub(crate) fn takes_input(&self) -> bool {
+        let full = self.input.borrow().is_full(&self.settings.get());
+        self.refused.set(self.refused.get() || full);
+        !full
+    }
+
+    fn tell(&self, status: u32) {
+        self.line.status_changed(status as u8);
     }
 
     /// Somebody has read: if bytes were refused, they may come now.

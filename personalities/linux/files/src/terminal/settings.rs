@@ -91,6 +91,11 @@ impl Settings {
         byte != 0 && self.characters[index as usize] == byte
     }
 
+    /// ^S and ^Q stop and start the output, so that the other side may do it by itself (TIOCPKT_DOSTOP).
+    pub(super) fn has_usual_flow_control(&self) -> bool {
+        self.on_input(linux::IXON) && self.is(0x13, linux::VSTOP) && self.is(0x11, linux::VSTART)
+    }
+
     pub(super) fn character(&self, index: u32) -> u8 {
         self.characters[index as usize]
     }

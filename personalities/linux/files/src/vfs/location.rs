@@ -44,7 +44,7 @@ impl Location {
         Self::with_link(inode, Link::Root { covers })
     }
 
-    /// Something without a name: a pipe ("pipe:[17]"), an eventfd.
+    /// Something without a name: a pipe (`pipe:[17]`), an eventfd.
     pub fn detached(inode: Rc<Inode>, label: &[u8]) -> Rc<Self> {
         Self::with_link(inode, Link::Detached { label: label.into() })
     }

@@ -1,7 +1,7 @@
 //! The tree of names: mounts, path lookup, and the system calls that take paths.
 //!
 //! One file per family of calls: [`lookup`](Vfs::lookup) walks, `opening` opens, `naming` and `renaming` make and
-//! remove names, `changing` changes attributes. Each call takes the [`Caller`] and does every permission check that its manual page names, so that the
+//! remove names, `changing` changes attributes. Each call takes the [`Caller`](crate::caller::Caller) and does every permission check that its manual page names, so that the
 //! server only fetches arguments and encodes results.
 
 mod changing;
@@ -39,13 +39,20 @@ pub struct Vfs {
     mounts: RefCell<Vec<Rc<Location>>>,
     /// By (is a block device, number).
     devices: RefCell<BTreeMap<(bool, u64), Rc<dyn Openable>>>,
+    /// The same for all character devices of a major number.
+    drivers: RefCell<BTreeMap<u32, Rc<dyn Openable>>>,
 }
 
 impl Vfs {
     /// A tree whose root is a directory of some file system.
     pub fn new(root: Rc<Inode>) -> Self {
         let root = Location::mounted(root, None);
-        Vfs { mounts: RefCell::new(Vec::from([root.clone()])), root, devices: RefCell::new(BTreeMap::new()) }
+        Vfs {
+            mounts: RefCell::new(Vec::from([root.clone()])),
+            root,
+            devices: RefCell::default(),
+            drivers: RefCell::default(),
+        }
     }
 
     pub fn root(&self) -> Rc<Location> {
@@ -68,7 +75,17 @@ impl Vfs {
         self.devices.borrow_mut().insert((block, number), device);
     }
 
+    /// Says what opens all character devices of a major number that have nothing of their own.
+    pub fn register_driver(&self, major: u32, driver: Rc<dyn Openable>) {
+        self.drivers.borrow_mut().insert(major, driver);
+    }
+
     fn device(&self, block: bool, number: u64) -> Result<Rc<dyn Openable>> {
-        self.devices.borrow().get(&(block, number)).cloned().ok_or(Errno::ENXIO)
+        if let Some(device) = self.devices.borrow().get(&(block, number)) {
+            return Ok(device.clone());
+        }
+        let (major, _) = crate::devfs::split_device_number(number);
+        let driver = self.drivers.borrow().get(&major).cloned();
+        driver.filter(|_| !block).ok_or(Errno::ENXIO)
     }
 }

@@ -4,13 +4,17 @@
 //! none is lost as long as nothing happens between looking and registering, which holds here because all runs on one thread
 //! of control and both are done in one poll of a future.
 
+mod listen;
 mod many;
+mod retry;
 #[cfg(test)]
 mod tests;
 
+pub use listen::{Alarm, Listener};
 pub use many::{PollEntry, poll_files};
+pub(crate) use retry::retry;
 
-use alloc::rc::Rc;
+use alloc::rc::{Rc, Weak};
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 use core::future::Future;
@@ -56,12 +60,20 @@ pub struct WaitQueue {
 struct Inner {
     waiters: RefCell<Vec<Waiter>>,
     next_key: Cell<u64>,
+    alarm: RefCell<Option<Weak<dyn Alarm>>>,
 }
 
 struct Waiter {
     key: u64,
     events: Events,
-    waker: Waker,
+    who: Who,
+}
+
+/// Who is told of a wake-up.
+#[derive(Clone)]
+enum Who {
+    Task(Waker),
+    Listener(Weak<dyn Listener>),
 }
 
 impl WaitQueue {
@@ -72,25 +84,35 @@ impl WaitQueue {
     /// Wakes all who wait for any of `events`.
     pub fn wake(&self, events: Events) {
         // Wakers are the server's code and may come back here, so none is called while the list is borrowed.
-        let woken: Vec<Waker> = self
+        let woken: Vec<Who> = self
             .inner
             .waiters
             .borrow()
             .iter()
             .filter(|waiter| (waiter.events | Events::ALWAYS).intersects(events))
-            .map(|waiter| waiter.waker.clone())
+            .map(|waiter| waiter.who.clone())
             .collect();
-        for waker in woken {
-            waker.wake();
+        for who in woken {
+            match who {
+                Who::Task(waker) => waker.wake(),
+                Who::Listener(listener) => listener.upgrade().into_iter().for_each(|listener| listener.notify(events)),
+            }
         }
     }
 
     /// Has `waker` woken at each wake-up for `events`, until the registration is dropped. For those who keep watch over
     /// many files (poll, epoll); a single wait is [`WaitQueue::wait`].
     pub fn register(&self, events: Events, waker: &Waker) -> Registration {
+        if let Some((clock, deadline)) = self.next_alarm() {
+            clock.wake_at(deadline, waker);
+        }
+        self.enter(events, Who::Task(waker.clone()))
+    }
+
+    fn enter(&self, events: Events, who: Who) -> Registration {
         let key = self.inner.next_key.get();
         self.inner.next_key.set(key + 1);
-        self.inner.waiters.borrow_mut().push(Waiter { key, events, waker: waker.clone() });
+        self.inner.waiters.borrow_mut().push(Waiter { key, events, who });
         Registration { queue: self.clone(), key }
     }
 

@@ -205,13 +205,13 @@ fn stop_and_start() {
 #[test]
 fn the_keyboard_sends_signals() {
     let desk = Desk::new();
-    put(&desk.file, b"lost").unwrap();
-    desk.line.take();
     desk.line.room.set(0);
     put(&desk.file, b"waiting").unwrap();
     desk.type_in("typed\x03");
-    desk.line.room.set(100);
-    desk.type_in("\x1c\x1a");
+    desk.line.room.set(usize::MAX);
+    desk.terminal.output_drained();
+    desk.type_in("\x1c");
+    desk.type_in("\x1a");
     assert_eq!(desk.jobs.signals.take(), [(1, linux::SIGINT), (1, linux::SIGQUIT), (1, linux::SIGTSTP)]);
     assert_eq!(desk.line.take(), "^C^\\^Z");
     desk.type_in("\n");

@@ -2,6 +2,7 @@
 //!
 //! `observed.txt` was made by `python3 record.py SEED COUNT` (beside it) on a Linux machine: it sets random flags on a
 //! pseudo-terminal, types random keys in one write, and notes the echo and what reads of 64 bytes return.
+//! Another file of such rows can be named in the environment as OBSERVED.
 //! A row: c_iflag, c_oflag, c_lflag, VMIN, the keys in hexadecimal, the echo, the reads.
 
 use std::string::{String, ToString};

@@ -157,6 +157,27 @@ fn reading_directories_in_pieces() {
 }
 
 #[test]
+fn the_old_record_has_the_type_behind_the_name() {
+    let world = World::new();
+    world.write("/file", "");
+    let file = world.open("/", OpenFlags::DIRECTORY).unwrap();
+    let mut bytes = [0; 200];
+    let count = file.list_encoded_old(&mut SliceSink::new(&mut bytes)).unwrap();
+    let mut found = alloc::vec::Vec::new();
+    let mut at = 0;
+    while at < count {
+        let length = u16::from_le_bytes([bytes[at + 16], bytes[at + 17]]) as usize;
+        let name = bytes[at + 18..at + length].split(|&byte| byte == 0).next().unwrap();
+        found.push((name.to_vec(), bytes[at + length - 1]));
+        at += length;
+    }
+    let (directory, regular) = (4, 8);
+    let expected = [(&b"."[..], directory), (b"..", directory), (b"file", regular)];
+    assert_eq!(found, expected.map(|(name, kind)| (name.to_vec(), kind)));
+    assert_eq!(file.list_encoded_old(&mut SliceSink::new(&mut bytes)), Ok(0));
+}
+
+#[test]
 fn removing_while_reading_skips_nothing() {
     let world = World::new();
     for at in 0..50 {

@@ -1,0 +1,312 @@
+//! Frames of 4 KiB: who holds them, and reading and writing them through the server's window.
+//!
+//! Each frame has a master capability, mapped once in the server's window when it is made and never destroyed; what
+//! processes see is mapped by copies of it (see [`super::space`]). A [`Frame`] is a counted handle; when the last one is
+//! dropped the frame is used again.
+//!
+//! Clients may write their pages at any time, so there is never a Rust reference into a frame: bytes are copied in and out
+//! through raw pointers, words by volatile or atomic accesses, and every value is checked after the copy.
+
+use super::kernel::Kernel;
+use super::{OutOfMemory, Slot};
+use alloc::vec::Vec;
+use core::cell::{Cell, RefCell};
+use core::ptr;
+use core::sync::atomic::{AtomicU32, Ordering};
+
+pub const BYTES: usize = 4096;
+/// Frames made by one retype.
+const BATCH: usize = 64;
+
+/// All frames.
+pub struct Frames {
+    kernel: &'static Kernel,
+    entries: RefCell<Vec<Entry>>,
+    /// Indices of frames that nobody holds.
+    free: RefCell<Vec<u32>>,
+    /// The kernel has no memory for more.
+    exhausted: Cell<bool>,
+    /// Frames that could still be made, as far as known.
+    total: usize,
+}
+
+#[derive(Clone, Copy)]
+struct Entry {
+    master: Slot,
+    window: *mut u8,
+    holders: u32,
+    /// A copy of the master capability that maps nothing now, or 0.
+    spare: Slot,
+}
+
+impl Frames {
+    pub fn new(kernel: &'static Kernel) -> Self {
+        Self {
+            kernel,
+            entries: RefCell::new(Vec::new()),
+            free: RefCell::new(Vec::new()),
+            exhausted: Cell::new(false),
+            total: kernel.frames_available(),
+        }
+    }
+
+    /// A frame with whatever its last holder left in it: the caller overwrites all of it before anybody else sees it.
+    pub fn allocate_dirty(&'static self) -> Result<Frame, OutOfMemory> {
+        if self.free.borrow().is_empty() {
+            self.grow()?;
+        }
+        let index = self.free.borrow_mut().pop().ok_or(OutOfMemory)?;
+        self.entries.borrow_mut()[index as usize].holders = 1;
+        Ok(Frame { frames: self, index })
+    }
+
+    /// A frame full of zeros.
+    pub fn allocate(&'static self) -> Result<Frame, OutOfMemory> {
+        let frame = self.allocate_dirty()?;
+        frame.clear();
+        Ok(frame)
+    }
+
+    fn grow(&self) -> Result<(), OutOfMemory> {
+        if self.exhausted.get() {
+            return Err(OutOfMemory);
+        }
+        let mut entries = self.entries.borrow_mut();
+        let mut free = self.free.borrow_mut();
+        let made = self.kernel.make_frames(BATCH, |master, window| {
+            free.push(entries.len() as u32);
+            entries.push(Entry { master, window, holders: 0, spare: 0 });
+        });
+        if made == 0 {
+            self.exhausted.set(true);
+            return Err(OutOfMemory);
+        }
+        Ok(())
+    }
+
+    /// Frames that can still be allocated, about.
+    pub fn available(&self) -> usize {
+        self.free.borrow().len() + if self.exhausted.get() { 0 } else { self.kernel.frames_available() }
+    }
+    /// Frames there were at the start, about.
+    pub const fn total(&self) -> usize {
+        self.total
+    }
+    /// Frames held by somebody.
+    pub fn in_use(&self) -> usize {
+        self.entries.borrow().len() - self.free.borrow().len()
+    }
+}
+
+/// One holder's share in a frame.
+pub struct Frame {
+    frames: &'static Frames,
+    index: u32,
+}
+
+impl Clone for Frame {
+    fn clone(&self) -> Self {
+        self.frames.entries.borrow_mut()[self.index as usize].holders += 1;
+        Self { frames: self.frames, index: self.index }
+    }
+}
+
+impl Drop for Frame {
+    fn drop(&mut self) {
+        let mut entries = self.frames.entries.borrow_mut();
+        let entry = &mut entries[self.index as usize];
+        entry.holders -= 1;
+        if entry.holders == 0 {
+            self.frames.free.borrow_mut().push(self.index);
+        }
+    }
+}
+
+impl PartialEq for Frame {
+    fn eq(&self, other: &Self) -> bool {
+        self.index == other.index
+    }
+}
+
+impl Frame {
+    fn entry(&self) -> Entry {
+        self.frames.entries.borrow()[self.index as usize]
+    }
+
+    /// Names the frame among all frames.
+    pub const fn index(&self) -> u32 {
+        self.index
+    }
+    /// How many hold it: 1 means that it may be changed without anybody else noticing.
+    pub fn holders(&self) -> u32 {
+        self.entry().holders
+    }
+    /// The capability that is mapped in the server's window.
+    pub(super) fn master(&self) -> Slot {
+        self.entry().master
+    }
+
+    /// Where the server sees it.
+    pub(super) fn window(&self) -> *mut u8 {
+        self.entry().window
+    }
+
+    /// A capability for mapping the frame somewhere.
+    pub(super) fn take_copy(&self) -> Result<Slot, OutOfMemory> {
+        let mut entries = self.frames.entries.borrow_mut();
+        let entry = &mut entries[self.index as usize];
+        match core::mem::take(&mut entry.spare) {
+            0 => self.frames.kernel.copy(entry.master),
+            spare => Ok(spare),
+        }
+    }
+    /// Takes such a capability back, unmapped.
+    pub(super) fn give_copy(&self, copy: Slot) {
+        let mut entries = self.frames.entries.borrow_mut();
+        let entry = &mut entries[self.index as usize];
+        if entry.spare == 0 {
+            entry.spare = copy;
+        } else {
+            self.frames.kernel.delete(copy);
+        }
+    }
+
+    /// Copies `into.len()` bytes from `offset`.
+    ///
+    /// # Panics
+    /// If that passes the frame's end.
+    pub fn read(&self, offset: usize, into: &mut [u8]) {
+        assert!(offset <= BYTES && into.len() <= BYTES - offset, "read of {} bytes at {offset}", into.len());
+        // SAFETY: the window maps the whole frame for as long as the server lives, and the range lies inside it. `into` is
+        // the server's own memory, which never overlaps the window.
+        unsafe { ptr::copy_nonoverlapping(self.entry().window.add(offset), into.as_mut_ptr(), into.len()) }
+    }
+
+    /// Copies `bytes` to `offset`.
+    ///
+    /// # Panics
+    /// If that passes the frame's end.
+    pub fn write(&self, offset: usize, bytes: &[u8]) {
+        assert!(offset <= BYTES && bytes.len() <= BYTES - offset, "write of {} bytes at {offset}", bytes.len());
+        // SAFETY: as in `read`; the window is mapped for writing.
+        unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), self.entry().window.add(offset), bytes.len()) }
+    }
+
+    /// Copies `length` bytes of another frame (or of this one: the ranges may overlap).
+    ///
+    /// # Panics
+    /// If either range passes its frame's end.
+    pub fn copy_from(&self, offset: usize, source: &Self, source_offset: usize, length: usize) {
+        assert!(
+            offset <= BYTES && length <= BYTES - offset && source_offset <= BYTES && length <= BYTES - source_offset
+        );
+        // SAFETY: both ranges lie inside frames that the window maps; `copy` allows overlap.
+        unsafe { ptr::copy(source.entry().window.add(source_offset), self.entry().window.add(offset), length) }
+    }
+
+    /// Fills `length` bytes from `offset` with zeros.
+    ///
+    /// # Panics
+    /// If that passes the frame's end.
+    pub fn clear_part(&self, offset: usize, length: usize) {
+        assert!(offset <= BYTES && length <= BYTES - offset);
+        // SAFETY: the range lies inside the window's mapping of the frame.
+        unsafe { ptr::write_bytes(self.entry().window.add(offset), 0, length) }
+    }
+
+    pub fn clear(&self) {
+        self.clear_part(0, BYTES);
+    }
+
+    /// The word at `offset`.
+    ///
+    /// # Panics
+    /// If `offset` is not a multiple of 8 inside the frame.
+    pub fn word(&self, offset: usize) -> u64 {
+        assert!(offset < BYTES && offset.is_multiple_of(8));
+        // SAFETY: an aligned word inside the window's mapping of the frame.
+        unsafe { ptr::read_volatile(self.entry().window.add(offset).cast()) }
+    }
+    /// Stores a word at `offset`.
+    ///
+    /// # Panics
+    /// If `offset` is not a multiple of 8 inside the frame.
+    pub fn set_word(&self, offset: usize, value: u64) {
+        assert!(offset < BYTES && offset.is_multiple_of(8));
+        // SAFETY: as in `word`; the window is mapped for writing.
+        unsafe { ptr::write_volatile(self.entry().window.add(offset).cast(), value) }
+    }
+
+    /// The half word at `offset`, which a program may be changing by atomic instructions: its futexes.
+    ///
+    /// # Panics
+    /// If `offset` is not a multiple of 4 inside the frame.
+    pub fn load32(&self, offset: usize) -> u32 {
+        self.atomic32(offset).load(Ordering::SeqCst)
+    }
+    /// Replaces it with `change(old)` in one atomic step and returns the old value.
+    ///
+    /// # Panics
+    /// If `offset` is not a multiple of 4 inside the frame.
+    pub fn update32(&self, offset: usize, mut change: impl FnMut(u32) -> u32) -> u32 {
+        let cell = self.atomic32(offset);
+        let mut old = cell.load(Ordering::SeqCst);
+        loop {
+            match cell.compare_exchange(old, change(old), Ordering::SeqCst, Ordering::SeqCst) {
+                Ok(_) => return old,
+                Err(now) => old = now,
+            }
+        }
+    }
+    fn atomic32(&self, offset: usize) -> &AtomicU32 {
+        assert!(offset < BYTES && offset.is_multiple_of(4));
+        // SAFETY: aligned, inside the window's mapping, and an atomic may change under a shared reference. The reference
+        // lives no longer than this handle, which keeps the frame from being used for something else.
+        unsafe { AtomicU32::from_ptr(self.entry().window.add(offset).cast()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::kernel::Kernel;
+    use super::*;
+    use std::boxed::Box;
+
+    fn frames(count: usize) -> &'static Frames {
+        Box::leak(Box::new(Frames::new(Kernel::hosted(count))))
+    }
+
+    #[test]
+    fn frames_come_back_when_the_last_holder_goes() {
+        let frames = frames(2);
+        let first = frames.allocate().unwrap();
+        let shared = first.clone();
+        let _second = frames.allocate().unwrap();
+        assert!(frames.allocate().is_err());
+        drop(first);
+        assert_eq!((shared.holders(), frames.allocate().is_err()), (1, true));
+        shared.write(0, b"left over");
+        drop(shared);
+        let again = frames.allocate().unwrap();
+        let mut bytes = [1; 9];
+        again.read(0, &mut bytes);
+        assert_eq!(bytes, [0; 9]);
+    }
+
+    #[test]
+    fn bytes_words_and_atomics_see_the_same_memory() {
+        let frames = frames(2);
+        let (one, two) = (frames.allocate().unwrap(), frames.allocate().unwrap());
+        one.write(4088, &7u64.to_le_bytes());
+        assert_eq!((one.word(4088), one.load32(4088)), (7, 7));
+        assert_eq!(one.update32(4088, |old| old * 2), 7);
+        two.copy_from(0, &one, 4088, 8);
+        assert_eq!(two.word(0), 14);
+    }
+
+    #[test]
+    #[should_panic(expected = "read of 2 bytes")]
+    fn reading_past_the_end_is_refused() {
+        frames(1).allocate().unwrap().read(4095, &mut [0; 2]);
+    }
+}

@@ -1,0 +1,125 @@
+//! The twin without a machine: frames are heap memory, mappings are recorded, threads only remember their registers.
+
+use super::thread::Parts;
+use super::{Access, Level, Message, OutOfMemory, Redirect, Reply, Slot};
+use alloc::boxed::Box;
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+use chestnut_abi::UserContext;
+use core::cell::{Cell, RefCell};
+
+/// A kernel that does what it is told and remembers it.
+pub struct Kernel {
+    frames_left: Cell<usize>,
+    next_slot: Cell<Slot>,
+    /// Page mappings by capability: space, address, access.
+    mapped: RefCell<BTreeMap<Slot, (Slot, u64, Access)>>,
+    structures: RefCell<BTreeSet<(Slot, Level, u64)>>,
+    registers: RefCell<BTreeMap<Slot, (UserContext, bool)>>,
+    pub replies: RefCell<Vec<(Slot, u64, Vec<u64>)>>,
+    clock: Cell<u64>,
+}
+
+/// The time-stamp counter; stands still here.
+pub fn ticks() -> u64 {
+    0
+}
+
+impl Kernel {
+    /// A kernel with memory for so many frames.
+    pub fn hosted(frames: usize) -> &'static Self {
+        Box::leak(Box::new(Self {
+            frames_left: Cell::new(frames),
+            next_slot: Cell::new(16),
+            mapped: RefCell::default(),
+            structures: RefCell::default(),
+            registers: RefCell::default(),
+            replies: RefCell::default(),
+            clock: Cell::new(0),
+        }))
+    }
+
+    /// What is mapped in a space, by address.
+    pub fn mappings(&self, space: Slot) -> BTreeMap<u64, Access> {
+        let mapped = self.mapped.borrow();
+        mapped.values().filter(|(root, ..)| *root == space).map(|&(_, address, access)| (address, access)).collect()
+    }
+
+    /// Nobody sends anything here.
+    pub fn receive(&self, _reply: &Reply, _answer: Option<(u64, &[u64])>) -> Message {
+        panic!("the hosted kernel has no messages")
+    }
+
+    fn slot(&self) -> Slot {
+        self.next_slot.set(self.next_slot.get() + 1);
+        self.next_slot.get()
+    }
+
+    pub(super) fn frames_available(&self) -> usize {
+        self.frames_left.get()
+    }
+    pub(super) fn make_frames(&self, count: usize, mut found: impl FnMut(Slot, *mut u8)) -> usize {
+        let count = count.min(self.frames_left.get());
+        for _ in 0..count {
+            let memory: &'static mut [u64; 512] = Box::leak(Box::new([0; 512]));
+            found(self.slot(), memory.as_mut_ptr().cast());
+        }
+        self.frames_left.set(self.frames_left.get() - count);
+        count
+    }
+    pub(super) fn copy(&self, _capability: Slot) -> Result<Slot, OutOfMemory> {
+        Ok(self.slot())
+    }
+    pub(super) fn delete(&self, capability: Slot) {
+        assert!(!self.mapped.borrow().contains_key(&capability), "deleting a mapped capability");
+    }
+    pub(super) fn make_space(&self) -> Result<Slot, OutOfMemory> {
+        Ok(self.slot())
+    }
+    pub(super) fn make_structure(&self, _level: Level) -> Result<Slot, OutOfMemory> {
+        Ok(self.slot())
+    }
+    pub(super) fn map_structure(&self, level: Level, _slot: Slot, space: Slot, address: u64) {
+        assert!(
+            self.structures.borrow_mut().insert((space, level, address >> level.shift())),
+            "structure mapped twice"
+        );
+    }
+    pub(super) fn unmap_structure(&self, _level: Level, _slot: Slot) {}
+    pub(super) fn map_page(&self, capability: Slot, space: Slot, address: u64, access: Access) {
+        let table = (space, Level::PageTable, address >> Level::PageTable.shift());
+        assert!(self.structures.borrow().contains(&table), "no page table for {address:#x}");
+        let old = self.mapped.borrow_mut().insert(capability, (space, address, access));
+        assert!(old.is_none_or(|(root, at, _)| (root, at) == (space, address)), "capability mapped elsewhere");
+        let count = self.mapped.borrow().values().filter(|(root, at, _)| (*root, *at) == (space, address)).count();
+        assert_eq!(count, 1, "two mappings at {address:#x}");
+    }
+    pub(super) fn unmap_page(&self, capability: Slot) {
+        assert!(self.mapped.borrow_mut().remove(&capability).is_some(), "unmapping what is not mapped");
+    }
+    pub(super) fn make_reply(&self) -> Result<Slot, OutOfMemory> {
+        Ok(self.slot())
+    }
+    pub(super) fn reply(&self, slot: Slot, label: u64, words: &[u64]) {
+        self.replies.borrow_mut().push((slot, label, words.to_vec()));
+    }
+    pub(super) fn make_thread(&self, badge: u64) -> Result<Parts, OutOfMemory> {
+        Ok(Parts { badge, tcb: self.slot(), sched_context: self.slot(), cspace: self.slot(), endpoint: self.slot() })
+    }
+    pub(super) fn enter_space(&self, _parts: &Parts, _space: Slot, _page: Slot, _redirect: Redirect) {}
+    pub(super) fn suspend(&self, parts: &Parts) {
+        self.registers.borrow_mut().entry(parts.tcb).or_default().1 = false;
+    }
+    pub(super) fn resume(&self, parts: &Parts) {
+        self.registers.borrow_mut().entry(parts.tcb).or_default().1 = true;
+    }
+    pub(super) fn registers(&self, parts: &Parts) -> UserContext {
+        self.registers.borrow().get(&parts.tcb).map(|(registers, _)| *registers).unwrap_or_default()
+    }
+    pub(super) fn set_registers(&self, parts: &Parts, registers: &UserContext, resume: bool) {
+        self.registers.borrow_mut().insert(parts.tcb, (*registers, resume));
+    }
+    pub(super) fn consumed(&self, _parts: &Parts) -> u64 {
+        self.clock.replace(0)
+    }
+}

@@ -1,0 +1,108 @@
+//! The lowest floor: what the server asks of the microkernel, and the only place with `unsafe` code or invocations.
+//!
+//! Above it there are frames that count their holders, address spaces that map them, threads that run in those, and
+//! replies that end a thread's call. Objects are never given back to the kernel: what is no longer used is kept and used
+//! again, so that steady work makes no retype, no delete and no capability lookups in other CNodes.
+//!
+//! `kernel` is one of two twins with the same methods: [`native`](self) makes invocations, `hosted` keeps frames on the
+//! heap and records what was mapped, so that everything above can be tested without a machine.
+
+mod frame;
+#[cfg(feature = "guest")]
+pub mod regions;
+#[cfg_attr(not(feature = "guest"), allow(dead_code, reason = "the hosted kernel looks at fewer capabilities"))]
+mod reply;
+mod shared;
+mod space;
+#[cfg_attr(not(feature = "guest"), allow(dead_code, reason = "the hosted kernel looks at fewer capabilities"))]
+mod thread;
+
+#[cfg(not(feature = "guest"))]
+#[path = "hosted.rs"]
+mod kernel;
+#[cfg(feature = "guest")]
+#[path = "native.rs"]
+mod kernel;
+
+pub use frame::{Frame, Frames};
+pub use kernel::{Kernel, ticks};
+pub use reply::{Replies, Reply};
+pub use shared::{PageLayout, Processor, SharedPage, features, processor, seed};
+pub use space::{Mapping, Space, Spaces};
+pub use thread::{Redirect, Thread, Threads};
+
+use chestnut_abi::MessageInfo;
+
+/// A capability's address in the server's own CSpace.
+pub type Slot = u64;
+
+/// The machine has no memory, or the server no slots, left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OutOfMemory;
+
+/// What a mapping allows. Every mapping can be read: x86 has no way to say otherwise, and [`Access::NONE`] is no mapping.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Access {
+    pub write: bool,
+    pub execute: bool,
+}
+
+impl Access {
+    pub const READ: Self = Self { write: false, execute: false };
+    pub const READ_WRITE: Self = Self { write: true, execute: false };
+    pub const READ_EXECUTE: Self = Self { write: false, execute: true };
+}
+
+/// A message as it arrived.
+#[derive(Clone, Copy, Debug)]
+pub struct Message {
+    /// Of a thread, or bits of the server's notification.
+    pub badge: u64,
+    pub info: MessageInfo,
+    /// The first five words.
+    pub words: [u64; 5],
+}
+
+/// A page-table level, by what its objects cover.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// 2 MiB.
+    PageTable,
+    /// 1 GiB.
+    PageDirectory,
+    /// 512 GiB.
+    DirectoryPointers,
+}
+
+impl Level {
+    /// From the widest, which must be there first.
+    pub const ALL: [Self; 3] = [Self::DirectoryPointers, Self::PageDirectory, Self::PageTable];
+
+    pub const fn shift(self) -> u32 {
+        match self {
+            Self::PageTable => 21,
+            Self::PageDirectory => 30,
+            Self::DirectoryPointers => 39,
+        }
+    }
+}
+
+/// The whole floor: one of each store, for the server's lifetime.
+pub struct Capabilities {
+    pub frames: &'static Frames,
+    pub spaces: &'static Spaces,
+    pub threads: &'static Threads,
+    pub replies: &'static Replies,
+}
+
+impl Capabilities {
+    pub fn new(kernel: &'static Kernel) -> Self {
+        use alloc::boxed::Box;
+        Self {
+            frames: Box::leak(Box::new(Frames::new(kernel))),
+            spaces: Box::leak(Box::new(Spaces::new(kernel))),
+            threads: Box::leak(Box::new(Threads::new(kernel))),
+            replies: Box::leak(Box::new(Replies::new(kernel))),
+        }
+    }
+}

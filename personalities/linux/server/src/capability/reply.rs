@@ -1,0 +1,50 @@
+//! Reply objects: one for each call that the server has not answered yet.
+
+use super::kernel::Kernel;
+use super::{OutOfMemory, Slot};
+use alloc::vec::Vec;
+use core::cell::RefCell;
+
+/// Reply objects that hold no caller.
+pub struct Replies {
+    kernel: &'static Kernel,
+    idle: RefCell<Vec<Slot>>,
+}
+
+/// A reply object: handed to a receive, it holds the caller until it is answered or the caller is suspended.
+pub struct Reply {
+    replies: &'static Replies,
+    slot: Slot,
+}
+
+impl Replies {
+    pub fn new(kernel: &'static Kernel) -> Self {
+        Self { kernel, idle: RefCell::new(Vec::new()) }
+    }
+
+    pub fn allocate(&'static self) -> Result<Reply, OutOfMemory> {
+        let idle = self.idle.borrow_mut().pop();
+        let slot = match idle {
+            Some(slot) => slot,
+            None => self.kernel.make_reply()?,
+        };
+        Ok(Reply { replies: self, slot })
+    }
+}
+
+impl Reply {
+    pub(super) const fn slot(&self) -> Slot {
+        self.slot
+    }
+
+    /// Answers the caller, if there is one still.
+    pub fn send(&self, label: u64, words: &[u64]) {
+        self.replies.kernel.reply(self.slot, label, words);
+    }
+}
+
+impl Drop for Reply {
+    fn drop(&mut self) {
+        self.replies.idle.borrow_mut().push(self.slot);
+    }
+}

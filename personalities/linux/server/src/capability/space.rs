@@ -1,0 +1,138 @@
+//! Address spaces: which frame is mapped where, and the paging structures that this takes.
+//!
+//! A dropped [`Space`] must have no mappings left (its user keeps the [`Mapping`]s and gives each back). Its paging
+//! structures stay for the next process, which needs nearly the same ones.
+
+use super::kernel::Kernel;
+use super::{Access, Frame, Level, OutOfMemory, Slot};
+use alloc::collections::BTreeMap;
+use alloc::collections::btree_map::Entry;
+use alloc::vec::Vec;
+use core::cell::{Cell, RefCell};
+
+/// A kept space with more paging structures than this gives them up.
+const STRUCTURES_KEPT: usize = 24;
+
+/// Address spaces and paging structures that are not in use.
+pub struct Spaces {
+    kernel: &'static Kernel,
+    idle: RefCell<Vec<Parts>>,
+    idle_structures: RefCell<[Vec<Slot>; 3]>,
+    pub mapped: Cell<usize>,
+}
+
+struct Parts {
+    root: Slot,
+    structures: BTreeMap<(Level, u64), Slot>,
+}
+
+impl Spaces {
+    pub fn new(kernel: &'static Kernel) -> Self {
+        Self {
+            kernel,
+            idle: RefCell::new(Vec::new()),
+            idle_structures: RefCell::new([const { Vec::new() }; 3]),
+            mapped: Cell::new(0),
+        }
+    }
+
+    /// An empty address space.
+    pub fn allocate(&'static self) -> Result<Space, OutOfMemory> {
+        let idle = self.idle.borrow_mut().pop();
+        let parts = match idle {
+            Some(parts) => parts,
+            None => Parts { root: self.kernel.make_space()?, structures: BTreeMap::new() },
+        };
+        Ok(Space { spaces: self, root: parts.root, structures: RefCell::new(parts.structures) })
+    }
+
+    fn structure(&self, level: Level) -> Result<Slot, OutOfMemory> {
+        let idle = self.idle_structures.borrow_mut()[level as usize].pop();
+        match idle {
+            Some(slot) => Ok(slot),
+            None => self.kernel.make_structure(level).or_else(|_| self.reclaim(level)),
+        }
+    }
+
+    /// A structure that an unused space has kept.
+    fn reclaim(&self, level: Level) -> Result<Slot, OutOfMemory> {
+        for parts in self.idle.borrow_mut().iter_mut() {
+            self.strip(&mut parts.structures);
+        }
+        self.idle_structures.borrow_mut()[level as usize].pop().ok_or(OutOfMemory)
+    }
+
+    fn strip(&self, structures: &mut BTreeMap<(Level, u64), Slot>) {
+        // The order of the keys is from the page tables up, as unmapping needs it.
+        for ((level, _), slot) in core::mem::take(structures) {
+            self.kernel.unmap_structure(level, slot);
+            self.idle_structures.borrow_mut()[level as usize].push(slot);
+        }
+    }
+}
+
+/// One address space.
+pub struct Space {
+    spaces: &'static Spaces,
+    root: Slot,
+    structures: RefCell<BTreeMap<(Level, u64), Slot>>,
+}
+
+/// One page of a space that shows a frame: the copied capability that is mapped there.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use = "a mapping that is dropped can't be taken away again"]
+pub struct Mapping(Slot);
+
+impl Space {
+    /// The PML4's capability.
+    pub(super) const fn root(&self) -> Slot {
+        self.root
+    }
+
+    /// Shows `frame` at `address`, where nothing is mapped now.
+    pub fn map(&self, frame: &Frame, address: u64, access: Access) -> Result<Mapping, OutOfMemory> {
+        self.prepare(address)?;
+        let copy = frame.take_copy()?;
+        self.spaces.kernel.map_page(copy, self.root, address, access);
+        self.spaces.mapped.set(self.spaces.mapped.get() + 1);
+        Ok(Mapping(copy))
+    }
+
+    /// Changes what the mapping at `address` allows.
+    pub fn protect(&self, mapping: &Mapping, address: u64, access: Access) {
+        self.spaces.kernel.map_page(mapping.0, self.root, address, access);
+    }
+
+    /// Takes a mapping of `frame` away.
+    pub fn unmap(&self, frame: &Frame, mapping: Mapping) {
+        self.spaces.kernel.unmap_page(mapping.0);
+        frame.give_copy(mapping.0);
+        self.spaces.mapped.set(self.spaces.mapped.get() - 1);
+    }
+
+    /// Makes sure of the paging structures above `address`.
+    fn prepare(&self, address: u64) -> Result<(), OutOfMemory> {
+        let mut structures = self.structures.borrow_mut();
+        if structures.contains_key(&(Level::PageTable, address >> Level::PageTable.shift())) {
+            return Ok(());
+        }
+        for level in Level::ALL {
+            if let Entry::Vacant(place) = structures.entry((level, address >> level.shift())) {
+                let slot = self.spaces.structure(level)?;
+                self.spaces.kernel.map_structure(level, slot, self.root, address);
+                place.insert(slot);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Space {
+    fn drop(&mut self) {
+        let mut structures = self.structures.take();
+        if structures.len() > STRUCTURES_KEPT {
+            self.spaces.strip(&mut structures);
+        }
+        self.spaces.idle.borrow_mut().push(Parts { root: self.root, structures });
+    }
+}

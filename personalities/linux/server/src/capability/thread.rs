@@ -1,0 +1,110 @@
+//! Threads of Linux programs as the kernel knows them: TCB, scheduling context, a CSpace of one capability, and the
+//! badge by which the server knows who speaks.
+//!
+//! The four are made together and stay together for ever; a dropped [`Thread`] is suspended and waits for its next use.
+//! Suspending cancels whatever the thread was sending, so a badge's next user never answers for the last one.
+
+use super::kernel::Kernel;
+use super::{Frame, OutOfMemory, Slot, Space};
+use alloc::vec::Vec;
+use chestnut_abi::UserContext;
+use core::cell::{Cell, RefCell};
+
+/// Threads that run nothing.
+pub struct Threads {
+    kernel: &'static Kernel,
+    idle: RefCell<Vec<Parts>>,
+    made: Cell<u32>,
+}
+
+/// Capabilities of one thread, all in the server's own CSpace.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Parts {
+    pub badge: u64,
+    pub tcb: Slot,
+    pub sched_context: Slot,
+    pub cspace: Slot,
+    /// The fault handler: the endpoint with the badge and [`Threads::FAULT`].
+    pub endpoint: Slot,
+}
+
+/// What a thread's system calls outside `base..base + length` do: go to `entry` with `word` in R11.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Redirect {
+    pub base: u64,
+    pub length: u64,
+    pub entry: u64,
+    pub word: u64,
+}
+
+impl Threads {
+    /// Badges of threads are multiples of this, so that they differ from every combination of the notification's low bits.
+    pub const BADGE_UNIT: u64 = 1 << 8;
+    /// Set in the badge of a thread's faults, so that no message of a program passes for one.
+    pub const FAULT: u64 = 1 << 7;
+
+    pub fn new(kernel: &'static Kernel) -> Self {
+        Self { kernel, idle: RefCell::new(Vec::new()), made: Cell::new(0) }
+    }
+
+    /// A thread that has yet to be given a space and registers.
+    pub fn allocate(&'static self) -> Result<Thread, OutOfMemory> {
+        let idle = self.idle.borrow_mut().pop();
+        let parts = match idle {
+            Some(parts) => parts,
+            None => {
+                let number = self.made.get() + 1;
+                let parts = self.kernel.make_thread(u64::from(number) * Self::BADGE_UNIT)?;
+                self.made.set(number);
+                parts
+            }
+        };
+        Ok(Thread { threads: self, parts })
+    }
+}
+
+/// A thread in use.
+pub struct Thread {
+    threads: &'static Threads,
+    parts: Parts,
+}
+
+impl Thread {
+    /// What the messages of this thread bear.
+    pub const fn badge(&self) -> u64 {
+        self.parts.badge
+    }
+
+    /// Puts the thread, which doesn't run, into a space. `page` is its thread page, `redirect.word` that page's address.
+    pub fn enter(&self, space: &Space, page: &Frame, redirect: Redirect) {
+        self.threads.kernel.enter_space(&self.parts, space.root(), page.master(), redirect);
+    }
+
+    /// Suspends the thread and says where it was. A call that it was making is cancelled.
+    pub fn suspend(&self) {
+        self.threads.kernel.suspend(&self.parts);
+    }
+    /// Lets it run on from its registers.
+    pub fn resume(&self) {
+        self.threads.kernel.resume(&self.parts);
+    }
+    pub fn registers(&self) -> UserContext {
+        self.threads.kernel.registers(&self.parts)
+    }
+    /// Sets all registers of the thread, which doesn't run, and lets it run if `resume`.
+    pub fn set_registers(&self, registers: &UserContext, resume: bool) {
+        self.threads.kernel.set_registers(&self.parts, registers, resume);
+    }
+    /// Microseconds of processor time that it has used since this was last asked.
+    pub fn consumed(&self) -> u64 {
+        self.threads.kernel.consumed(&self.parts)
+    }
+}
+
+impl Drop for Thread {
+    fn drop(&mut self) {
+        self.suspend();
+        self.consumed();
+        self.threads.idle.borrow_mut().push(self.parts);
+    }
+}

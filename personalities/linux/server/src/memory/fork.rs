@@ -1,0 +1,45 @@
+//! Copying an address space lazily: both sides keep the same frames until one of them writes.
+
+use super::area::{Areas, Behaviour};
+use super::space::{AddressSpace, Page, Shown};
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+use chestnut_linux_files::Errno;
+
+impl AddressSpace {
+    /// A child's space: the same areas except the server's own, the same private pages, none of them shown yet. The
+    /// parent's pages can be written again after a fault, which copies them while the child has them too.
+    pub fn fork(&self) -> Result<Rc<Self>, Errno> {
+        let child = Self::new(&self.memory)?;
+        let mut mapped_files = Vec::new();
+        {
+            let mut state = self.state.borrow_mut();
+            let mut new = child.state.borrow_mut();
+            new.areas = Areas::default();
+            for (start, area) in state.areas.iter().filter(|(_, area)| !area.behaviour.contains(Behaviour::FIXED)) {
+                if let Shown::File { location, .. } = &area.shown {
+                    mapped_files.push(location.inode().clone());
+                }
+                new.areas.insert(start, area.clone());
+                if area.behaviour.contains(Behaviour::SHARED) {
+                    continue;
+                }
+                for (&address, page) in state.pages.range(start..area.end) {
+                    new.pages.insert(address, Page { frame: page.frame.clone(), shown: None, may_write: false });
+                }
+            }
+            new.break_start = state.break_start;
+            new.break_end = state.break_end;
+            self.refresh(&mut state, 0..u64::MAX);
+        }
+        for inode in mapped_files {
+            child.watch(&inode);
+        }
+        child.map_top.set(self.map_top.get());
+        child.stack_limit.set(self.stack_limit.get());
+        child.size_limit.set(self.size_limit.get());
+        child.data_limit.set(self.data_limit.get());
+        child.marks.set(self.marks.get());
+        Ok(child)
+    }
+}

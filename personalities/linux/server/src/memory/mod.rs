@@ -1,0 +1,56 @@
+//! Memory of Linux programs: address spaces with demand paging and copy-on-write, and the page cache.
+//!
+//! [`area`] knows ranges, [`space`] knows pages and answers faults, [`map`] holds the calls that change areas, [`user`] is how
+//! the server reads and writes a program's memory, [`store`] gives the file systems their pages. Everything here
+//! stands on frames that count their holders: a page may be changed in place exactly when nobody else holds its frame.
+
+pub mod area;
+mod fork;
+mod map;
+mod space;
+mod store;
+#[cfg(test)]
+mod tests;
+pub mod user;
+
+pub use area::{Behaviour, Protection};
+pub use map::{MapRequest, Place, Remap};
+pub use space::{AddressSpace, Fault, Intent, Marks, Shown};
+pub use store::{FramePage, FrameStore};
+pub use user::{Iovec, UserArgument, UserSink, UserSource};
+
+use crate::capability::{Capabilities, Frame, OutOfMemory};
+use alloc::rc::Rc;
+
+pub const PAGE: u64 = 4096;
+
+/// First address that a program can't have: the end of the lower half, less one page (see `abi::layout`).
+pub const USER_END: u64 = chestnut_abi::layout::USER_END;
+/// mmap_min_addr: nothing is mapped below, so that null pointers fault.
+pub const USER_START: u64 = 0x1_0000;
+
+/// What all address spaces share.
+pub struct Memory {
+    pub capabilities: &'static Capabilities,
+    /// What every page shows that has been read and never written.
+    pub zero: Frame,
+    pub store: Rc<FrameStore>,
+}
+
+impl Memory {
+    pub fn new(capabilities: &'static Capabilities) -> Result<Rc<Self>, OutOfMemory> {
+        let zero = capabilities.frames.allocate()?;
+        Ok(Rc::new(Self { capabilities, zero, store: Rc::new(FrameStore::new(capabilities.frames)) }))
+    }
+}
+
+pub const fn page_down(address: u64) -> u64 {
+    address & !(PAGE - 1)
+}
+/// Rounds up to whole pages; `None` if that passes 2^64.
+pub const fn page_up(address: u64) -> Option<u64> {
+    match address.checked_add(PAGE - 1) {
+        Some(sum) => Some(page_down(sum)),
+        None => None,
+    }
+}

@@ -1,0 +1,494 @@
+//! An address space: its areas, the pages it has, and what happens on a fault.
+//!
+//! A page is *present* when the space holds a frame for it, and *shown* when that frame is mapped for the program. The two
+//! differ after a fork (the child's pages are present and shown on demand) and where the server used a page before the
+//! program did. A private page may be written in place only while nobody else holds its frame; else it is copied first.
+//!
+//! The state is never borrowed while a file is asked for a page, because files report changes of their pages back to us.
+
+use super::area::{Area, Areas, Behaviour, Protection};
+use super::{FramePage, Memory, PAGE, page_down};
+use crate::capability::{Access, Frame, Mapping, Space};
+use alloc::collections::BTreeMap;
+use alloc::rc::{Rc, Weak};
+use alloc::vec::Vec;
+use chestnut_linux_files::Errno;
+use chestnut_linux_files::inode::Inode;
+use chestnut_linux_files::page::Observer;
+use chestnut_linux_files::vfs::Location;
+use core::cell::{Cell, RefCell};
+
+/// What an area shows.
+#[derive(Clone)]
+pub enum Shown {
+    /// Memory that begins as zeros.
+    Zeros,
+    /// A file from a byte offset on.
+    File { location: Rc<Location>, offset: u64 },
+    /// Pages of the server's own (trampoline, vDSO, thread pages), from page `first` of `frames` on.
+    Pages { label: &'static str, frames: Rc<[Frame]>, first: usize },
+}
+
+impl super::area::Shown for Shown {
+    fn advanced(&self, bytes: u64) -> Self {
+        match self {
+            Self::Zeros => Self::Zeros,
+            Self::File { location, offset } => Self::File { location: location.clone(), offset: offset + bytes },
+            Self::Pages { label, frames, first } => {
+                Self::Pages { label, frames: frames.clone(), first: first + (bytes / PAGE) as usize }
+            }
+        }
+    }
+    fn continues(&self, earlier: &Self, bytes: u64) -> bool {
+        match (earlier, self) {
+            (Self::Zeros, Self::Zeros) => true,
+            (Self::File { location, offset }, Self::File { location: other, offset: next }) => {
+                Rc::ptr_eq(location, other) && offset + bytes == *next
+            }
+            _ => false,
+        }
+    }
+}
+
+/// What somebody wants to do at an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Intent {
+    Read,
+    Write,
+    Execute,
+}
+
+/// Why it can't be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// No area: SIGSEGV, SEGV_MAPERR.
+    Unmapped,
+    /// SIGSEGV, SEGV_ACCERR.
+    Forbidden,
+    /// Past the end of a file: SIGBUS, BUS_ADRERR.
+    PastEnd,
+    OutOfMemory,
+}
+
+impl From<Fault> for Errno {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::OutOfMemory => Self::ENOMEM,
+            _ => Self::EFAULT,
+        }
+    }
+}
+
+/// A present page.
+pub(super) struct Page {
+    pub frame: Frame,
+    pub shown: Option<(Mapping, Access)>,
+    /// A shared page that its file knows may be written.
+    pub may_write: bool,
+}
+
+/// Everything about a space that changes.
+pub(super) struct State {
+    pub areas: Areas<Shown>,
+    pub pages: BTreeMap<u64, Page>,
+    pub break_start: u64,
+    pub break_end: u64,
+    pub watchers: BTreeMap<usize, Rc<Watcher>>,
+}
+
+/// The memory of one process, or of several that share it.
+pub struct AddressSpace {
+    pub(super) memory: Rc<Memory>,
+    pub(super) space: Space,
+    pub(super) state: RefCell<State>,
+    /// Where areas without an address are put: below here.
+    pub map_top: Cell<u64>,
+    /// RLIMIT_STACK, RLIMIT_AS and RLIMIT_DATA in bytes, as set by the process.
+    pub stack_limit: Cell<u64>,
+    pub size_limit: Cell<u64>,
+    pub data_limit: Cell<u64>,
+    pub minor_faults: Cell<u64>,
+    /// What /proc/PID/stat and prctl tell.
+    pub marks: Cell<Marks>,
+    pub(super) this: Weak<AddressSpace>,
+}
+
+/// Addresses inside a program that others ask for.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Marks {
+    pub code: (u64, u64),
+    pub data: (u64, u64),
+    pub stack_start: u64,
+    pub arguments: (u64, u64),
+    pub environment: (u64, u64),
+    pub auxiliary: (u64, u64),
+}
+
+/// Pages around a faulting one that are shown along with it, if they are there: a power of two.
+const AROUND: u64 = 8;
+/// Bytes that a growing stack keeps free below itself.
+const STACK_GAP: u64 = 256 * PAGE;
+
+impl AddressSpace {
+    /// An empty space.
+    pub fn new(memory: &Rc<Memory>) -> Result<Rc<Self>, Errno> {
+        let space = memory.capabilities.spaces.allocate().map_err(|_| Errno::ENOMEM)?;
+        let state = State {
+            areas: Areas::default(),
+            pages: BTreeMap::new(),
+            break_start: 0,
+            break_end: 0,
+            watchers: BTreeMap::new(),
+        };
+        Ok(Rc::new_cyclic(|this| Self {
+            memory: memory.clone(),
+            space,
+            state: RefCell::new(state),
+            map_top: Cell::new(super::USER_END),
+            stack_limit: Cell::new(8 << 20),
+            size_limit: Cell::new(u64::MAX),
+            data_limit: Cell::new(u64::MAX),
+            minor_faults: Cell::new(0),
+            marks: Cell::default(),
+            this: this.clone(),
+        }))
+    }
+
+    /// The space as threads enter it.
+    pub const fn capability(&self) -> &Space {
+        &self.space
+    }
+    pub fn memory(&self) -> &Rc<Memory> {
+        &self.memory
+    }
+    /// Pages that are present.
+    pub fn resident(&self) -> usize {
+        self.state.borrow().pages.len()
+    }
+    /// Bytes in areas.
+    pub fn size(&self) -> u64 {
+        self.state.borrow().areas.total()
+    }
+
+    /// A program's access faulted: makes it possible, or says why not.
+    pub fn fault(&self, address: u64, intent: Intent) -> Result<(), Fault> {
+        self.minor_faults.set(self.minor_faults.get() + 1);
+        let page = page_down(address);
+        self.make_present(page, intent)?;
+        self.show(page)?;
+        self.show_around(page);
+        Ok(())
+    }
+
+    /// Makes pages present and shown at once.
+    pub fn show_all(&self, range: core::ops::Range<u64>) -> Result<(), Fault> {
+        for page in range.step_by(PAGE as usize) {
+            self.make_present(page, Intent::Read)?;
+            self.show(page)?;
+        }
+        Ok(())
+    }
+
+    /// The frame behind an address, for the server's own access. A later write by somebody else is seen by the program.
+    pub fn frame(&self, address: u64, intent: Intent) -> Result<Frame, Fault> {
+        let page = page_down(address);
+        self.make_present(page, intent)?;
+        let state = self.state.borrow();
+        state.pages.get(&page).map(|page| page.frame.clone()).ok_or(Fault::Unmapped)
+    }
+
+    /// Makes sure that the page is there and, for a write, is this space's to write.
+    fn make_present(&self, page: u64, intent: Intent) -> Result<(), Fault> {
+        let (shown, behaviour, start) = self.allowed(page, intent)?;
+        let private = !behaviour.contains(Behaviour::SHARED);
+        {
+            let mut state = self.state.borrow_mut();
+            if let Some(present) = state.pages.get_mut(&page) {
+                let ready = intent != Intent::Write
+                    || behaviour.contains(Behaviour::FIXED)
+                    || if private { present.frame.holders() == 1 } else { present.may_write };
+                if ready {
+                    return Ok(());
+                }
+                if private {
+                    let copy = self.copy_of(&present.frame)?;
+                    self.replace(present, copy);
+                    return Ok(());
+                }
+            }
+        }
+        let (frame, may_write) = self.fetch(&shown, page - start, intent, private)?;
+        let mut state = self.state.borrow_mut();
+        match state.pages.get_mut(&page) {
+            Some(present) => {
+                if present.frame != frame {
+                    self.replace(present, frame);
+                }
+                present.may_write |= may_write;
+            }
+            None => {
+                state.pages.insert(page, Page { frame, shown: None, may_write });
+            }
+        }
+        Ok(())
+    }
+
+    /// The area's word on an access; may grow a stack.
+    fn allowed(&self, page: u64, intent: Intent) -> Result<(Shown, Behaviour, u64), Fault> {
+        let mut state = self.state.borrow_mut();
+        if state.areas.find(page).is_none() {
+            self.grow_stack(&mut state, page)?;
+        }
+        let (start, area) = state.areas.find(page).ok_or(Fault::Unmapped)?;
+        let needed = match intent {
+            // The processor has no way to allow writing or executing without reading.
+            Intent::Read => Protection::all(),
+            Intent::Write => Protection::WRITE,
+            Intent::Execute => Protection::EXECUTE,
+        };
+        if !area.protection.intersects(needed) {
+            return Err(Fault::Forbidden);
+        }
+        Ok((area.shown.clone(), area.behaviour, start))
+    }
+
+    fn grow_stack(&self, state: &mut State, page: u64) -> Result<(), Fault> {
+        let (start, area) = state.areas.next_above(page).ok_or(Fault::Unmapped)?;
+        let low = area.end.saturating_sub(self.stack_limit.get());
+        let below = page.saturating_sub(STACK_GAP);
+        if !area.behaviour.contains(Behaviour::GROWS_DOWN) || page < low || page < super::USER_START {
+            return Err(Fault::Unmapped);
+        }
+        if state.areas.overlapping(below..page).next().is_some() {
+            return Err(Fault::Unmapped);
+        }
+        state.areas.grow_down(start, page);
+        Ok(())
+    }
+
+    /// The frame that belongs at `offset` bytes of what an area shows, and whether it may be written in place.
+    fn fetch(&self, shown: &Shown, offset: u64, intent: Intent, private: bool) -> Result<(Frame, bool), Fault> {
+        let write = intent == Intent::Write;
+        match shown {
+            Shown::Zeros if write => Ok((self.clean()?, true)),
+            Shown::Zeros => Ok((self.memory.zero.clone(), false)),
+            Shown::Pages { frames, first, .. } => {
+                let frame = frames.get(first + (offset / PAGE) as usize).ok_or(Fault::PastEnd)?;
+                Ok((frame.clone(), true))
+            }
+            Shown::File { location, offset: from } => {
+                let contents = location.inode().contents().ok_or(Fault::PastEnd)?;
+                let index = (from + offset) / PAGE;
+                let page = contents.page(index, write && !private).map_err(|error| match error {
+                    Errno::ENOMEM | Errno::ENOSPC => Fault::OutOfMemory,
+                    _ => Fault::PastEnd,
+                })?;
+                match page {
+                    Some(page) => {
+                        let frame = FramePage::frame_of(&*page).ok_or(Fault::PastEnd)?;
+                        if write && private { Ok((self.copy_of(frame)?, true)) } else { Ok((frame.clone(), write)) }
+                    }
+                    None if write => Ok((self.clean()?, true)),
+                    None => Ok((self.memory.zero.clone(), false)),
+                }
+            }
+        }
+    }
+
+    fn clean(&self) -> Result<Frame, Fault> {
+        self.memory.capabilities.frames.allocate().map_err(|_| Fault::OutOfMemory)
+    }
+    fn copy_of(&self, frame: &Frame) -> Result<Frame, Fault> {
+        if *frame == self.memory.zero {
+            return self.clean();
+        }
+        let copy = self.memory.capabilities.frames.allocate_dirty().map_err(|_| Fault::OutOfMemory)?;
+        copy.copy_from(0, frame, 0, PAGE as usize);
+        Ok(copy)
+    }
+
+    /// Puts another frame in a page's place.
+    fn replace(&self, page: &mut Page, frame: Frame) {
+        self.hide(page);
+        page.frame = frame;
+    }
+    pub(super) fn hide(&self, page: &mut Page) {
+        if let Some((mapping, _)) = page.shown.take() {
+            self.space.unmap(&page.frame, mapping);
+        }
+    }
+
+    /// What the program may do with a page as it is now.
+    fn access(area: &Area<Shown>, page: &Page) -> Access {
+        let in_place = if area.behaviour.intersects(Behaviour::SHARED.union(Behaviour::FIXED)) {
+            page.may_write
+        } else {
+            page.frame.holders() == 1
+        };
+        Access {
+            write: area.protection.contains(Protection::WRITE) && in_place,
+            execute: area.protection.contains(Protection::EXECUTE),
+        }
+    }
+
+    /// Maps a present page, or changes how it is mapped.
+    fn show(&self, page: u64) -> Result<(), Fault> {
+        let mut state = self.state.borrow_mut();
+        let State { areas, pages, .. } = &mut *state;
+        let (Some((_, area)), Some(present)) = (areas.find(page), pages.get_mut(&page)) else { return Ok(()) };
+        let access = Self::access(area, present);
+        match &mut present.shown {
+            Some((_, now)) if *now == access => {}
+            Some((mapping, now)) => {
+                self.space.protect(mapping, page, access);
+                *now = access;
+            }
+            None => {
+                let mapping = self.space.map(&present.frame, page, access).map_err(|_| Fault::OutOfMemory)?;
+                present.shown = Some((mapping, access));
+            }
+        }
+        Ok(())
+    }
+
+    /// Shows neighbours that the program will probably want: what is present, and what its file has in memory or image. Their
+    /// failures are nobody's: the program will fault there if it must.
+    fn show_around(&self, page: u64) {
+        let first = page & !(AROUND * PAGE - 1);
+        let window = first..first + AROUND * PAGE;
+        let (range, file) = {
+            let state = self.state.borrow();
+            let Some((start, area)) = state.areas.find(page) else { return };
+            let range = window.start.max(start)..window.end.min(area.end);
+            (range, matches!(area.shown, Shown::File { .. }) && !area.protection.is_empty())
+        };
+        let mut at = range.start;
+        while at < range.end {
+            let (present, shown) = match self.state.borrow().pages.get(&at) {
+                Some(page) => (true, page.shown.is_some()),
+                None => (false, false),
+            };
+            if !shown && (present || (file && self.make_present(at, Intent::Read).is_ok())) {
+                let _ = self.show(at);
+            }
+            at += PAGE;
+        }
+    }
+
+    /// Gives up the pages of a range, whatever areas are there.
+    pub(super) fn drop_pages(&self, state: &mut State, range: core::ops::Range<u64>) {
+        let addresses: Vec<u64> = state.pages.range(range).map(|(&address, _)| address).collect();
+        for address in addresses {
+            if let Some(mut page) = state.pages.remove(&address) {
+                self.hide(&mut page);
+            }
+        }
+    }
+
+    /// Shows every present page of a range as its area says now.
+    pub(super) fn refresh(&self, state: &mut State, range: core::ops::Range<u64>) {
+        let State { areas, pages, .. } = state;
+        for (&address, page) in pages.range_mut(range) {
+            let Some((_, area)) = areas.find(address) else { continue };
+            if area.protection.is_empty() {
+                self.hide(page);
+                continue;
+            }
+            let access = Self::access(area, page);
+            if let Some((mapping, now)) = &mut page.shown
+                && *now != access
+            {
+                self.space.protect(mapping, address, access);
+                *now = access;
+            }
+        }
+    }
+
+    /// Hears from now on when pages of this file go away.
+    pub(super) fn watch(&self, inode: &Rc<Inode>) {
+        let Some(contents) = inode.contents() else { return };
+        let key = Rc::as_ptr(inode) as usize;
+        let mut state = self.state.borrow_mut();
+        state.watchers.entry(key).or_insert_with(|| {
+            let watcher = Rc::new(Watcher { space: self.this.clone(), inode: key });
+            let observer: Rc<dyn Observer> = watcher.clone();
+            contents.observe(&observer);
+            watcher
+        });
+    }
+
+    /// Gives up all pages of file pages `from..to`.
+    fn forget_file_pages(&self, inode: usize, from: u64, to: u64) {
+        let mut state = self.state.borrow_mut();
+        let mut ranges = Vec::new();
+        for (start, area) in state.areas.iter() {
+            let Shown::File { location, offset } = &area.shown else { continue };
+            if Rc::as_ptr(location.inode()) as usize != inode {
+                continue;
+            }
+            let first = offset / PAGE;
+            let last = first + (area.end - start) / PAGE;
+            let (low, high) = (from.clamp(first, last), to.clamp(first, last));
+            if low < high {
+                ranges.push(start + (low - first) * PAGE..start + (high - first) * PAGE);
+            }
+        }
+        for range in ranges {
+            self.drop_pages(&mut state, range);
+        }
+    }
+}
+
+impl Drop for AddressSpace {
+    fn drop(&mut self) {
+        let mut pages = core::mem::take(&mut self.state.borrow_mut().pages);
+        for page in pages.values_mut() {
+            self.hide(page);
+        }
+    }
+}
+
+/// Hears of changes to one file that a space has mapped.
+pub(super) struct Watcher {
+    space: Weak<AddressSpace>,
+    inode: usize,
+}
+
+impl Observer for Watcher {
+    fn truncated(&self, size: u64) {
+        if let Some(space) = self.space.upgrade() {
+            space.forget_file_pages(self.inode, size.div_ceil(PAGE), u64::MAX);
+        }
+    }
+    fn punched(&self, first: u64, count: u64) {
+        if let Some(space) = self.space.upgrade() {
+            space.forget_file_pages(self.inode, first, first.saturating_add(count));
+        }
+    }
+    fn replaced(&self, index: u64) {
+        if let Some(space) = self.space.upgrade() {
+            // Private copies stay what they are: only pages of zeros are shown in place of a hole.
+            space.forget_zeros(self.inode, index);
+        }
+    }
+}
+
+impl AddressSpace {
+    fn forget_zeros(&self, inode: usize, index: u64) {
+        let mut state = self.state.borrow_mut();
+        let State { areas, pages, .. } = &mut *state;
+        for (start, area) in areas.iter() {
+            let Shown::File { location, offset } = &area.shown else { continue };
+            let Some(page) = index.checked_sub(offset / PAGE) else { continue };
+            let address = start + page * PAGE;
+            if Rc::as_ptr(location.inode()) as usize == inode
+                && address < area.end
+                && let Some(present) = pages.get_mut(&address)
+                && present.frame == self.memory.zero
+            {
+                self.hide(present);
+                pages.remove(&address);
+            }
+        }
+    }
+}

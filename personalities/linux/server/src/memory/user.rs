@@ -1,0 +1,276 @@
+//! The server's access to a program's memory: page by page, checked as the program's own access would be, by the server's
+//! window on each frame. Pages are brought in as needed; a page that can't be had is `EFAULT`.
+//!
+//! What is read may change the next moment: it is copied once, then looked at.
+
+use super::space::{AddressSpace, Intent};
+use super::{FramePage, PAGE, USER_END};
+use crate::capability::Frame;
+use alloc::rc::Rc;
+use alloc::vec;
+use alloc::vec::Vec;
+use chestnut_linux_files::buffer::{Argument, Sink, Source};
+use chestnut_linux_files::page::Page;
+use chestnut_linux_files::{Errno, Result};
+use core::cell::Cell;
+
+/// Most entries of an I/O vector.
+const MAX_VECTORS: u64 = 1024;
+/// Most bytes that one read or write moves (MAX_RW_COUNT).
+const MAX_BYTES: u64 = 0x7fff_f000;
+
+impl AddressSpace {
+    /// Calls `step` for each part of a range that lies in one page: its frame, the offset in it, the offset in the range, the
+    /// length. Returns how many bytes were there, fewer than `length` if a page wasn't.
+    fn each_page(
+        &self,
+        address: u64,
+        length: usize,
+        intent: Intent,
+        mut step: impl FnMut(&Frame, usize, usize, usize),
+    ) -> usize {
+        let mut done = 0;
+        while done < length {
+            let Some(at) = address.checked_add(done as u64).filter(|&at| at < USER_END) else { break };
+            let Ok(frame) = self.frame(at, intent) else { break };
+            let offset = (at % PAGE) as usize;
+            let part = (length - done).min(PAGE as usize - offset);
+            step(&frame, offset, done, part);
+            done += part;
+        }
+        done
+    }
+
+    /// Copies a prefix of the memory at `address`; returns its length.
+    pub fn read_some(&self, address: u64, into: &mut [u8]) -> usize {
+        self.each_page(address, into.len(), Intent::Read, |frame, offset, done, part| {
+            frame.read(offset, &mut into[done..done + part]);
+        })
+    }
+    /// Copies as much as there is room for; returns how much.
+    pub fn write_some(&self, address: u64, bytes: &[u8]) -> usize {
+        self.each_page(address, bytes.len(), Intent::Write, |frame, offset, done, part| {
+            frame.write(offset, &bytes[done..done + part]);
+        })
+    }
+
+    pub fn read(&self, address: u64, into: &mut [u8]) -> Result<()> {
+        if self.read_some(address, into) == into.len() { Ok(()) } else { Err(Errno::EFAULT) }
+    }
+    pub fn write(&self, address: u64, bytes: &[u8]) -> Result<()> {
+        if self.write_some(address, bytes) == bytes.len() { Ok(()) } else { Err(Errno::EFAULT) }
+    }
+
+    pub fn read_words<const N: usize>(&self, address: u64) -> Result<[u64; N]> {
+        let mut words = [0; N];
+        for (index, word) in words.iter_mut().enumerate() {
+            *word = self.read_u64(address.wrapping_add(8 * index as u64))?;
+        }
+        Ok(words)
+    }
+    pub fn write_words(&self, address: u64, words: &[u64]) -> Result<()> {
+        let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+        self.write(address, &bytes)
+    }
+    pub fn read_u64(&self, address: u64) -> Result<u64> {
+        let mut bytes = [0; 8];
+        self.read(address, &mut bytes)?;
+        Ok(u64::from_le_bytes(bytes))
+    }
+    pub fn write_u64(&self, address: u64, value: u64) -> Result<()> {
+        self.write(address, &value.to_le_bytes())
+    }
+    pub fn read_u32(&self, address: u64) -> Result<u32> {
+        let mut bytes = [0; 4];
+        self.read(address, &mut bytes)?;
+        Ok(u32::from_le_bytes(bytes))
+    }
+    pub fn write_u32(&self, address: u64, value: u32) -> Result<()> {
+        self.write(address, &value.to_le_bytes())
+    }
+
+    /// The bytes before the first zero, of which there must be fewer than `limit`: `too_long` otherwise.
+    pub fn read_string(&self, address: u64, limit: usize, too_long: Errno) -> Result<Vec<u8>> {
+        let mut string = Vec::new();
+        let mut chunk = [0; 256];
+        loop {
+            let at = address.wrapping_add(string.len() as u64);
+            // Up to the page's end, so that a string at the end of memory needs no page behind it.
+            let part = (PAGE - at % PAGE).min(chunk.len() as u64) as usize;
+            let chunk = &mut chunk[..part.min(limit - string.len())];
+            self.read(at, chunk)?;
+            if let Some(end) = chunk.iter().position(|&byte| byte == 0) {
+                string.extend_from_slice(&chunk[..end]);
+                return Ok(string);
+            }
+            string.extend_from_slice(chunk);
+            if string.len() >= limit {
+                return Err(too_long);
+            }
+        }
+    }
+
+    /// A path as system calls take it: `ENAMETOOLONG` from 4096 bytes on.
+    pub fn read_path(&self, address: u64) -> Result<Vec<u8>> {
+        self.read_string(address, chestnut_linux_files::vfs::PATH_MAX, Errno::ENAMETOOLONG)
+    }
+
+    /// An I/O vector of `count` entries.
+    pub fn read_vector(&self, address: u64, count: u64) -> Result<Vec<Iovec>> {
+        if count > MAX_VECTORS {
+            return Err(Errno::EINVAL);
+        }
+        let mut bytes = vec![0; count as usize * 16];
+        self.read(address, &mut bytes)?;
+        let mut total = 0u64;
+        let mut vector = Vec::with_capacity(count as usize);
+        for entry in bytes.chunks_exact(16) {
+            let (base, length) = entry.split_at(8);
+            let word = |bytes: &[u8]| bytes.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte));
+            let (base, length) = (word(base), word(length));
+            if length > i64::MAX as u64 {
+                return Err(Errno::EINVAL);
+            }
+            let length = length.min(MAX_BYTES - total);
+            total += length;
+            vector.push(Iovec { base, length });
+        }
+        Ok(vector)
+    }
+}
+
+/// One piece of a program's memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Iovec {
+    pub base: u64,
+    /// Bytes.
+    pub length: u64,
+}
+
+impl Iovec {
+    /// A single buffer, cut to what one call may move.
+    pub fn one(base: u64, length: u64) -> Vec<Self> {
+        vec![Self { base, length: length.min(MAX_BYTES) }]
+    }
+}
+
+/// A position in a program's buffers.
+struct Cursor {
+    space: Rc<AddressSpace>,
+    vector: Vec<Iovec>,
+    /// Entries before this one are used up.
+    entry: usize,
+    remaining: usize,
+    /// Bytes moved so far, for whoever outlives the operation.
+    moved: Rc<Cell<u64>>,
+}
+
+impl Cursor {
+    fn new(space: &Rc<AddressSpace>, vector: Vec<Iovec>) -> Self {
+        let remaining = vector.iter().map(|piece| piece.length as usize).sum();
+        Self { space: space.clone(), vector, entry: 0, remaining, moved: Rc::default() }
+    }
+
+    /// Calls `step` with address, offset and length for pieces of the buffers, `length` bytes in all; it returns how many of
+    /// them it could move. Stops at the first that isn't moved whole.
+    fn advance(
+        &mut self,
+        length: usize,
+        mut step: impl FnMut(&AddressSpace, u64, usize, usize) -> usize,
+    ) -> Result<usize> {
+        let mut done = 0;
+        let length = length.min(self.remaining);
+        while done < length {
+            let Some(piece) = self.vector.get_mut(self.entry) else { break };
+            if piece.length == 0 {
+                self.entry += 1;
+                continue;
+            }
+            let part = (length - done).min(piece.length as usize);
+            let moved = step(&self.space, piece.base, done, part);
+            piece.base = piece.base.wrapping_add(moved as u64);
+            piece.length -= moved as u64;
+            self.remaining -= moved;
+            done += moved;
+            if moved < part {
+                break;
+            }
+        }
+        self.moved.set(self.moved.get() + done as u64);
+        if done == 0 && length > 0 { Err(Errno::EFAULT) } else { Ok(done) }
+    }
+}
+
+/// A program's buffers that are to be filled.
+pub struct UserSink(Cursor);
+
+impl UserSink {
+    pub fn new(space: &Rc<AddressSpace>, vector: Vec<Iovec>) -> Self {
+        Self(Cursor::new(space, vector))
+    }
+}
+
+impl Sink for UserSink {
+    fn remaining(&self) -> usize {
+        self.0.remaining
+    }
+    fn put(&mut self, bytes: &[u8]) -> Result<usize> {
+        self.0.advance(bytes.len(), |space, address, done, part| space.write_some(address, &bytes[done..done + part]))
+    }
+    fn put_page(&mut self, page: &dyn Page, offset: usize, length: usize) -> Result<usize> {
+        let Some(source) = FramePage::frame_of(page) else { return Err(Errno::EFAULT) };
+        self.0.advance(length, |space, address, done, part| {
+            space.each_page(address, part, Intent::Write, |frame, at, moved, part| {
+                frame.copy_from(at, source, offset + done + moved, part);
+            })
+        })
+    }
+}
+
+/// A program's buffers that are to be taken from.
+pub struct UserSource(Cursor);
+
+impl UserSource {
+    pub fn new(space: &Rc<AddressSpace>, vector: Vec<Iovec>) -> Self {
+        Self(Cursor::new(space, vector))
+    }
+    /// How many bytes have been taken, also after this is gone.
+    pub fn moved(&self) -> Rc<Cell<u64>> {
+        self.0.moved.clone()
+    }
+}
+
+impl Source for UserSource {
+    fn remaining(&self) -> usize {
+        self.0.remaining
+    }
+    fn take(&mut self, into: &mut [u8]) -> Result<usize> {
+        self.0.advance(into.len(), |space, address, done, part| space.read_some(address, &mut into[done..done + part]))
+    }
+    fn take_page(&mut self, page: &dyn Page, offset: usize, length: usize) -> Result<usize> {
+        let Some(target) = FramePage::frame_of(page) else { return Err(Errno::EFAULT) };
+        self.0.advance(length, |space, address, done, part| {
+            space.each_page(address, part, Intent::Read, |frame, at, moved, part| {
+                target.copy_from(offset + done + moved, frame, at, part);
+            })
+        })
+    }
+}
+
+/// The third argument of ioctl(2).
+pub struct UserArgument {
+    pub space: Rc<AddressSpace>,
+    pub value: u64,
+}
+
+impl Argument for UserArgument {
+    fn value(&self) -> u64 {
+        self.value
+    }
+    fn read(&self, into: &mut [u8]) -> Result<()> {
+        self.space.read(self.value, into)
+    }
+    fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.space.write(self.value, bytes)
+    }
+}

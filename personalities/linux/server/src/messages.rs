@@ -1,0 +1,61 @@
+//! The message loop: what the kernel brings is told apart by badge, and every future that can go on does so before the next.
+
+use crate::capability::{Message, Threads};
+use crate::devices::Devices;
+use crate::faults::FaultMessage;
+use crate::process::signal::Signal;
+use crate::process::thread::{Activity, Answer};
+use crate::process::{Ending, Thread};
+use crate::server::Server;
+use crate::syscall::register;
+use alloc::rc::Rc;
+use chestnut_linux_files::Errno;
+use chestnut_linux_trampoline::Request;
+
+impl Server {
+    /// Serves for ever.
+    pub fn serve(&'static self, devices: &Devices) -> ! {
+        loop {
+            self.executor.run();
+            self.clock.run();
+            self.executor.run();
+            devices.flush();
+            let (reply, answer) = match self.take_answer() {
+                Some((reply, answer)) => (reply, Some(answer)),
+                // Without a reply object nobody's call can be taken; memory for one is found once something ends.
+                None => match self.capabilities.replies.allocate() {
+                    Ok(reply) => (reply, None),
+                    Err(_) => panic!("no memory for a reply object"),
+                },
+            };
+            let encoded = answer.map(Answer::message);
+            let message = self.kernel.receive(&reply, encoded.as_ref().map(|(label, word)| (*label, word.as_slice())));
+            if message.badge < Threads::BADGE_UNIT {
+                devices.notified(message.badge);
+                continue;
+            }
+            let Some(thread) = self.table.by_badge(message.badge) else { continue };
+            let before = thread.activity.replace(Activity::Held(reply));
+            if !matches!(before, Activity::Running) {
+                // It sent something while the server still owed it an answer, which no trampoline does.
+                log::warn!("thread {} sent a second message", thread.tid.get());
+                self.end_process(&thread.process, Ending::Killed(Signal::SYS));
+                continue;
+            }
+            self.serve_thread(&thread, message);
+        }
+    }
+
+    /// One call or fault of a thread, which is held from now on.
+    pub fn serve_thread(&'static self, thread: &Rc<Thread>, message: Message) {
+        if message.badge & Threads::FAULT != 0 {
+            return self.fault(thread, FaultMessage { label: message.info.label(), words: message.words });
+        }
+        let [first, second, third, fourth, _] = message.words;
+        match Request::decode(message.info, [first, second, third, fourth], thread.page()) {
+            Some(Request::Syscall { number, arguments }) => self.system_call(thread, number, arguments),
+            Some(Request::TakeSignals) => self.take_signals(thread),
+            None => self.answer(thread, Answer::Done(register(Err(Errno::ENOSYS)))),
+        }
+    }
+}

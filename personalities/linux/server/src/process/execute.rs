@@ -1,0 +1,177 @@
+//! execve(2): a process becomes another program.
+
+use super::signal::SignalSet;
+use super::thread::{Activity, Thread};
+use super::{Ids, OwnPages};
+use crate::exec::load::{self, Circumstances, Program};
+use crate::memory::AddressSpace;
+use crate::process::limits;
+use crate::server::Server;
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+use chestnut_linux_files::caller::Caller;
+use chestnut_linux_files::inode::{Access, Inode, Kind, mode};
+use chestnut_linux_files::vfs::{At, Follow, Location};
+use chestnut_linux_files::wait::Events;
+use chestnut_linux_files::{Errno, Result};
+use chestnut_linux_trampoline::Frame;
+use chestnut_linux_trampoline::pages::{AltStack, FxArea};
+use core::cell::RefCell;
+
+/// What an execve asks for, its strings copied.
+pub struct ExecRequest {
+    pub at: At,
+    pub path: Vec<u8>,
+    pub follow: Follow,
+    pub arguments: Vec<Vec<u8>>,
+    pub environment: Vec<Vec<u8>>,
+}
+
+impl Server {
+    /// What a path leads to, if the caller may execute it.
+    fn find_executable(&self, caller: &Caller, at: At, path: &[u8], follow: Follow) -> Result<Rc<Location>> {
+        let location = self.vfs.lookup_or_self(caller, at, path, follow)?;
+        if location.inode().is_symlink() {
+            return Err(Errno::ELOOP);
+        }
+        if location.inode().kind() != Kind::Regular {
+            return Err(Errno::EACCES);
+        }
+        location.inode().check(&caller.credentials, Access::EXECUTE)?;
+        Ok(location)
+    }
+
+    /// Replaces the program of the thread's process. On success the thread's call is over: it starts anew.
+    pub fn execute(&self, thread: &Rc<Thread>, request: ExecRequest) -> Result<()> {
+        let process = &thread.process;
+        let caller = process.caller.borrow().clone();
+        let ExecRequest { at, path, follow, arguments, environment } = request;
+        let location = self.find_executable(&caller, at, &path, follow)?;
+        let ids = self.ids_after(process.ids.get(), location.inode(), process.no_new_privileges.get());
+        let name = base_name(&path);
+
+        let mut own_pages: Option<OwnPages> = None;
+        let mut map_own_pages = |space: &Rc<AddressSpace>| {
+            let pages = self.own_pages_in(space)?;
+            let vdso = pages.time_address + crate::memory::PAGE;
+            own_pages = Some(pages);
+            Ok(vdso)
+        };
+        let circumstances = Circumstances {
+            find: &|path| self.find_executable(&caller, At::WorkingDirectory, path, Follow::Yes),
+            random: &|bytes| self.generator.fill(bytes),
+            ids: [ids.user, ids.effective_user, ids.group, ids.effective_group],
+            secure: ids.user != ids.effective_user || ids.group != ids.effective_group,
+            features: self.features,
+            stack_limit: process.limits.borrow().soft(limits::STACK),
+            map_own_pages: &mut map_own_pages,
+        };
+        let program = Program { location, file_name: path, arguments, environment };
+        let loaded = load::load(&self.memory, program, circumstances)?;
+        let own_pages = own_pages.ok_or(Errno::ENOMEM)?;
+        loaded.space.size_limit.set(process.limits.borrow().soft(limits::SPACE));
+        loaded.space.data_limit.set(process.limits.borrow().soft(limits::DATA));
+
+        // From here on there is no way back.
+        let others: Vec<Rc<Thread>> =
+            process.threads.borrow().iter().filter(|other| !Rc::ptr_eq(other, thread)).cloned().collect();
+        for other in others {
+            self.end_thread(&other);
+        }
+        if thread.tid.get() != process.pid {
+            self.table.rename_thread(thread, process.pid);
+        }
+        self.release_tid_word(thread);
+        thread.robust_list.set((0, 0));
+        *thread.activity.borrow_mut() = Activity::Absent;
+        thread.machine.suspend();
+
+        let mask = thread.mask();
+        process.ids.set(ids);
+        {
+            let mut caller = process.caller.borrow_mut();
+            caller.credentials.user = ids.effective_user;
+            caller.credentials.group = ids.effective_group;
+            caller.credentials.privileged = ids.effective_user == 0;
+        }
+        let files = process.descriptors();
+        let mut own_files = match Rc::strong_count(&files) {
+            // The process's own and ours.
+            1..=2 => None,
+            _ => Some(files.borrow().clone()),
+        };
+        let closed = match &mut own_files {
+            Some(own) => own.close_on_exec(),
+            None => files.borrow_mut().close_on_exec(),
+        };
+        if let Some(own) = own_files {
+            *process.files.borrow_mut() = Rc::new(RefCell::new(own));
+        }
+        drop(closed);
+        let mut actions = process.actions.borrow().borrow().clone();
+        actions.reset_handlers();
+        *process.actions.borrow_mut() = Rc::new(RefCell::new(actions));
+
+        let old_space = process.space.replace(loaded.space.clone());
+        let old_pages = process.own_pages.replace(own_pages);
+        self.publish_ids(process);
+        let (page, address) = match self.thread_page(process, &loaded.space, thread.tid.get()) {
+            Ok(page) => page,
+            Err(_) => {
+                self.end_process(process, super::Ending::Killed(super::signal::Signal::KILL));
+                return Ok(());
+            }
+        };
+        thread.replace_page(page, address);
+        thread.enter();
+        drop((old_space, old_pages));
+        thread.page().set_frame(&Frame {
+            rip: loaded.entry,
+            rsp: loaded.stack_pointer,
+            rflags: 0x202,
+            number: u64::MAX,
+            ..Frame::default()
+        });
+        thread.page().set_fx(&FxArea::INITIAL);
+        thread.page().set_alt_stack(AltStack::default());
+        thread.saved_mask.set(None);
+        thread.awaited.set(SignalSet::EMPTY);
+        thread.set_mask(mask);
+        self.publish_pending(process);
+        thread.name.set(name);
+        *process.executable.borrow_mut() = Some(loaded.location);
+        process.has_executed.set(true);
+        process.parent_death_signal.set(0);
+        process.has_left_parent.set(true);
+        process.left_parent.wake(Events::all());
+        if !thread.deliverable().is_empty() {
+            thread.page().set_attention(true);
+        }
+        thread.start(0);
+        Ok(())
+    }
+
+    /// Set-id bits of the file.
+    fn ids_after(&self, ids: Ids, inode: &Inode, no_new_privileges: bool) -> Ids {
+        let mut new = ids;
+        if !no_new_privileges {
+            let bits = inode.permissions();
+            if bits & mode::SET_USER != 0 {
+                new.effective_user = inode.user();
+            }
+            if bits & mode::SET_GROUP != 0 && bits & mode::GROUP_EXECUTE != 0 {
+                new.effective_group = inode.group();
+            }
+        }
+        Ids { saved_user: new.effective_user, saved_group: new.effective_group, ..new }
+    }
+}
+
+/// The thread's name after execve: the last part of the path, at most 15 bytes.
+pub fn base_name(path: &[u8]) -> [u8; 16] {
+    let base = path.rsplit(|&byte| byte == b'/').next().unwrap_or(path);
+    let mut name = [0; 16];
+    let length = base.len().min(15);
+    name[..length].copy_from_slice(&base[..length]);
+    name
+}

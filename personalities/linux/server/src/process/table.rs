@@ -1,0 +1,109 @@
+//! Who has which id: processes by pid, threads by tid and by badge.
+
+use super::{INIT, Process, Thread};
+use crate::capability::Threads;
+use alloc::collections::BTreeMap;
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+use core::cell::{Cell, RefCell};
+
+/// The largest id (kernel.pid_max - 1).
+const MAX_ID: u32 = 32_767;
+/// Ids wrap around to here.
+const FIRST_AGAIN: u32 = 300;
+
+/// All processes and threads.
+#[derive(Default)]
+pub struct Table {
+    processes: RefCell<BTreeMap<u32, Rc<Process>>>,
+    threads: RefCell<BTreeMap<u32, Rc<Thread>>>,
+    by_badge: RefCell<Vec<Option<Rc<Thread>>>>,
+    last_id: Cell<u32>,
+    /// Processes and threads ever made.
+    pub made: Cell<u64>,
+}
+
+impl Table {
+    /// An id that names no process, thread, group or session.
+    pub fn new_id(&self) -> Option<u32> {
+        let processes = self.processes.borrow();
+        let threads = self.threads.borrow();
+        let taken = |id: u32| {
+            threads.contains_key(&id)
+                || processes.contains_key(&id)
+                || processes.values().any(|process| process.group.get() == id || process.session.get() == id)
+        };
+        for _ in 0..MAX_ID {
+            let next = match self.last_id.get() {
+                MAX_ID => FIRST_AGAIN,
+                last => last + 1,
+            };
+            self.last_id.set(next);
+            if !taken(next) {
+                self.made.set(self.made.get() + 1);
+                return Some(next);
+            }
+        }
+        None
+    }
+    /// Begins again with the first id, now that everybody has gone.
+    pub fn restart_ids(&self) {
+        self.last_id.set(INIT);
+    }
+    pub fn last_id(&self) -> u32 {
+        self.last_id.get()
+    }
+
+    pub fn add_process(&self, process: &Rc<Process>) {
+        self.processes.borrow_mut().insert(process.pid, process.clone());
+    }
+    pub fn remove_process(&self, pid: u32) {
+        self.processes.borrow_mut().remove(&pid);
+    }
+    pub fn process(&self, pid: u32) -> Option<Rc<Process>> {
+        self.processes.borrow().get(&pid).cloned()
+    }
+    pub fn processes(&self) -> Vec<Rc<Process>> {
+        self.processes.borrow().values().cloned().collect()
+    }
+    /// Processes of a group that have not been waited for.
+    pub fn group(&self, group: u32) -> Vec<Rc<Process>> {
+        self.processes.borrow().values().filter(|process| process.group.get() == group).cloned().collect()
+    }
+
+    pub fn add_thread(&self, thread: &Rc<Thread>) {
+        self.threads.borrow_mut().insert(thread.tid.get(), thread.clone());
+        let index = Self::index(thread.machine.badge());
+        let mut by_badge = self.by_badge.borrow_mut();
+        if by_badge.len() <= index {
+            by_badge.resize_with(index + 1, || None);
+        }
+        by_badge[index] = Some(thread.clone());
+    }
+    pub fn remove_thread(&self, thread: &Thread) {
+        self.threads.borrow_mut().remove(&thread.tid.get());
+        if let Some(entry) = self.by_badge.borrow_mut().get_mut(Self::index(thread.machine.badge())) {
+            *entry = None;
+        }
+    }
+    /// execve from a thread that isn't the leader: it takes the leader's id.
+    pub fn rename_thread(&self, thread: &Rc<Thread>, tid: u32) {
+        let mut threads = self.threads.borrow_mut();
+        threads.remove(&thread.tid.get());
+        thread.tid.set(tid);
+        threads.insert(tid, thread.clone());
+    }
+    pub fn thread(&self, tid: u32) -> Option<Rc<Thread>> {
+        self.threads.borrow().get(&tid).cloned()
+    }
+    pub fn by_badge(&self, badge: u64) -> Option<Rc<Thread>> {
+        self.by_badge.borrow().get(Self::index(badge))?.clone()
+    }
+    pub fn thread_count(&self) -> usize {
+        self.threads.borrow().len()
+    }
+
+    const fn index(badge: u64) -> usize {
+        (badge / Threads::BADGE_UNIT) as usize
+    }
+}

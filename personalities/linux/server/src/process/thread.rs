@@ -1,0 +1,215 @@
+//! One thread: its kernel object, the page that it shares with the server, and what the server holds of it.
+
+use super::Process;
+use super::signal::{AlternateStack, PendingSignals, SignalSet};
+use crate::capability::{self, Redirect, Reply, SharedPage};
+use crate::memory::AddressSpace;
+use alloc::rc::Rc;
+use chestnut_abi::UserContext;
+use chestnut_linux_trampoline::message::{DONE, RESTART, RESTORE};
+use chestnut_linux_trampoline::{ThreadPage, View, text, view};
+use core::cell::{Cell, RefCell};
+use core::task::Waker;
+
+/// How a held thread goes on: the trampoline's replies, and the answer to a fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// The call's value.
+    Done(u64),
+    /// All registers from the thread page.
+    Restore,
+    /// The same call again.
+    Restart,
+    /// The faulting instruction again.
+    Retry,
+}
+
+impl Answer {
+    /// Label and word of the message.
+    pub const fn message(self) -> (u64, Option<u64>) {
+        match self {
+            Self::Done(value) => (DONE, Some(value)),
+            Self::Restore => (RESTORE, None),
+            Self::Restart => (RESTART, None),
+            Self::Retry => (0, None),
+        }
+    }
+}
+
+/// Where a thread is.
+pub enum Activity {
+    /// It runs, or could.
+    Running,
+    /// The server has its call or fault and owes an answer.
+    Held(Reply),
+    /// The server has its call; the answer is there, but the process is stopped.
+    Answered(Reply, Answer),
+    /// It ran when its process was stopped.
+    Suspended,
+    /// It has not started, or has ended.
+    Absent,
+}
+
+/// What the processor said of the last fault, for the signal frame.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct FaultDetail {
+    pub vector: u64,
+    pub code: u64,
+    pub address: u64,
+}
+
+/// A thread.
+pub struct Thread {
+    pub tid: Cell<u32>,
+    pub process: Rc<Process>,
+    pub machine: capability::Thread,
+    page: RefCell<SharedPage<ThreadPage>>,
+    view: Cell<View<ThreadPage>>,
+    /// Where the program sees that page.
+    pub page_address: Cell<u64>,
+    pub activity: RefCell<Activity>,
+    /// Wakes the future that its call has become.
+    pub waker: RefCell<Option<Waker>>,
+    pub ended: Cell<bool>,
+    pub pending: RefCell<PendingSignals>,
+    /// The mask to restore once a signal has been taken (sigsuspend, ppoll, pselect).
+    pub saved_mask: Cell<Option<SignalSet>>,
+    /// What sigtimedwait is waiting for.
+    pub awaited: Cell<SignalSet>,
+    pub fault: Cell<FaultDetail>,
+    pub clear_tid_address: Cell<u64>,
+    pub robust_list: Cell<(u64, u64)>,
+    pub name: Cell<[u8; 16]>,
+    /// Number of the call that it makes or made last.
+    pub last_call: Cell<u64>,
+    processor_time: Cell<u64>,
+}
+
+impl Thread {
+    pub fn new(
+        process: &Rc<Process>,
+        tid: u32,
+        machine: capability::Thread,
+        page: SharedPage<ThreadPage>,
+        page_address: u64,
+    ) -> Rc<Self> {
+        let view = Cell::new(page.view());
+        Rc::new(Self {
+            tid: Cell::new(tid),
+            process: process.clone(),
+            machine,
+            page: RefCell::new(page),
+            view,
+            page_address: Cell::new(page_address),
+            activity: RefCell::new(Activity::Absent),
+            waker: RefCell::new(None),
+            ended: Cell::new(false),
+            pending: RefCell::default(),
+            saved_mask: Cell::new(None),
+            awaited: Cell::new(SignalSet::EMPTY),
+            fault: Cell::default(),
+            clear_tid_address: Cell::new(0),
+            robust_list: Cell::new((0, 0)),
+            name: Cell::new([0; 16]),
+            last_call: Cell::new(0),
+            processor_time: Cell::new(0),
+        })
+    }
+
+    /// The server's view of the thread page. The program writes there too: nothing found there is believed.
+    pub fn page(&self) -> View<ThreadPage> {
+        self.view.get()
+    }
+
+    pub fn space(&self) -> Rc<AddressSpace> {
+        self.process.space()
+    }
+
+    /// Signals that it blocks.
+    pub fn mask(&self) -> SignalSet {
+        SignalSet(self.page().blocked()).without(SignalSet::UNBLOCKABLE)
+    }
+    pub fn set_mask(&self, mask: SignalSet) {
+        self.page().set_blocked(mask.without(SignalSet::UNBLOCKABLE).0);
+    }
+    /// Sets a mask for the length of one call.
+    pub fn set_temporary_mask(&self, mask: SignalSet) {
+        self.saved_mask.set(Some(self.mask()));
+        self.set_mask(mask);
+    }
+    /// Ends that, unless a signal is about to be taken, which restores the mask after its handler.
+    pub fn restore_mask(&self) {
+        if let Some(mask) = self.saved_mask.take() {
+            self.set_mask(mask);
+        }
+    }
+    pub fn alternate_stack(&self) -> AlternateStack {
+        let stack = self.page().alt_stack();
+        AlternateStack { base: stack.base, size: stack.size }
+    }
+
+    /// Signals that are pending for it or its process.
+    pub fn all_pending(&self) -> SignalSet {
+        self.pending.borrow().set() | self.process.pending.borrow().set()
+    }
+    /// Signals that it would take now.
+    pub fn deliverable(&self) -> SignalSet {
+        self.all_pending().without(self.mask())
+    }
+
+    /// Wakes the future that stands for its call, so that it looks at what has changed.
+    pub fn wake(&self) {
+        if let Some(waker) = &*self.waker.borrow() {
+            waker.wake_by_ref();
+        }
+    }
+
+    pub fn is_held(&self) -> bool {
+        matches!(&*self.activity.borrow(), Activity::Held(_) | Activity::Answered(..))
+    }
+
+    /// Microseconds of processor time, now.
+    pub fn processor_time(&self) -> u64 {
+        self.processor_time.set(self.processor_time.get() + self.machine.consumed());
+        self.processor_time.get()
+    }
+
+    /// Registers with which a thread is sent to a position in the text; only these two count.
+    pub fn at_text(&self, position: u64, fs_base: u64, gs_base: u64) -> UserContext {
+        let text = self.process.own_pages.borrow().text_address;
+        UserContext {
+            rip: text + position,
+            rsp: view::stack_pointer(self.page_address.get()),
+            rflags: 0x202,
+            fs_base,
+            gs_base,
+            ..UserContext::default()
+        }
+    }
+
+    /// Puts the thread into its process's address space, with its page and the redirection of its calls.
+    pub fn enter(&self) {
+        let pages = self.process.own_pages.borrow();
+        let redirect = Redirect {
+            base: pages.text_address,
+            length: text::LENGTH,
+            entry: pages.text_address + text::entry(),
+            word: self.page_address.get(),
+        };
+        let space = self.process.space.borrow();
+        self.machine.enter(space.capability(), self.page.borrow().frame(), redirect);
+    }
+
+    /// Starts it with what is in its page.
+    pub fn start(&self, fs_base: u64) {
+        *self.activity.borrow_mut() = Activity::Running;
+        self.machine.set_registers(&self.at_text(text::start(), fs_base, 0), true);
+    }
+
+    /// execve: another page, in another space.
+    pub fn replace_page(&self, page: SharedPage<ThreadPage>, address: u64) {
+        self.view.set(page.view());
+        self.page_address.set(address);
+        *self.page.borrow_mut() = page;
+    }
+}

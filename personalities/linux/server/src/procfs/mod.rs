@@ -1,0 +1,275 @@
+//! /proc: the part that ps, top, free and C libraries read.
+//!
+//! Nothing is stored: directories are made afresh at each lookup, files when they are opened. [`system`] holds the texts about the
+//! machine, [`process`] those about one process.
+
+mod process;
+mod system;
+
+use crate::process::{INIT, Process};
+use crate::server::Server;
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+use chestnut_linux_files::caller::Caller;
+use chestnut_linux_files::inode::{
+    Body, Directory, FIRST_COOKIE, Filesystem, Inode, Kind, Link, Listed, OpenRequest, Openable, Target,
+};
+use chestnut_linux_files::open::{File, GeneratedFile};
+use chestnut_linux_files::vfs::{At, Follow, Location};
+use chestnut_linux_files::{Errno, Result};
+
+/// `f_type` of statfs(2).
+const MAGIC: u64 = 0x9fa0;
+/// Inode numbers: one block of these for each process, the first for the system.
+const NUMBERS_PER_PROCESS: u64 = 1 << 20;
+/// Cookies of processes in the root directory begin after those of the fixed names.
+const PROCESS_COOKIES: u64 = 1 << 16;
+
+/// Mounts it at /proc, which is made if it isn't there.
+pub fn mount(server: &'static Server, device: u64) -> Result<()> {
+    let clock = server.clock.clone();
+    let filesystem = Filesystem::new("proc", MAGIC, device, false, clock, server.memory.store.clone());
+    let proc = Proc { server, filesystem };
+    let caller = Caller::root(server.vfs.root());
+    let place = match server.vfs.make_directory(&caller, At::WorkingDirectory, b"/proc", 0o555) {
+        Err(Errno::EEXIST) => server.vfs.lookup(&caller, At::WorkingDirectory, b"/proc", Follow::Yes)?,
+        made => made?,
+    };
+    let root = proc.system_directory(Vec::new(), 1);
+    server.vfs.mount(&place, root)
+}
+
+/// What every directory here knows.
+#[derive(Clone)]
+struct Proc {
+    server: &'static Server,
+    filesystem: Rc<Filesystem>,
+}
+
+/// A file's bytes, when it is opened.
+type Text = fn(&'static Server) -> Vec<u8>;
+
+/// Files of the system by path below /proc; folders come of themselves.
+const SYSTEM: &[(&str, Text)] = &[
+    ("cmdline", system::command_line),
+    ("cpuinfo", system::processors),
+    ("filesystems", system::filesystems),
+    ("loadavg", system::load),
+    ("meminfo", system::memory),
+    ("mounts", system::mounts),
+    ("stat", system::statistics),
+    ("uptime", system::uptime),
+    ("version", system::version),
+    ("sys/fs/pipe-max-size", system::pipe_max_size),
+    ("sys/kernel/hostname", system::host_name),
+    ("sys/kernel/osrelease", system::release),
+    ("sys/kernel/ostype", system::system_type),
+    ("sys/kernel/pid_max", system::pid_max),
+    ("sys/vm/overcommit_memory", system::overcommit),
+];
+
+struct Generated<F>(F);
+
+impl<F: Fn() -> Result<Vec<u8>>> Openable for Generated<F> {
+    fn open(&self, _: &OpenRequest<'_>) -> Result<Rc<dyn File>> {
+        Ok(Rc::new(GeneratedFile::new((self.0)()?)))
+    }
+}
+
+struct Made<T, P> {
+    text: T,
+    target: P,
+}
+
+impl<T, P> Link for Made<T, P>
+where
+    T: Fn(&Caller) -> Result<Vec<u8>>,
+    P: Fn(&Caller) -> Result<Target>,
+{
+    fn text(&self, caller: &Caller) -> Result<Vec<u8>> {
+        (self.text)(caller)
+    }
+    fn target(&self, caller: &Caller) -> Result<Target> {
+        (self.target)(caller)
+    }
+}
+
+impl Proc {
+    fn file(
+        &self,
+        number: u64,
+        permissions: u32,
+        owner: (u32, u32),
+        text: impl Fn() -> Result<Vec<u8>> + 'static,
+    ) -> Rc<Inode> {
+        let body = Body::Generated(Rc::new(Generated(text)));
+        Inode::numbered(&self.filesystem, number, body, permissions, owner.0, owner.1)
+    }
+    fn directory(&self, number: u64, owner: (u32, u32), directory: impl Directory + 'static) -> Rc<Inode> {
+        let body = Body::Directory(Box::new(directory));
+        Inode::numbered(&self.filesystem, number, body, 0o555, owner.0, owner.1)
+    }
+    /// A link whose text is a path to follow.
+    fn path_link(&self, number: u64, text: impl Fn(&Caller) -> Result<Vec<u8>> + Clone + 'static) -> Rc<Inode> {
+        let target = text.clone();
+        let link = Made { text, target: move |caller: &Caller| target(caller).map(Target::Path) };
+        Inode::numbered(&self.filesystem, number, Body::Link(Box::new(link)), 0o777, 0, 0)
+    }
+    /// A link that leads straight to a place.
+    fn place_link(
+        &self,
+        number: u64,
+        owner: (u32, u32),
+        permissions: u32,
+        place: impl Fn() -> Result<Rc<Location>> + Clone + 'static,
+    ) -> Rc<Inode> {
+        let target = place.clone();
+        let link = Made {
+            text: move |caller: &Caller| Ok(place()?.path(&caller.root)),
+            target: move |_: &Caller| target().map(Target::Location),
+        };
+        Inode::numbered(&self.filesystem, number, Body::Link(Box::new(link)), permissions, owner.0, owner.1)
+    }
+
+    fn system_directory(&self, prefix: Vec<u8>, number: u64) -> Rc<Inode> {
+        self.directory(number, (0, 0), SystemDirectory { proc: self.clone(), prefix })
+    }
+
+    fn live(&self, pid: u32) -> Result<Rc<Process>> {
+        self.server.table.process(pid).ok_or(Errno::ESRCH)
+    }
+}
+
+/// /proc itself (with an empty prefix), and the folders of fixed files.
+struct SystemDirectory {
+    proc: Proc,
+    prefix: Vec<u8>,
+}
+
+/// What a name in a folder of fixed files is.
+enum Fixed {
+    File(usize),
+    Folder,
+}
+
+impl SystemDirectory {
+    /// Names right below the prefix, in order, with the place in the table where each is found first.
+    fn names(&self) -> Vec<(&'static [u8], usize, Fixed)> {
+        let mut names: Vec<(&'static [u8], usize, Fixed)> = Vec::new();
+        for (index, (path, _)) in SYSTEM.iter().enumerate() {
+            let Some(rest) = path.as_bytes().strip_prefix(&self.prefix[..]) else { continue };
+            match rest.iter().position(|&byte| byte == b'/') {
+                None => names.push((rest, index, Fixed::File(index))),
+                Some(end) if names.iter().all(|(name, ..)| *name != &rest[..end]) => {
+                    names.push((&rest[..end], index, Fixed::Folder));
+                }
+                Some(_) => {}
+            }
+        }
+        names
+    }
+    fn is_root(&self) -> bool {
+        self.prefix.is_empty()
+    }
+    fn number(&self, index: usize, folder: bool) -> u64 {
+        // Deeper folders of one file have longer prefixes.
+        16 + index as u64 * 64 + if folder { 1 + self.prefix.len() as u64 } else { 0 }
+    }
+}
+
+const SELF: &[u8] = b"self";
+const THREAD_SELF: &[u8] = b"thread-self";
+
+impl Directory for SystemDirectory {
+    fn lookup(&self, name: &[u8]) -> Result<Rc<Inode>> {
+        let server = self.proc.server;
+        if let Some((name, index, fixed)) = self.names().into_iter().find(|(known, ..)| *known == name) {
+            return Ok(match fixed {
+                Fixed::File(index) => {
+                    let text = SYSTEM[index].1;
+                    self.proc.file(self.number(index, false), 0o444, (0, 0), move || Ok(text(server)))
+                }
+                Fixed::Folder => {
+                    let prefix = [&self.prefix[..], name, b"/"].concat();
+                    self.proc.system_directory(prefix, self.number(index, true))
+                }
+            });
+        }
+        if !self.is_root() {
+            return Err(Errno::ENOENT);
+        }
+        if name == SELF {
+            return Ok(self.proc.path_link(2, |caller| Ok(format!("{}", caller.process).into_bytes())));
+        }
+        if name == THREAD_SELF {
+            return Ok(self.proc.path_link(3, |caller| Ok(format!("{0}/task/{0}", caller.process).into_bytes())));
+        }
+        let pid = number_of(name).ok_or(Errno::ENOENT)?;
+        // A thread's id also leads to its process, but isn't listed.
+        let process = server.table.process(pid).or_else(|| Some(server.table.thread(pid)?.process.clone()));
+        let process = process.filter(|process| process.pid != INIT).ok_or(Errno::ENOENT)?;
+        Ok(process::directory(&self.proc, &process))
+    }
+
+    fn list(&self, after: u64, emit: &mut dyn FnMut(&Listed<'_>) -> bool) -> Result<()> {
+        for (position, (name, index, fixed)) in self.names().into_iter().enumerate() {
+            let (kind, folder) = match fixed {
+                Fixed::File(_) => (Kind::Regular, false),
+                Fixed::Folder => (Kind::Directory, true),
+            };
+            let cookie = FIRST_COOKIE + position as u64;
+            if cookie > after && !emit(&Listed { name, number: self.number(index, folder), kind, cookie }) {
+                return Ok(());
+            }
+        }
+        if !self.is_root() {
+            return Ok(());
+        }
+        let links = [(SELF, 2), (THREAD_SELF, 3)];
+        for (position, (name, number)) in links.into_iter().enumerate() {
+            let cookie = PROCESS_COOKIES / 2 + position as u64;
+            if cookie > after && !emit(&Listed { name, number, kind: Kind::Symlink, cookie }) {
+                return Ok(());
+            }
+        }
+        for process in self.proc.server.table.processes().into_iter().filter(|process| process.pid != INIT) {
+            let cookie = PROCESS_COOKIES + u64::from(process.pid);
+            let name = format!("{}", process.pid);
+            let number = first_number(process.pid);
+            let listed = Listed { name: name.as_bytes(), number, kind: Kind::Directory, cookie };
+            if cookie > after && !emit(&listed) {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The inode number of a process's directory; its other inodes follow.
+const fn first_number(pid: u32) -> u64 {
+    pid as u64 * NUMBERS_PER_PROCESS
+}
+
+/// A decimal number without leading zeros.
+fn number_of(name: &[u8]) -> Option<u32> {
+    if name.first() == Some(&b'0') && name.len() > 1 {
+        return None;
+    }
+    core::str::from_utf8(name).ok().filter(|text| !text.starts_with('+'))?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_plain_decimal_names_are_numbers() {
+        assert_eq!(number_of(b"17"), Some(17));
+        assert_eq!(number_of(b"0"), Some(0));
+        for name in [&b"017"[..], b"+1", b"", b"1x", b"99999999999"] {
+            assert_eq!(number_of(name), None);
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! The server's state, and how a thread that it holds is answered.
+//!
+//! There is one [`Server`] for the machine's life; everything in it is a cell, and no borrow is held across an await or a
+//! call back into the server.
+
+use crate::capability::{Capabilities, Frame, Kernel, OutOfMemory, Reply};
+use crate::clock::SystemClock;
+use crate::executor::Executor;
+use crate::memory::{AddressSpace, Memory};
+use crate::process::futex::Futexes;
+use crate::process::table::Table;
+use crate::process::thread::{Activity, Answer};
+use crate::process::{Process, Thread};
+use alloc::boxed::Box;
+use alloc::collections::BTreeSet;
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+use chestnut_abi::UserContext;
+use chestnut_linux_files::devfs::Generator;
+use chestnut_linux_files::inode::Filesystem;
+use chestnut_linux_files::terminal::Terminal;
+use chestnut_linux_files::vfs::Vfs;
+use chestnut_linux_trampoline::{text, vdso};
+use core::cell::{Cell, OnceCell, RefCell};
+
+/// Everything that the server knows.
+pub struct Server {
+    pub kernel: &'static Kernel,
+    pub capabilities: &'static Capabilities,
+    pub memory: Rc<Memory>,
+    pub clock: Rc<SystemClock>,
+    pub executor: Executor,
+    pub table: Table,
+    pub futexes: Rc<Futexes>,
+    pub generator: Rc<Generator>,
+    pub vfs: Vfs,
+    /// Numbers the inodes of pipes, eventfds and shared memory.
+    pub nameless: Rc<Filesystem>,
+    pub console: OnceCell<Rc<Terminal>>,
+    pub text: Frame,
+    pub vdso: Frame,
+    pub features: [u64; 2],
+    /// What ended processes have in place of theirs.
+    pub no_space: Rc<AddressSpace>,
+    pub host_name: RefCell<Vec<u8>>,
+    pub domain_name: RefCell<Vec<u8>>,
+    /// Numbers of system calls that were reported as missing.
+    pub reported: RefCell<BTreeSet<u64>>,
+    /// Every call is logged.
+    pub tracing: Cell<bool>,
+    /// The program that the launcher asked for, while it runs.
+    pub init_program: Cell<u32>,
+    /// An answer that goes out along with the next receive.
+    next_answer: RefCell<Option<(Reply, Answer)>>,
+}
+
+/// What [`Server::new`] is made of.
+pub struct Parts {
+    pub kernel: &'static Kernel,
+    pub capabilities: &'static Capabilities,
+    pub memory: Rc<Memory>,
+    pub clock: Rc<SystemClock>,
+    pub generator: Rc<Generator>,
+    pub vfs: Vfs,
+    pub nameless: Rc<Filesystem>,
+    pub features: [u64; 2],
+}
+
+impl Server {
+    pub fn new(parts: Parts) -> Result<&'static Self, OutOfMemory> {
+        let Parts { kernel, capabilities, memory, clock, generator, vfs, nameless, features } = parts;
+        let page = |bytes: &[u8]| {
+            let frame = capabilities.frames.allocate()?;
+            frame.write(0, bytes);
+            Ok(frame)
+        };
+        let no_space = AddressSpace::new(&memory).map_err(|_| OutOfMemory)?;
+        Ok(Box::leak(Box::new(Self {
+            kernel,
+            capabilities,
+            memory,
+            clock,
+            executor: Executor::default(),
+            table: Table::default(),
+            futexes: Rc::default(),
+            generator,
+            vfs,
+            nameless,
+            console: OnceCell::new(),
+            text: page(text::bytes())?,
+            vdso: page(vdso::bytes())?,
+            features,
+            no_space,
+            host_name: RefCell::new(b"chestnut".to_vec()),
+            domain_name: RefCell::new(b"(none)".to_vec()),
+            reported: RefCell::default(),
+            tracing: Cell::new(false),
+            init_program: Cell::new(0),
+            next_answer: RefCell::default(),
+        })))
+    }
+
+    /// Answers a held thread: at once if it can't wait, else with the next receive. If its process is stopped, it goes on
+    /// when that does.
+    pub fn answer(&self, thread: &Thread, answer: Answer) {
+        let before = thread.activity.replace(Activity::Running);
+        let Activity::Held(reply) = before else {
+            // Its call was cancelled or it has ended: nobody waits for this.
+            *thread.activity.borrow_mut() = before;
+            return;
+        };
+        if thread.process.is_stopped() {
+            *thread.activity.borrow_mut() = Activity::Answered(reply, answer);
+            return;
+        }
+        if self.next_answer.borrow().is_some() {
+            send(&reply, answer);
+        } else {
+            *self.next_answer.borrow_mut() = Some((reply, answer));
+        }
+    }
+
+    /// Sends the answer that waits for the next receive: its thread then is where its activity says.
+    pub fn flush_answer(&self) {
+        if let Some((reply, answer)) = self.next_answer.take() {
+            send(&reply, answer);
+        }
+    }
+    /// The answer to send along with the next receive, and the reply object to receive with.
+    pub fn take_answer(&self) -> Option<(Reply, Answer)> {
+        self.next_answer.take()
+    }
+
+    /// Lets a thread whose fault the server holds go on with other registers.
+    pub fn redirect(&self, thread: &Thread, registers: &UserContext) {
+        let stopped = thread.process.is_stopped();
+        *thread.activity.borrow_mut() = if stopped { Activity::Suspended } else { Activity::Running };
+        thread.machine.set_registers(registers, !stopped);
+    }
+
+    /// The process that a system call's pid argument names; 0 is the caller's.
+    pub fn process_or_self(&self, caller: &Rc<Process>, pid: u32) -> Option<Rc<Process>> {
+        if pid == 0 { Some(caller.clone()) } else { self.table.process(pid) }
+    }
+}
+
+fn send(reply: &Reply, answer: Answer) {
+    let (label, word) = answer.message();
+    reply.send(label, word.as_slice());
+}

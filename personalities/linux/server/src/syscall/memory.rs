@@ -1,0 +1,226 @@
+//! Calls on memory: mmap(2), munmap(2), mprotect(2), mremap(2), madvise(2), brk(2) and their relatives.
+
+use super::Call;
+use super::files::shared_memory;
+use crate::memory::{Behaviour, MapRequest, PAGE, Place, Protection, Remap, Shown};
+use alloc::vec::Vec;
+use chestnut_linux_files::inode::Kind;
+use chestnut_linux_files::{Errno, Result};
+use linux_raw_sys::general as linux;
+
+/// mmap(addr, length, prot, flags, fd, offset)
+pub fn mmap(call: &Call) -> Result<u64> {
+    let (address, length, flags, offset) = (call.word(0), call.word(1), call.half(3), call.word(5));
+    let protection = protection(call.half(2))?;
+    if length == 0 || !offset.is_multiple_of(PAGE) {
+        return Err(Errno::EINVAL);
+    }
+    let shared = match flags & linux::MAP_TYPE {
+        linux::MAP_SHARED | linux::MAP_SHARED_VALIDATE => true,
+        linux::MAP_PRIVATE => false,
+        _ => return Err(Errno::EINVAL),
+    };
+    let known = linux::MAP_TYPE
+        | linux::MAP_FIXED
+        | linux::MAP_ANONYMOUS
+        | linux::MAP_32BIT
+        | linux::MAP_GROWSDOWN
+        | linux::MAP_DENYWRITE
+        | linux::MAP_EXECUTABLE
+        | linux::MAP_LOCKED
+        | linux::MAP_NORESERVE
+        | linux::MAP_POPULATE
+        | linux::MAP_NONBLOCK
+        | linux::MAP_STACK
+        | linux::MAP_FIXED_NOREPLACE;
+    if flags & linux::MAP_TYPE == linux::MAP_SHARED_VALIDATE && flags & !known != 0 {
+        return Err(Errno::EOPNOTSUPP);
+    }
+    if flags & linux::MAP_HUGETLB != 0 {
+        return Err(Errno::ENOMEM);
+    }
+    let place = if flags & linux::MAP_FIXED_NOREPLACE != 0 {
+        Place::IfFree(address)
+    } else if flags & linux::MAP_FIXED != 0 {
+        Place::Exactly(address)
+    } else if flags & linux::MAP_32BIT != 0 {
+        Place::Low
+    } else {
+        Place::Hint(address)
+    };
+    let mut behaviour = Behaviour::empty();
+    behaviour.set(Behaviour::SHARED, shared);
+    let shown = if flags & linux::MAP_ANONYMOUS != 0 {
+        behaviour.set(Behaviour::GROWS_DOWN, flags & linux::MAP_GROWSDOWN != 0 && !shared);
+        let reserves = !shared && flags & linux::MAP_NORESERVE == 0 && protection.contains(Protection::WRITE);
+        // As Linux's heuristic: what exceeds all memory can't be meant.
+        if reserves && length / PAGE > call.server.capabilities.frames.total() as u64 {
+            return Err(Errno::ENOMEM);
+        }
+        if shared { anonymous_shared(call, length)? } else { Shown::Zeros }
+    } else {
+        let file = call.file(4)?;
+        if file.is_path() {
+            return Err(Errno::EBADF);
+        }
+        if !file.is_readable() {
+            return Err(Errno::EACCES);
+        }
+        if shared && !file.is_writable() {
+            if protection.contains(Protection::WRITE) {
+                return Err(Errno::EACCES);
+            }
+            behaviour |= Behaviour::READ_ONLY_FILE;
+        }
+        if offset.checked_add(length).is_none_or(|end| end > i64::MAX as u64) {
+            return Err(Errno::EOVERFLOW);
+        }
+        match file.inode().kind() {
+            Kind::Regular if file.inode().contents().is_some() => {
+                Shown::File { location: file.location().clone(), offset }
+            }
+            // /dev/zero: memory.
+            Kind::CharacterDevice if file.metadata().represents == ZERO_DEVICE => {
+                if shared {
+                    anonymous_shared(call, length)?
+                } else {
+                    Shown::Zeros
+                }
+            }
+            _ => return Err(Errno::ENODEV),
+        }
+    };
+    let space = call.space();
+    let start = space.map(MapRequest { place, length, protection, behaviour, shown })?;
+    if flags & (linux::MAP_POPULATE | linux::MAP_LOCKED) != 0 && flags & linux::MAP_NONBLOCK == 0 {
+        space.populate(start..start + length.next_multiple_of(PAGE));
+    }
+    Ok(start)
+}
+
+const ZERO_DEVICE: u64 = chestnut_linux_files::devfs::device_number(1, 5);
+
+fn anonymous_shared(call: &Call, length: u64) -> Result<Shown> {
+    let location = shared_memory(call, b"/dev/zero (deleted)");
+    location.inode().truncate(length.checked_next_multiple_of(PAGE).ok_or(Errno::ENOMEM)?)?;
+    Ok(Shown::File { location, offset: 0 })
+}
+
+fn protection(bits: u32) -> Result<Protection> {
+    // PROT_SEM is accepted by Linux and means nothing on x86.
+    const SEM: u32 = 8;
+    Protection::from_bits((bits & !SEM) as u8).filter(|_| bits < 256).ok_or(Errno::EINVAL)
+}
+
+/// munmap(addr, length)
+pub fn munmap(call: &Call) -> Result<u64> {
+    call.space().unmap(call.word(0), call.word(1))?;
+    Ok(0)
+}
+
+/// mprotect(addr, length, prot)
+pub fn mprotect(call: &Call) -> Result<u64> {
+    if call.half(2) & (linux::PROT_GROWSDOWN | linux::PROT_GROWSUP) != 0 {
+        return Err(Errno::EINVAL);
+    }
+    call.space().protect(call.word(0), call.word(1), protection(call.half(2))?)?;
+    Ok(0)
+}
+
+/// brk(addr)
+pub fn brk(call: &Call) -> Result<u64> {
+    Ok(call.space().set_break(call.word(0)))
+}
+
+/// mremap(old, old length, new length, flags, new)
+pub fn mremap(call: &Call) -> Result<u64> {
+    let remap = match call.half(3) {
+        0 => Remap::InPlace,
+        linux::MREMAP_MAYMOVE => Remap::MayMove,
+        flags if flags == linux::MREMAP_MAYMOVE | linux::MREMAP_FIXED => Remap::To(call.word(4)),
+        // MREMAP_DONTUNMAP among others.
+        _ => return Err(Errno::EINVAL),
+    };
+    call.space().remap(call.word(0), call.word(1), call.word(2), remap)
+}
+
+/// madvise(addr, length, advice)
+pub fn madvise(call: &Call) -> Result<u64> {
+    let (address, length) = (call.word(0), call.word(1));
+    let space = call.space();
+    match call.half(2) {
+        // What is freed lazily may be freed at once.
+        linux::MADV_DONTNEED | linux::MADV_FREE | linux::MADV_DONTNEED_LOCKED => space.forget(address, length)?,
+        linux::MADV_WILLNEED | linux::MADV_POPULATE_READ | linux::MADV_POPULATE_WRITE => {
+            let range = space.check_covered(address, length)?;
+            space.populate(range);
+        }
+        // Advice about how pages will be used, merged, made large, dumped or reclaimed: there is nothing to do.
+        linux::MADV_NORMAL
+        | linux::MADV_RANDOM
+        | linux::MADV_SEQUENTIAL
+        | linux::MADV_HUGEPAGE
+        | linux::MADV_NOHUGEPAGE
+        | linux::MADV_DONTDUMP
+        | linux::MADV_DODUMP
+        | linux::MADV_COLD
+        | linux::MADV_PAGEOUT => {
+            space.check_covered(address, length)?;
+        }
+        _ => return Err(Errno::EINVAL),
+    }
+    Ok(0)
+}
+
+/// msync(addr, length, flags): mappings and files share their pages, so nothing is ever out of step.
+pub fn msync(call: &Call) -> Result<u64> {
+    let flags = call.half(2);
+    let both = linux::MS_ASYNC | linux::MS_SYNC;
+    if flags & !(both | linux::MS_INVALIDATE) != 0 || flags & both == both {
+        return Err(Errno::EINVAL);
+    }
+    call.space().check_covered(call.word(0), call.word(1))?;
+    Ok(0)
+}
+
+/// mincore(addr, length, vec)
+pub fn mincore(call: &Call) -> Result<u64> {
+    let space = call.space();
+    let range = space.check_covered(call.word(0), call.word(1))?;
+    let present: Vec<u8> = range.step_by(PAGE as usize).map(|page| space.is_present(page).into()).collect();
+    space.write(call.word(2), &present)?;
+    Ok(0)
+}
+
+/// mlock(addr, length): pages are never taken away, so locking means bringing them in.
+pub fn mlock(call: &Call) -> Result<u64> {
+    let start = crate::memory::page_down(call.word(0));
+    let space = call.space();
+    let range = space.check_covered(start, call.word(1).saturating_add(call.word(0) - start))?;
+    space.populate(range);
+    Ok(0)
+}
+/// munlock(addr, length)
+pub fn munlock(call: &Call) -> Result<u64> {
+    let start = crate::memory::page_down(call.word(0));
+    call.space().check_covered(start, call.word(1).saturating_add(call.word(0) - start))?;
+    Ok(0)
+}
+/// munlockall()
+pub fn munlockall(_: &Call) -> Result<u64> {
+    Ok(0)
+}
+
+/// membarrier(command, flags, cpu): one processor, so every thread that doesn't run has passed a barrier.
+pub fn membarrier(call: &Call) -> Result<u64> {
+    // QUERY, GLOBAL, GLOBAL_EXPEDITED, REGISTER_GLOBAL_EXPEDITED, PRIVATE_EXPEDITED, REGISTER_PRIVATE_EXPEDITED.
+    const COMMANDS: u64 = 0b1_1111;
+    if call.half(1) != 0 {
+        return Err(Errno::EINVAL);
+    }
+    match call.word(0) as u32 {
+        0 => Ok(COMMANDS),
+        command if command.is_power_of_two() && u64::from(command) & COMMANDS != 0 => Ok(0),
+        _ => Err(Errno::EINVAL),
+    }
+}

@@ -1,0 +1,237 @@
+//! The system calls of Linux/x86_64: one function for each, one file for each family, one table from number to both.
+//!
+//! A handler reads like its manual page: arguments, checks, what is done. It answers now, or hands over a future when it has to
+//! wait. While it waits nothing is borrowed, and a signal may end it at any time by dropping it.
+
+pub mod directories;
+pub mod files;
+pub mod futex;
+pub mod identity;
+pub mod memory;
+pub mod names;
+pub mod poll;
+pub mod processes;
+pub mod signals;
+pub mod sockets;
+pub mod status;
+pub mod system;
+pub mod table;
+pub mod terminals;
+pub mod time;
+
+use crate::memory::AddressSpace;
+use crate::process::signal::action_flag;
+use crate::process::thread::Answer;
+use crate::process::{Process, Thread};
+use crate::server::Server;
+use alloc::boxed::Box;
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+use chestnut_linux_files::caller::Caller;
+use chestnut_linux_files::open::OpenFile;
+use chestnut_linux_files::vfs::At;
+use chestnut_linux_files::{Errno, Result};
+use core::cell::{Cell, Ref};
+use core::future::{Future, poll_fn};
+use core::pin::Pin;
+use core::task::Poll;
+
+/// One system call being made.
+pub struct Call {
+    pub server: &'static Server,
+    pub thread: Rc<Thread>,
+    pub number: u64,
+    pub arguments: [u64; 6],
+}
+
+/// What a handler says.
+pub enum Outcome {
+    Done(Result<u64>),
+    Later(Waiting),
+    /// The same call again, once signals have been taken and the process runs.
+    Again,
+    /// All registers come from the thread page.
+    Restore,
+    /// The thread has ended or started anew: nobody is to be answered.
+    Gone,
+}
+
+/// A call that waits.
+pub struct Waiting {
+    pub future: Pin<Box<dyn Future<Output = Result<u64>>>>,
+    /// A handler with SA_RESTART lets it begin anew; so does stopping and continuing (signal(7)).
+    pub restarts: bool,
+    /// Bytes that it has moved already: returned if it is interrupted.
+    pub moved: Option<Rc<Cell<u64>>>,
+}
+
+impl Outcome {
+    /// Done, with this value.
+    pub fn value(value: impl Into<u64>) -> Self {
+        Self::Done(Ok(value.into()))
+    }
+}
+
+impl From<Result<u64>> for Outcome {
+    fn from(result: Result<u64>) -> Self {
+        Self::Done(result)
+    }
+}
+impl From<Result<Outcome>> for Outcome {
+    fn from(result: Result<Outcome>) -> Self {
+        result.unwrap_or_else(|error| Self::Done(Err(error)))
+    }
+}
+
+/// A result as it is in RAX.
+pub fn register(result: Result<u64>) -> u64 {
+    match result {
+        Ok(value) => value,
+        Err(error) => error.to_register() as u64,
+    }
+}
+
+impl Call {
+    pub const fn word(&self, index: usize) -> u64 {
+        self.arguments[index]
+    }
+    /// An `int` or `unsigned int` argument: the upper half is not looked at.
+    pub const fn int(&self, index: usize) -> i32 {
+        self.arguments[index] as i32
+    }
+    pub const fn half(&self, index: usize) -> u32 {
+        self.arguments[index] as u32
+    }
+
+    pub fn process(&self) -> &Rc<Process> {
+        &self.thread.process
+    }
+    pub fn space(&self) -> Rc<AddressSpace> {
+        self.thread.space()
+    }
+    /// Who asks, as the file crate wants to know it. Held only while a file function runs that calls nobody back.
+    pub fn caller(&self) -> Ref<'_, Caller> {
+        self.thread.process.caller.borrow()
+    }
+    /// The same, for functions that may change it (terminals) or wait.
+    pub fn caller_copy(&self) -> Caller {
+        self.caller().clone()
+    }
+    pub fn is_privileged(&self) -> bool {
+        self.process().ids.get().effective_user == 0
+    }
+
+    /// The open file of a descriptor argument.
+    pub fn file(&self, index: usize) -> Result<Rc<OpenFile>> {
+        self.file_of(self.int(index))
+    }
+    pub fn file_of(&self, descriptor: i32) -> Result<Rc<OpenFile>> {
+        self.process().descriptors().borrow().get(descriptor).cloned()
+    }
+    /// The path that an argument points at.
+    pub fn path(&self, index: usize) -> Result<Vec<u8>> {
+        self.space().read_path(self.word(index))
+    }
+    /// Where a path begins that goes with a `dirfd` argument.
+    pub fn at(&self, index: usize, path: &[u8]) -> Result<At> {
+        At::for_path(&self.process().descriptors().borrow(), self.int(index), path)
+    }
+
+    /// Waits; interrupted, the call begins anew if the handler has SA_RESTART.
+    pub fn wait(&self, future: impl Future<Output = Result<u64>> + 'static) -> Outcome {
+        Outcome::Later(Waiting { future: Box::pin(future), restarts: true, moved: None })
+    }
+    /// Waits; interrupted, the call always fails with EINTR.
+    pub fn wait_once(&self, future: impl Future<Output = Result<u64>> + 'static) -> Outcome {
+        Outcome::Later(Waiting { future: Box::pin(future), restarts: false, moved: None })
+    }
+}
+
+impl Server {
+    /// Carries a call out, as far as that goes without waiting.
+    pub fn system_call(&'static self, thread: &Rc<Thread>, number: u64, arguments: [u64; 6]) {
+        thread.last_call.set(number);
+        let call = Call { server: self, thread: thread.clone(), number, arguments };
+        let outcome = match table::entry(number) {
+            Some(entry) => (entry.handler)(&call),
+            None => self.missing(&call),
+        };
+        if self.tracing.get() {
+            self.trace(&call, &outcome);
+        }
+        match outcome {
+            Outcome::Done(result) => self.answer(thread, Answer::Done(register(result))),
+            Outcome::Again => self.answer(thread, Answer::Restart),
+            Outcome::Restore => self.answer(thread, Answer::Restore),
+            Outcome::Gone => {}
+            Outcome::Later(waiting) => self.executor.start(finish(self, thread.clone(), waiting)),
+        }
+    }
+
+    /// ENOSYS, and a line in the log the first time. From then on trampolines answer it.
+    fn missing(&self, call: &Call) -> Outcome {
+        if self.reported.borrow_mut().insert(call.number) {
+            let name = names::of(call.number).unwrap_or("no such call");
+            log::warn!("system call {} ({name}) is missing", call.number);
+        }
+        call.process().own_pages.borrow().process.view().retire(call.number);
+        Outcome::Done(Err(Errno::ENOSYS))
+    }
+
+    fn trace(&self, call: &Call, outcome: &Outcome) {
+        let name = names::of(call.number).unwrap_or("?");
+        let [a, b, c, d, e, f] = call.arguments;
+        let tid = call.thread.tid.get();
+        match outcome {
+            Outcome::Done(Ok(value)) => {
+                log::info!("{tid} {name}({a:#x}, {b:#x}, {c:#x}, {d:#x}, {e:#x}, {f:#x}) = {value:#x}")
+            }
+            Outcome::Done(Err(error)) => {
+                log::info!("{tid} {name}({a:#x}, {b:#x}, {c:#x}, {d:#x}, {e:#x}, {f:#x}) = {error}")
+            }
+            _ => log::info!("{tid} {name}({a:#x}, {b:#x}, {c:#x}, {d:#x}, {e:#x}, {f:#x}) ..."),
+        }
+    }
+}
+
+/// Runs a waiting call to its end, a signal's arrival or the thread's.
+async fn finish(server: &'static Server, thread: Rc<Thread>, waiting: Waiting) {
+    let Waiting { mut future, restarts, moved } = waiting;
+    let answer = poll_fn(|context| {
+        if thread.ended.get() {
+            return Poll::Ready(None);
+        }
+        if let Poll::Ready(result) = future.as_mut().poll(context) {
+            return Poll::Ready(Some(Answer::Done(register(result))));
+        }
+        let moved = moved.as_ref().map_or(0, |moved| moved.get());
+        if let Some(action) = server.interruption(&thread) {
+            let restart = restarts && action.flags & action_flag::RESTART != 0;
+            return Poll::Ready(Some(match (moved, restart) {
+                (0, true) => Answer::Restart,
+                (0, false) => Answer::Done(register(Err(Errno::EINTR))),
+                (moved, _) => Answer::Done(moved),
+            }));
+        }
+        if thread.ended.get() {
+            return Poll::Ready(None);
+        }
+        if thread.process.is_stopped() && restarts {
+            return Poll::Ready(Some(if moved > 0 { Answer::Done(moved) } else { Answer::Restart }));
+        }
+        *thread.waker.borrow_mut() = Some(context.waker().clone());
+        Poll::Pending
+    })
+    .await;
+    *thread.waker.borrow_mut() = None;
+    drop(future);
+    if let Some(answer) = answer {
+        if !matches!(answer, Answer::Restart) {
+            // A temporary mask ends with its call, unless a handler is about to run and will restore it.
+            if thread.deliverable().is_empty() {
+                thread.restore_mask();
+            }
+        }
+        server.answer(&thread, answer);
+    }
+}

@@ -1,0 +1,313 @@
+//! Calls on the system as a whole and on what a process is allowed: uname, sysinfo, limits, priorities, prctl, randomness.
+
+use super::{Call, Outcome};
+use crate::memory::PAGE;
+use crate::process::limits::{self, Limit};
+use crate::process::signal::Signal;
+use crate::process::{Ending, INIT};
+use alloc::rc::Rc;
+use alloc::vec;
+use alloc::vec::Vec;
+use chestnut_linux_files::clock::Clock;
+use chestnut_linux_files::{Errno, Result};
+use linux_raw_sys::{general as linux, prctl, system};
+
+/// What uname says besides the names that can be set. The release is the interface's version that programs check for.
+pub const RELEASE: &str = "6.1.0-chestnut";
+pub const VERSION: &str = "#1 Chestnut";
+
+/// uname(buf)
+pub fn uname(call: &Call) -> Result<u64> {
+    const FIELD: usize = 65;
+    let host = call.server.host_name.borrow().clone();
+    let domain = call.server.domain_name.borrow().clone();
+    let fields: [&[u8]; 6] = [b"Linux", &host, RELEASE.as_bytes(), VERSION.as_bytes(), b"x86_64", &domain];
+    let mut bytes = vec![0; FIELD * fields.len()];
+    for (place, field) in bytes.chunks_exact_mut(FIELD).zip(fields) {
+        place[..field.len()].copy_from_slice(field);
+    }
+    call.space().write(call.word(0), &bytes)?;
+    Ok(0)
+}
+
+/// sethostname(name, length)
+pub fn sethostname(call: &Call) -> Result<u64> {
+    let name = read_name(call)?;
+    *call.server.host_name.borrow_mut() = name;
+    Ok(0)
+}
+/// setdomainname(name, length)
+pub fn setdomainname(call: &Call) -> Result<u64> {
+    let name = read_name(call)?;
+    *call.server.domain_name.borrow_mut() = name;
+    Ok(0)
+}
+fn read_name(call: &Call) -> Result<Vec<u8>> {
+    if !call.is_privileged() {
+        return Err(Errno::EPERM);
+    }
+    let length = usize::try_from(call.int(1)).ok().filter(|&length| length <= 64).ok_or(Errno::EINVAL)?;
+    let mut name = vec![0; length];
+    call.space().read(call.word(0), &mut name)?;
+    Ok(name)
+}
+
+/// sysinfo(buf)
+pub fn sysinfo(call: &Call) -> Result<u64> {
+    let frames = call.server.capabilities.frames;
+    let mut words = [0; 14];
+    words[0] = call.server.clock.monotonic().as_secs();
+    words[4] = frames.total() as u64 * PAGE;
+    words[5] = frames.available() as u64 * PAGE;
+    words[10] = call.server.table.thread_count() as u64;
+    // mem_unit, after two words of high memory.
+    words[13] = 1;
+    call.space().write_words(call.word(0), &words)?;
+    Ok(0)
+}
+
+/// getrlimit(kind, limit)
+pub fn getrlimit(call: &Call) -> Result<u64> {
+    let limit = call.process().limits.borrow().get(call.half(0).into())?;
+    call.space().write_words(call.word(1), &[limit.soft, limit.hard])?;
+    Ok(0)
+}
+/// setrlimit(kind, limit)
+pub fn setrlimit(call: &Call) -> Result<u64> {
+    let [soft, hard] = call.space().read_words(call.word(1))?;
+    set_limit(call, call.process(), call.half(0).into(), Limit { soft, hard })
+}
+/// prlimit64(pid, kind, new, old)
+pub fn prlimit64(call: &Call) -> Result<u64> {
+    let process = call.server.process_or_self(call.process(), call.half(0)).ok_or(Errno::ESRCH)?;
+    if !Rc::ptr_eq(&process, call.process()) && !call.is_privileged() && process.ids.get() != call.process().ids.get() {
+        return Err(Errno::EPERM);
+    }
+    let kind = call.half(1).into();
+    let old = process.limits.borrow().get(kind)?;
+    if call.word(2) != 0 {
+        let [soft, hard] = call.space().read_words(call.word(2))?;
+        set_limit(call, &process, kind, Limit { soft, hard })?;
+    }
+    if call.word(3) != 0 {
+        call.space().write_words(call.word(3), &[old.soft, old.hard])?;
+    }
+    Ok(0)
+}
+fn set_limit(call: &Call, process: &crate::process::Process, kind: u64, limit: Limit) -> Result<u64> {
+    process.limits.borrow_mut().set(kind, limit, call.is_privileged())?;
+    match kind as usize {
+        limits::FILES => process.descriptors().borrow_mut().set_limit(limit.soft as usize),
+        limits::STACK => process.space().stack_limit.set(limit.soft),
+        limits::SPACE => process.space().size_limit.set(limit.soft),
+        limits::DATA => process.space().data_limit.set(limit.soft),
+        _ => {}
+    }
+    Ok(0)
+}
+
+/// getpriority(which, who): everybody has the ordinary one. The system call answers 20 − nice.
+pub fn getpriority(call: &Call) -> Result<u64> {
+    check_priority_target(call)?;
+    Ok(20)
+}
+/// setpriority(which, who, nice): only the ordinary one can be had.
+pub fn setpriority(call: &Call) -> Result<u64> {
+    check_priority_target(call)?;
+    if call.int(2) == 0 { Ok(0) } else { Err(Errno::EPERM) }
+}
+fn check_priority_target(call: &Call) -> Result<()> {
+    let who = call.half(1);
+    let found = match call.half(0) {
+        linux::PRIO_PROCESS => who == 0 || call.server.table.thread(who).is_some(),
+        linux::PRIO_PGRP => who == 0 || !call.server.table.group(who).is_empty(),
+        linux::PRIO_USER => true,
+        _ => return Err(Errno::EINVAL),
+    };
+    if found { Ok(()) } else { Err(Errno::ESRCH) }
+}
+
+fn check_thread(call: &Call) -> Result<()> {
+    let tid = call.half(0);
+    if tid == 0 || call.server.table.thread(tid).is_some() { Ok(()) } else { Err(Errno::ESRCH) }
+}
+/// sched_getaffinity(tid, size, mask): there is one processor.
+pub fn sched_getaffinity(call: &Call) -> Result<u64> {
+    check_thread(call)?;
+    if call.half(1) < 8 || !call.half(1).is_multiple_of(8) {
+        return Err(Errno::EINVAL);
+    }
+    call.space().write_u64(call.word(2), 1)?;
+    Ok(8)
+}
+/// sched_setaffinity(tid, size, mask): the mask must hold that processor.
+pub fn sched_setaffinity(call: &Call) -> Result<u64> {
+    check_thread(call)?;
+    let mut mask = vec![0; (call.half(1) as usize).min(128)];
+    call.space().read(call.word(2), &mut mask)?;
+    if mask.first().is_some_and(|byte| byte & 1 != 0) { Ok(0) } else { Err(Errno::EINVAL) }
+}
+/// sched_getscheduler(tid): SCHED_OTHER.
+pub fn sched_getscheduler(call: &Call) -> Result<u64> {
+    check_thread(call)?;
+    Ok(0)
+}
+/// sched_getparam(tid, param)
+pub fn sched_getparam(call: &Call) -> Result<u64> {
+    check_thread(call)?;
+    call.space().write_u32(call.word(1), 0)?;
+    Ok(0)
+}
+/// sched_get_priority_max(policy), sched_get_priority_min(policy)
+pub fn sched_get_priority_max(call: &Call) -> Result<u64> {
+    match call.half(0) {
+        0 | 3 | 5 => Ok(0),
+        1 | 2 => Ok(99),
+        _ => Err(Errno::EINVAL),
+    }
+}
+pub fn sched_get_priority_min(call: &Call) -> Result<u64> {
+    sched_get_priority_max(call).map(|most| most.min(1))
+}
+/// getcpu(cpu, node)
+pub fn getcpu(call: &Call) -> Result<u64> {
+    for index in 0..2 {
+        if call.word(index) != 0 {
+            call.space().write_u32(call.word(index), 0)?;
+        }
+    }
+    Ok(0)
+}
+
+/// getrandom(buf, length, flags)
+pub fn getrandom(call: &Call) -> Result<u64> {
+    const MOST: u64 = 0x1ff_ffff;
+    if call.half(2) & !(linux::GRND_NONBLOCK | linux::GRND_RANDOM | linux::GRND_INSECURE) != 0 {
+        return Err(Errno::EINVAL);
+    }
+    let (address, length) = (call.word(0), call.word(1).min(MOST));
+    let space = call.space();
+    let mut chunk = [0; 256];
+    let mut done = 0;
+    while done < length {
+        let part = (length - done).min(chunk.len() as u64) as usize;
+        call.server.generator.fill(&mut chunk[..part]);
+        let written = space.write_some(address.wrapping_add(done), &chunk[..part]);
+        done += written as u64;
+        if written < part {
+            return if done == 0 { Err(Errno::EFAULT) } else { Ok(done) };
+        }
+    }
+    Ok(done)
+}
+
+const ARCH_SET_GS: u32 = 0x1001;
+const ARCH_SET_FS: u32 = 0x1002;
+const ARCH_GET_FS: u32 = 0x1003;
+const ARCH_GET_GS: u32 = 0x1004;
+
+/// arch_prctl(code, address). Setting FS is the trampoline's. Setting GS is not there: no C library asks for it.
+pub fn arch_prctl(call: &Call) -> Result<u64> {
+    let registers = call.thread.machine.registers();
+    match call.half(0) {
+        ARCH_GET_FS => call.space().write_u64(call.word(1), registers.fs_base)?,
+        ARCH_GET_GS => call.space().write_u64(call.word(1), registers.gs_base)?,
+        ARCH_SET_FS | ARCH_SET_GS => return Err(Errno::EPERM),
+        _ => return Err(Errno::EINVAL),
+    }
+    Ok(0)
+}
+
+/// prctl(option, …)
+pub fn prctl(call: &Call) -> Result<u64> {
+    let process = call.process();
+    let space = call.space();
+    let argument = call.word(1);
+    match call.half(0) {
+        prctl::PR_SET_NAME => {
+            let mut name = [0; 16];
+            let length = space.read_some(argument, &mut name[..15]);
+            let end = name[..length].iter().position(|&byte| byte == 0).unwrap_or(length);
+            name[end..].fill(0);
+            call.thread.name.set(name);
+        }
+        prctl::PR_GET_NAME => space.write(argument, &call.thread.name.get())?,
+        prctl::PR_SET_PDEATHSIG => {
+            if argument > Signal::COUNT as u64 {
+                return Err(Errno::EINVAL);
+            }
+            process.parent_death_signal.set(argument as u8);
+        }
+        prctl::PR_GET_PDEATHSIG => space.write_u32(argument, process.parent_death_signal.get().into())?,
+        prctl::PR_GET_DUMPABLE => return Ok(process.dumpable.get().into()),
+        prctl::PR_SET_DUMPABLE if argument <= 1 => process.dumpable.set(argument as u32),
+        prctl::PR_SET_NO_NEW_PRIVS if argument == 1 => process.no_new_privileges.set(true),
+        prctl::PR_GET_NO_NEW_PRIVS => return Ok(process.no_new_privileges.get().into()),
+        prctl::PR_SET_CHILD_SUBREAPER => process.subreaper.set(argument != 0),
+        prctl::PR_GET_CHILD_SUBREAPER => space.write_u32(argument, process.subreaper.get().into())?,
+        prctl::PR_GET_TID_ADDRESS => space.write_u64(argument, call.thread.clear_tid_address.get())?,
+        prctl::PR_GET_TIMERSLACK => return Ok(50_000),
+        prctl::PR_GET_SECCOMP => return Ok(0),
+        prctl::PR_GET_KEEPCAPS => return Ok(0),
+        _ => return Err(Errno::EINVAL),
+    }
+    Ok(0)
+}
+
+/// personality(persona): the ordinary one, which can be asked for and "set".
+pub fn personality(call: &Call) -> Result<u64> {
+    match call.half(0) {
+        0 | 0xffff_ffff => Ok(0),
+        _ => Err(Errno::EINVAL),
+    }
+}
+
+/// capget(header, data): everything for user 0, nothing for others.
+pub fn capget(call: &Call) -> Result<u64> {
+    const VERSION_3: u32 = 0x2008_0522;
+    let space = call.space();
+    if space.read_u32(call.word(0))? != VERSION_3 {
+        space.write_u32(call.word(0), VERSION_3)?;
+        return if call.word(1) == 0 { Ok(0) } else { Err(Errno::EINVAL) };
+    }
+    let pid = space.read_u32(call.word(0) + 4)?;
+    let process = call.server.process_or_self(call.process(), pid).ok_or(Errno::ESRCH)?;
+    let all = if process.ids.get().effective_user == 0 { [u32::MAX, 0x1ff] } else { [0, 0] };
+    for (index, part) in all.into_iter().enumerate() {
+        for (field, value) in [part, part, 0].into_iter().enumerate() {
+            space.write_u32(call.word(1) + (index * 12 + field * 4) as u64, value)?;
+        }
+    }
+    Ok(0)
+}
+
+/// reboot(magic, magic 2, command): powering off or restarting ends the program that the launcher asked for, and so the
+/// machine.
+pub fn reboot(call: &Call) -> Result<Outcome> {
+    if call.half(0) != system_magic::FIRST || !system_magic::SECOND.contains(&call.half(1)) {
+        return Err(Errno::EINVAL);
+    }
+    if !call.is_privileged() {
+        return Err(Errno::EPERM);
+    }
+    match call.half(2) {
+        // Ctrl-Alt-Del on or off: there is no such key.
+        0x89ab_cdef | 0 => Ok(Outcome::value(0u64)),
+        // Restart, halt, power off.
+        0x0123_4567 | 0xcdef_0123 | 0x4321_fedc => {
+            let program = call.server.table.process(call.server.init_program.get());
+            let ended = program.filter(|process| process.pid != INIT).ok_or(Errno::EINVAL)?;
+            call.server.end_process(&ended, Ending::Exited(0));
+            Ok(if call.thread.ended.get() { Outcome::Gone } else { Outcome::value(0u64) })
+        }
+        _ => Err(Errno::EINVAL),
+    }
+}
+
+mod system_magic {
+    pub const FIRST: u32 = 0xfee1_dead;
+    pub const SECOND: [u32; 4] = [672_274_793, 85_072_278, 369_367_448, 537_993_216];
+}
+
+// `sysinfo` above is laid out by hand; this keeps its size honest.
+const _: () = assert!(size_of::<system::sysinfo>() == 112);

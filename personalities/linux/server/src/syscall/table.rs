@@ -1,0 +1,238 @@
+//! From number to handler. Tracing and the log take their names from here, documentation its list of what works.
+
+use super::{
+    Call, Outcome, directories, files, futex, identity, memory, poll, processes, signals, sockets, status, system,
+    terminals, time,
+};
+
+/// One system call that works.
+#[derive(Clone, Copy)]
+pub struct Entry {
+    pub name: &'static str,
+    pub handler: fn(&Call) -> Outcome,
+}
+
+macro_rules! calls {
+    ($($number:literal $name:ident => $family:ident :: $handler:ident;)*) => {
+        /// All numbers that have a handler, ascending.
+        pub const NUMBERS: &[u64] = &[$($number),*];
+
+        /// The entry of a number, if it has a handler.
+        pub fn entry(number: u64) -> Option<Entry> {
+            let (name, handler): (_, fn(&Call) -> Outcome) = match number {
+                $($number => (stringify!($name), |call| $family::$handler(call).into()),)*
+                _ => return None,
+            };
+            Some(Entry { name, handler })
+        }
+    };
+}
+
+calls! {
+    0 read => files::read;
+    1 write => files::write;
+    2 open => files::open;
+    3 close => files::close;
+    4 stat => status::stat;
+    5 fstat => status::fstat;
+    6 lstat => status::lstat;
+    7 poll => poll::poll;
+    8 lseek => files::lseek;
+    9 mmap => memory::mmap;
+    10 mprotect => memory::mprotect;
+    11 munmap => memory::munmap;
+    12 brk => memory::brk;
+    13 rt_sigaction => signals::rt_sigaction;
+    14 rt_sigprocmask => signals::rt_sigprocmask;
+    15 rt_sigreturn => signals::rt_sigreturn;
+    16 ioctl => terminals::ioctl;
+    17 pread64 => files::pread64;
+    18 pwrite64 => files::pwrite64;
+    19 readv => files::readv;
+    20 writev => files::writev;
+    21 access => status::access;
+    22 pipe => files::pipe;
+    23 select => poll::select;
+    24 sched_yield => time::sched_yield;
+    25 mremap => memory::mremap;
+    26 msync => memory::msync;
+    27 mincore => memory::mincore;
+    28 madvise => memory::madvise;
+    32 dup => files::dup;
+    33 dup2 => files::dup2;
+    34 pause => signals::pause;
+    35 nanosleep => time::nanosleep;
+    36 getitimer => time::getitimer;
+    37 alarm => time::alarm;
+    38 setitimer => time::setitimer;
+    39 getpid => identity::getpid;
+    40 sendfile => files::sendfile;
+    41 socket => sockets::socket;
+    44 sendto => sockets::sendto;
+    45 recvfrom => sockets::recvfrom;
+    48 shutdown => sockets::shutdown;
+    53 socketpair => sockets::socketpair;
+    56 clone => processes::clone;
+    57 fork => processes::fork;
+    58 vfork => processes::vfork;
+    59 execve => processes::execve;
+    60 exit => processes::exit;
+    61 wait4 => processes::wait4;
+    62 kill => signals::kill;
+    63 uname => system::uname;
+    72 fcntl => files::fcntl;
+    73 flock => files::flock;
+    74 fsync => files::fsync;
+    75 fdatasync => files::fsync;
+    76 truncate => files::truncate;
+    77 ftruncate => files::ftruncate;
+    78 getdents => directories::getdents;
+    79 getcwd => directories::getcwd;
+    80 chdir => directories::chdir;
+    81 fchdir => directories::fchdir;
+    82 rename => directories::rename;
+    83 mkdir => directories::mkdir;
+    84 rmdir => directories::rmdir;
+    85 creat => files::creat;
+    86 link => directories::link;
+    87 unlink => directories::unlink;
+    88 symlink => directories::symlink;
+    89 readlink => directories::readlink;
+    90 chmod => status::chmod;
+    91 fchmod => status::fchmod;
+    92 chown => status::chown;
+    93 fchown => status::fchown;
+    94 lchown => status::lchown;
+    95 umask => directories::umask;
+    96 gettimeofday => time::gettimeofday;
+    97 getrlimit => system::getrlimit;
+    98 getrusage => time::getrusage;
+    99 sysinfo => system::sysinfo;
+    100 times => time::times;
+    102 getuid => identity::getuid;
+    104 getgid => identity::getgid;
+    105 setuid => identity::setuid;
+    106 setgid => identity::setgid;
+    107 geteuid => identity::geteuid;
+    108 getegid => identity::getegid;
+    109 setpgid => processes::setpgid;
+    110 getppid => identity::getppid;
+    111 getpgrp => processes::getpgrp;
+    112 setsid => processes::setsid;
+    113 setreuid => identity::setreuid;
+    114 setregid => identity::setregid;
+    115 getgroups => identity::getgroups;
+    116 setgroups => identity::setgroups;
+    117 setresuid => identity::setresuid;
+    118 getresuid => identity::getresuid;
+    119 setresgid => identity::setresgid;
+    120 getresgid => identity::getresgid;
+    121 getpgid => processes::getpgid;
+    122 setfsuid => identity::setfsuid;
+    123 setfsgid => identity::setfsgid;
+    124 getsid => processes::getsid;
+    125 capget => system::capget;
+    127 rt_sigpending => signals::rt_sigpending;
+    128 rt_sigtimedwait => signals::rt_sigtimedwait;
+    129 rt_sigqueueinfo => signals::rt_sigqueueinfo;
+    130 rt_sigsuspend => signals::rt_sigsuspend;
+    131 sigaltstack => signals::sigaltstack;
+    132 utime => status::utime;
+    133 mknod => directories::mknod;
+    135 personality => system::personality;
+    137 statfs => status::statfs;
+    138 fstatfs => status::fstatfs;
+    140 getpriority => system::getpriority;
+    141 setpriority => system::setpriority;
+    143 sched_getparam => system::sched_getparam;
+    145 sched_getscheduler => system::sched_getscheduler;
+    146 sched_get_priority_max => system::sched_get_priority_max;
+    147 sched_get_priority_min => system::sched_get_priority_min;
+    149 mlock => memory::mlock;
+    150 munlock => memory::munlock;
+    152 munlockall => memory::munlockall;
+    157 prctl => system::prctl;
+    158 arch_prctl => system::arch_prctl;
+    160 setrlimit => system::setrlimit;
+    161 chroot => directories::chroot;
+    162 sync => files::sync;
+    164 settimeofday => time::settimeofday;
+    165 mount => directories::mount;
+    166 umount2 => directories::umount2;
+    169 reboot => system::reboot;
+    170 sethostname => system::sethostname;
+    171 setdomainname => system::setdomainname;
+    186 gettid => identity::gettid;
+    187 readahead => files::readahead;
+    200 tkill => signals::tkill;
+    201 time => time::time;
+    202 futex => futex::futex;
+    203 sched_setaffinity => system::sched_setaffinity;
+    204 sched_getaffinity => system::sched_getaffinity;
+    217 getdents64 => directories::getdents64;
+    218 set_tid_address => processes::set_tid_address;
+    221 fadvise64 => files::fadvise64;
+    227 clock_settime => time::clock_settime;
+    228 clock_gettime => time::clock_gettime;
+    229 clock_getres => time::clock_getres;
+    230 clock_nanosleep => time::clock_nanosleep;
+    231 exit_group => processes::exit_group;
+    234 tgkill => signals::tgkill;
+    235 utimes => status::utimes;
+    247 waitid => processes::waitid;
+    257 openat => files::openat;
+    258 mkdirat => directories::mkdirat;
+    259 mknodat => directories::mknodat;
+    260 fchownat => status::fchownat;
+    261 futimesat => status::futimesat;
+    262 newfstatat => status::newfstatat;
+    263 unlinkat => directories::unlinkat;
+    264 renameat => directories::renameat;
+    265 linkat => directories::linkat;
+    266 symlinkat => directories::symlinkat;
+    267 readlinkat => directories::readlinkat;
+    268 fchmodat => status::fchmodat;
+    269 faccessat => status::faccessat;
+    270 pselect6 => poll::pselect6;
+    271 ppoll => poll::ppoll;
+    273 set_robust_list => processes::set_robust_list;
+    274 get_robust_list => processes::get_robust_list;
+    280 utimensat => status::utimensat;
+    284 eventfd => files::eventfd;
+    285 fallocate => files::fallocate;
+    290 eventfd2 => files::eventfd2;
+    292 dup3 => files::dup3;
+    293 pipe2 => files::pipe2;
+    295 preadv => files::preadv;
+    296 pwritev => files::pwritev;
+    297 rt_tgsigqueueinfo => signals::rt_tgsigqueueinfo;
+    302 prlimit64 => system::prlimit64;
+    306 syncfs => files::syncfs;
+    309 getcpu => system::getcpu;
+    316 renameat2 => directories::renameat2;
+    318 getrandom => system::getrandom;
+    319 memfd_create => files::memfd_create;
+    322 execveat => processes::execveat;
+    324 membarrier => memory::membarrier;
+    332 statx => status::statx;
+    435 clone3 => processes::clone3;
+    436 close_range => files::close_range;
+    439 faccessat2 => status::faccessat2;
+    452 fchmodat2 => status::fchmodat2;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::syscall::names;
+
+    #[test]
+    fn numbers_ascend_and_names_are_known() {
+        assert!(NUMBERS.is_sorted());
+        assert_eq!(entry(0).map(|entry| entry.name), Some("read"));
+        assert_eq!(entry(59).map(|entry| entry.name), Some("execve"));
+        assert_eq!(names::of(101), Some("ptrace"));
+        assert_eq!(names::of(231), Some("exit_group"));
+        assert_eq!(names::of(400), None);
+    }
+}

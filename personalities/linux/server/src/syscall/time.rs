@@ -1,0 +1,304 @@
+//! Calls on time: clocks, sleeping, interval timers, alarms, processor time.
+
+use super::processes::encode_usage;
+use super::{Call, Outcome, Waiting};
+use crate::clock::{duration_of, timespec_of};
+use crate::exec::load::TICKS_PER_SECOND;
+use crate::process::Process;
+use crate::process::signal::{Signal, SignalInfo};
+use crate::server::Server;
+use alloc::boxed::Box;
+use alloc::rc::Rc;
+use chestnut_linux_files::clock::Clock;
+use chestnut_linux_files::{Errno, Result};
+use core::cell::Cell;
+use core::time::Duration;
+use linux_raw_sys::general as linux;
+
+/// What a clock says now. Clocks of processor time count what has been used up to now.
+fn read_clock(call: &Call, clock: u32) -> Result<Duration> {
+    let clocks = &call.server.clock;
+    Ok(match clock {
+        linux::CLOCK_REALTIME | linux::CLOCK_REALTIME_COARSE | linux::CLOCK_REALTIME_ALARM => clocks.wall(),
+        // CLOCK_TAI without known leap seconds is the wall's.
+        linux::CLOCK_TAI => clocks.wall(),
+        linux::CLOCK_MONOTONIC
+        | linux::CLOCK_MONOTONIC_RAW
+        | linux::CLOCK_MONOTONIC_COARSE
+        | linux::CLOCK_BOOTTIME
+        | linux::CLOCK_BOOTTIME_ALARM => clocks.monotonic(),
+        linux::CLOCK_PROCESS_CPUTIME_ID => Duration::from_micros(call.process().total_usage().time),
+        linux::CLOCK_THREAD_CPUTIME_ID => Duration::from_micros(call.thread.processor_time()),
+        other => return processor_clock(call, other),
+    })
+}
+
+/// Clocks of other processes and threads: the id is in the upper bits, inverted (clock_getcpuclockid(3)).
+fn processor_clock(call: &Call, clock: u32) -> Result<Duration> {
+    let id = !((clock as i32) >> 3) as u32;
+    if (clock as i32) >= 0 {
+        return Err(Errno::EINVAL);
+    }
+    let of_thread = clock & 4 != 0;
+    let micros = if of_thread {
+        let thread = if id == 0 { Some(call.thread.clone()) } else { call.server.table.thread(id) };
+        thread.ok_or(Errno::EINVAL)?.processor_time()
+    } else {
+        call.server.process_or_self(call.process(), id).ok_or(Errno::EINVAL)?.total_usage().time
+    };
+    Ok(Duration::from_micros(micros))
+}
+
+/// clock_gettime(clock, time)
+pub fn clock_gettime(call: &Call) -> Result<u64> {
+    let now = read_clock(call, call.half(0))?;
+    call.space().write_words(call.word(1), &timespec_of(now))?;
+    Ok(0)
+}
+/// clock_settime(clock, time)
+pub fn clock_settime(call: &Call) -> Result<u64> {
+    let time = duration_of(call.space().read_words(call.word(1))?).ok_or(Errno::EINVAL)?;
+    if call.half(0) != linux::CLOCK_REALTIME {
+        return Err(Errno::EINVAL);
+    }
+    set_wall(call, time)
+}
+fn set_wall(call: &Call, time: Duration) -> Result<u64> {
+    if !call.is_privileged() {
+        return Err(Errno::EPERM);
+    }
+    call.server.clock.set_wall(time);
+    Ok(0)
+}
+/// clock_getres(clock, resolution)
+pub fn clock_getres(call: &Call) -> Result<u64> {
+    read_clock(call, call.half(0))?;
+    if call.word(1) != 0 {
+        call.space().write_words(call.word(1), &[0, 1])?;
+    }
+    Ok(0)
+}
+/// gettimeofday(time, zone)
+pub fn gettimeofday(call: &Call) -> Result<u64> {
+    let now = call.server.clock.wall();
+    if call.word(0) != 0 {
+        call.space().write_words(call.word(0), &[now.as_secs(), now.subsec_micros().into()])?;
+    }
+    if call.word(1) != 0 {
+        call.space().write_u64(call.word(1), 0)?;
+    }
+    Ok(0)
+}
+/// settimeofday(time, zone)
+pub fn settimeofday(call: &Call) -> Result<u64> {
+    if call.word(0) == 0 {
+        return if call.is_privileged() { Ok(0) } else { Err(Errno::EPERM) };
+    }
+    let [seconds, micros] = call.space().read_words(call.word(0))?;
+    let time = duration_of([seconds, micros.saturating_mul(1000)]).ok_or(Errno::EINVAL)?;
+    set_wall(call, time)
+}
+/// time(seconds)
+pub fn time(call: &Call) -> Result<u64> {
+    let now = call.server.clock.wall().as_secs();
+    if call.word(0) != 0 {
+        call.space().write_u64(call.word(0), now)?;
+    }
+    Ok(now)
+}
+
+/// nanosleep(duration, remaining)
+pub fn nanosleep(call: &Call) -> Result<Outcome> {
+    let duration = duration_of(call.space().read_words(call.word(0))?).ok_or(Errno::EINVAL)?;
+    let deadline = call.server.clock.monotonic() + duration;
+    Ok(sleep(call, deadline, call.word(1)))
+}
+
+/// clock_nanosleep(clock, flags, time, remaining)
+pub fn clock_nanosleep(call: &Call) -> Result<Outcome> {
+    let (clock, flags) = (call.half(0), call.half(1));
+    let time = duration_of(call.space().read_words(call.word(2))?).ok_or(Errno::EINVAL)?;
+    let absolute = flags & linux::TIMER_ABSTIME != 0;
+    let now = call.server.clock.monotonic();
+    let deadline = match clock {
+        _ if !absolute && matches!(clock, 0 | 1 | 7 | 11) => now + time,
+        linux::CLOCK_REALTIME | linux::CLOCK_TAI => time.saturating_sub(call.server.clock.wall_offset()),
+        linux::CLOCK_MONOTONIC | linux::CLOCK_BOOTTIME => time,
+        // Sleeping by processor time.
+        linux::CLOCK_PROCESS_CPUTIME_ID => return Err(Errno::EOPNOTSUPP),
+        _ => return Err(Errno::EINVAL),
+    };
+    Ok(sleep(call, deadline, if absolute { 0 } else { call.word(3) }))
+}
+
+/// Sleeps, and says how much is left if a signal comes first.
+fn sleep(call: &Call, deadline: Duration, remaining: u64) -> Outcome {
+    let clock = call.server.clock.clone();
+    let guard =
+        Remaining { clock: clock.clone(), space: call.space(), address: remaining, deadline, done: Cell::new(false) };
+    call.wait_once(async move {
+        clock.sleep_until(deadline).await;
+        guard.done.set(true);
+        Ok(0)
+    })
+}
+
+/// Writes the time that is left when a sleep is dropped before its end.
+struct Remaining {
+    clock: Rc<crate::clock::SystemClock>,
+    space: Rc<crate::memory::AddressSpace>,
+    address: u64,
+    deadline: Duration,
+    done: Cell<bool>,
+}
+
+impl Drop for Remaining {
+    fn drop(&mut self) {
+        if self.address != 0 && !self.done.get() {
+            let left = self.deadline.saturating_sub(self.clock.monotonic());
+            let _ = self.space.write_words(self.address, &timespec_of(left));
+        }
+    }
+}
+
+/// alarm(seconds)
+pub fn alarm(call: &Call) -> Result<u64> {
+    let seconds = call.half(0);
+    let (left, _) = remaining(call.server, call.process());
+    set_alarm(call.server, call.process(), Duration::from_secs(seconds.into()), Duration::ZERO);
+    // Rounded, and not down to 0 while something is left.
+    let rounded = left.as_secs() + u64::from(left.subsec_millis() >= 500);
+    Ok(if left.is_zero() { 0 } else { rounded.max(1) })
+}
+
+/// What is left of ITIMER_REAL, and its interval.
+fn remaining(server: &Server, process: &Process) -> (Duration, Duration) {
+    let alarm = process.alarm.borrow();
+    let left = alarm.deadline.map_or(Duration::ZERO, |deadline| {
+        // A timer that is due but hasn't been seen yet is not "off".
+        deadline.saturating_sub(server.clock.monotonic()).max(Duration::from_micros(1))
+    });
+    (left, alarm.interval)
+}
+
+/// Sets ITIMER_REAL; zero turns it off.
+fn set_alarm(server: &'static Server, process: &Rc<Process>, value: Duration, interval: Duration) {
+    let setting = {
+        let mut alarm = process.alarm.borrow_mut();
+        alarm.setting += 1;
+        alarm.interval = interval;
+        alarm.deadline = (!value.is_zero()).then(|| server.clock.monotonic() + value);
+        alarm.setting
+    };
+    if value.is_zero() {
+        return;
+    }
+    let process = process.clone();
+    server.executor.start(async move {
+        loop {
+            let deadline = match process.alarm.borrow().deadline {
+                Some(deadline) => deadline,
+                None => return,
+            };
+            server.clock.sleep_until(deadline).await;
+            {
+                let mut alarm = process.alarm.borrow_mut();
+                if alarm.setting != setting {
+                    return;
+                }
+                let now = server.clock.monotonic();
+                alarm.deadline = if alarm.interval.is_zero() {
+                    None
+                } else {
+                    // Expirations that were missed are one signal.
+                    let missed = (now - deadline).as_nanos() / alarm.interval.as_nanos();
+                    Some(deadline + alarm.interval * (missed.min(u128::from(u32::MAX - 1)) as u32 + 1))
+                };
+            }
+            server.signal_process(&process, SignalInfo::kernel(Signal::ALRM));
+        }
+    });
+}
+
+/// getitimer(which, value)
+pub fn getitimer(call: &Call) -> Result<u64> {
+    real_timer(call)?;
+    put_timer(call, call.word(1))
+}
+fn put_timer(call: &Call, address: u64) -> Result<u64> {
+    let (left, interval) = remaining(call.server, call.process());
+    let micros = |duration: Duration| [duration.as_secs(), duration.subsec_micros().into()];
+    let ([a, b], [c, d]) = (micros(interval), micros(left));
+    call.space().write_words(address, &[a, b, c, d])?;
+    Ok(0)
+}
+fn real_timer(call: &Call) -> Result<()> {
+    // ITIMER_VIRTUAL and ITIMER_PROF would need to interrupt a running thread by its budget.
+    match call.half(0) {
+        linux::ITIMER_REAL => Ok(()),
+        _ => Err(Errno::EINVAL),
+    }
+}
+/// setitimer(which, new, old)
+pub fn setitimer(call: &Call) -> Result<u64> {
+    real_timer(call)?;
+    let words: [u64; 4] = if call.word(1) == 0 { [0; 4] } else { call.space().read_words(call.word(1))? };
+    let duration = |seconds, micros: u64| duration_of([seconds, micros.saturating_mul(1000)]).ok_or(Errno::EINVAL);
+    let (interval, value) = (duration(words[0], words[1])?, duration(words[2], words[3])?);
+    if call.word(2) != 0 {
+        put_timer(call, call.word(2))?;
+    }
+    set_alarm(call.server, call.process(), value, interval);
+    Ok(0)
+}
+
+/// times(buf)
+pub fn times(call: &Call) -> Result<u64> {
+    const TICK: u64 = 1_000_000 / TICKS_PER_SECOND;
+    if call.word(0) != 0 {
+        let (own, children) = (call.process().total_usage(), call.process().children_usage.get());
+        call.space().write_words(call.word(0), &[own.time / TICK, 0, children.time / TICK, 0])?;
+    }
+    Ok(call.server.clock.monotonic().as_micros() as u64 / TICK)
+}
+
+/// getrusage(who, usage)
+pub fn getrusage(call: &Call) -> Result<u64> {
+    let usage = match call.int(0) {
+        0 => call.process().total_usage(),
+        -1 => call.process().children_usage.get(),
+        1 => crate::process::Usage { time: call.thread.processor_time(), ..call.process().total_usage() },
+        _ => return Err(Errno::EINVAL),
+    };
+    call.space().write_words(call.word(1), &encode_usage(usage))?;
+    Ok(0)
+}
+
+/// sched_yield(): by the time of the answer all others of the priority have had their turn, or will before the next.
+pub fn sched_yield(_: &Call) -> Result<u64> {
+    Ok(0)
+}
+
+/// A waiting call that fails with `error` when a deadline has come first.
+pub fn with_deadline(
+    call: &Call,
+    future: impl Future<Output = Result<u64>> + 'static,
+    deadline: Option<Duration>,
+    error: Errno,
+    restarts: bool,
+) -> Outcome {
+    let clock = call.server.clock.clone();
+    let future = async move {
+        let Some(deadline) = deadline else { return future.await };
+        let mut future = Box::pin(future);
+        let mut sleep = Box::pin(clock.sleep_until(deadline));
+        core::future::poll_fn(|context| {
+            if let core::task::Poll::Ready(result) = future.as_mut().poll(context) {
+                return core::task::Poll::Ready(result);
+            }
+            sleep.as_mut().poll(context).map(|()| Err(error))
+        })
+        .await
+    };
+    Outcome::Later(Waiting { future: Box::pin(future), restarts, moved: None })
+}

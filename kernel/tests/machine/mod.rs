@@ -271,6 +271,12 @@ impl Machine {
         self.invoke(slot::INIT_CNODE, Label::CNodeRevoke, &[index, 64], &[])
     }
 
+    /// Makes a thread share the root task's IPC buffer.
+    #[track_caller]
+    pub fn share_buffer(self, thread: u64) {
+        self.must(thread, Label::TcbSetIpcBuffer, &[0x10_0000], &[slot::INIT_IPC_BUFFER]);
+    }
+
     /// A thread in the root task's CSpace, with this priority and its own scheduling context (slot + 1) if `budget` isn't 0.
     #[track_caller]
     pub fn thread(self, at: u64, priority: u64, budget_us: u64) {

@@ -14,6 +14,7 @@ use crate::buffer::{Argument, Limited, Sink, Source};
 use crate::caller::Caller;
 use crate::clock::Clock;
 use crate::inode::{Body, Filesystem, Inode, Metadata, mode};
+use crate::inotify::{self, Mask};
 use crate::terminal::Terminal;
 use crate::vfs::Location;
 use crate::wait::{Events, Wait, WaitQueue};
@@ -276,6 +277,7 @@ impl OpenFile {
         }
         self.inode().truncate(size)?;
         self.lose_set_id();
+        inotify::tell(&self.location, Mask::MODIFY);
         Ok(())
     }
 
@@ -319,6 +321,7 @@ impl OpenFile {
         }
         self.inode().stamp_modified();
         self.lose_set_id();
+        inotify::tell(&self.location, Mask::MODIFY);
         Ok(())
     }
 
@@ -332,6 +335,9 @@ impl OpenFile {
             return Err(Errno::EBADF);
         }
         let count = self.file.read(attempt, offset, sink)?;
+        if count > 0 {
+            inotify::tell(&self.location, Mask::ACCESS);
+        }
         if !self.flags.get().contains(OpenFlags::NO_ACCESS_TIME) {
             self.inode().stamp_accessed();
         }
@@ -351,6 +357,7 @@ impl OpenFile {
         if count > 0 {
             self.inode().stamp_modified();
             self.lose_set_id();
+            inotify::tell(&self.location, Mask::MODIFY);
         }
         Ok(count)
     }
@@ -388,6 +395,10 @@ impl OpenFile {
 impl Drop for OpenFile {
     fn drop(&mut self) {
         self.drop_own_locks();
+        if !self.is_path() {
+            let written = self.flags.get().writable();
+            inotify::tell(&self.location, if written { Mask::CLOSE_WRITE } else { Mask::CLOSE_NO_WRITE });
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use super::lookup::{Last, Walk};
 use super::{At, Location, Vfs};
 use crate::caller::Caller;
 use crate::inode::{Access, Body, Inode, Kind, OpenRequest, Template, TemplateBody};
+use crate::inotify::{self, Mask};
 use crate::open::{DirectoryFile, File, OpenFile, OpenFlags, RegularFile, Unopened};
 use crate::{Errno, Result};
 
@@ -67,6 +68,9 @@ impl Vfs {
         }
         if flags.contains(OpenFlags::TRUNCATE) && inode.contents().is_some() {
             inode.truncate(0)?;
+            let opened = self.open_unchecked(caller, location, flags)?;
+            inotify::tell(location, Mask::MODIFY);
+            return Ok(opened);
         }
         self.open_unchecked(caller, location, flags)
     }
@@ -84,6 +88,7 @@ impl Vfs {
             Body::Socket(_) | Body::Anonymous => return Err(Errno::ENXIO),
             Body::Symlink(_) | Body::Link(_) => return Err(Errno::ELOOP),
         };
+        inotify::tell(location, Mask::OPEN);
         let opened = OpenFile::new(file, location.clone(), flags | OpenFlags::LARGE_FILE);
         if caller.credentials.privileged {
             opened.keep_set_id();

@@ -3,7 +3,7 @@
 mod machine;
 
 use chestnut_abi::bootinfo::slot;
-use chestnut_abi::{CapRights, Error, Label, ObjectType};
+use chestnut_abi::{CapRights, Error, Label, MessageInfo, ObjectType, Syscall};
 use chestnut_kernel::cap::Kind;
 use machine::*;
 
@@ -347,6 +347,11 @@ fn the_last_capability_to_a_notification_may_be_an_interrupts() {
         m.make(ObjectType::Notification, 0, FREE + 1);
         m.must(slot::INIT_TCB, Label::TcbBindNotification, &[], &[FREE + 1]);
         m.must(FREE, Label::IrqSetIrqHandler, &[], &[FREE + 1]);
+        // Somebody waits for the interrupt.
+        m.thread(FREE + 2, 254, 1000);
+        m.must(slot::INIT_TCB, Label::TcbSetPriority, &[1], &[slot::INIT_TCB]);
+        m.system_call(Syscall::Wait, FREE + 1, MessageInfo::new(0, 0, 0, 0), [0; 4], 0);
+        m.must(slot::INIT_TCB, Label::TcbSetPriority, &[255], &[slot::INIT_TCB]);
         m.delete(FREE + 1);
         assert!(!m.root_thread().bound_notification.is_none());
         match end {
@@ -354,5 +359,8 @@ fn the_last_capability_to_a_notification_may_be_an_interrupts() {
             end => m.must(FREE, end, &[], &[]),
         };
         assert!(m.root_thread().bound_notification.is_none(), "bound to a notification that is gone");
+        assert!(m.tcb(FREE + 2).waiting_on.is_none(), "waits at a notification that is gone");
+        m.delete(FREE + 2);
+        m.delete(FREE + 3);
     }
 }

@@ -8,7 +8,7 @@ use chestnut_kernel::arch;
 use chestnut_kernel::cap::{Cap, Kind};
 use chestnut_kernel::mem::Ref;
 use chestnut_kernel::object::x86_64::{LEVELS, Table, span_bits};
-use chestnut_kernel::object::{IRQS, IrqState, Kernel};
+use chestnut_kernel::object::{IRQS, IrqState, Kernel, TcbSlot};
 
 pub fn check(m: Machine, caps: &Caps) {
     let k = m.kernel();
@@ -27,8 +27,26 @@ pub fn check(m: Machine, caps: &Caps) {
         }
     }
     assert!(roots.contains(&arch::active_vspace()), "the processor is in a dead address space");
+    check_caches(k, caps);
     check_interrupts(k, caps);
     check_ports(m, caps);
+}
+
+/// What a TCB has decoded from its slots is what the slots say.
+fn check_caches(k: Kernel, caps: &Caps) {
+    for thread in caps.objects().filter_map(|cap| cap.as_tcb(k)) {
+        let (cspace, vspace) = (thread.slot(TcbSlot::CSpace).cap(), thread.slot(TcbSlot::VSpace).cap());
+        if let Some(first) = thread.cspace.get().slot(k.entry(), 0) {
+            let right = cspace.kind() == Kind::CNode && cspace.address() == first.physical(k) && cspace.is_in_tcb();
+            assert!(right, "a thread goes on with a CSpace that its slot doesn't hold: {cspace:?}");
+            let beyond = thread.cspace.get().slot(k.entry(), 1 << cspace.cnode_bits());
+            assert!(beyond.is_none(), "a thread's CSpace seems larger than it is");
+        }
+        if let Some(root) = thread.vspace.get(k) {
+            let right = vspace.kind() == Kind::PageTable && vspace.address() == root.physical(k) && vspace.is_in_tcb();
+            assert!(right, "a thread goes on in an address space that its slot doesn't hold: {vspace:?}");
+        }
+    }
 }
 
 /// Where capabilities say that their tables and frames are mapped: (ASID, address, object).

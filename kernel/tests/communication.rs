@@ -403,3 +403,44 @@ fn priorities_are_bounded_by_the_authority() {
     assert_eq!((answer.label, answer.words[1]), (4, 100));
     assert_eq!(m.invoke(CLIENT, Label::TcbSetPriority, &[100], &[CLIENT]).label, 0);
 }
+
+#[test]
+fn an_empty_slot_beside_a_message_ends_the_transfer() {
+    let m = scene();
+    m.thread(SERVER, 100, 1000);
+    m.share_buffer(SERVER);
+    lower_root(m);
+    m.write_buffer(chestnut_abi::ipc_buffer::RECEIVE_CNODE_WORD, slot::INIT_CNODE);
+    m.write_buffer(chestnut_abi::ipc_buffer::RECEIVE_INDEX_WORD, FREE + 60);
+    m.write_buffer(chestnut_abi::ipc_buffer::RECEIVE_DEPTH_WORD, 64);
+    m.system_call(Syscall::Recv, ENDPOINT, info(0, 0), [0; 4], REPLY);
+    m.write_buffer(chestnut_abi::ipc_buffer::CAPS_WORD, FREE + 61);
+    m.system_call(Syscall::Send, ENDPOINT, MessageInfo::new(0, 0, 1, 0), [0; 4], 0);
+    let received = MessageInfo(m.tcb(SERVER).context.message_info());
+    assert_eq!(received.extra_caps(), 0);
+    for index in [FREE + 60, FREE + 61] {
+        assert!(m.slot(index).prev().is_none() && m.slot(index).next().is_none(), "an empty slot joined the tree");
+    }
+}
+
+#[test]
+fn a_fault_that_nobody_can_answer_is_reported_once() {
+    let m = scene();
+    m.thread(SERVER, 100, 1000);
+    m.thread(CLIENT, 90, 1000);
+    m.must(CLIENT, Label::TcbSetSpace, &[0, 0], &[ENDPOINT, slot::INIT_CNODE, slot::INIT_VSPACE]);
+    lower_root(m);
+    // A server without a reply object hears of the fault.
+    m.system_call(Syscall::Wait, ENDPOINT, info(0, 0), [0; 4], 0);
+    runs(m, CLIENT);
+    entry::page_fault(0x1234, 4);
+    runs(m, SERVER);
+    assert_eq!(m.tcb(CLIENT).state.get(), ThreadState::Inactive);
+    // Resumed, the thread sends a message of its own.
+    m.system_call(Syscall::Wait, ENDPOINT, info(0, 0), [0; 4], 0);
+    m.must(CLIENT, Label::TcbResume, &[], &[]);
+    runs(m, CLIENT);
+    m.system_call(Syscall::Send, ENDPOINT, info(77, 1), [5, 0, 0, 0], 0);
+    let registers = &m.tcb(SERVER).context;
+    assert_eq!((MessageInfo(registers.message_info()).label(), registers.message_register(0)), (77, 5));
+}

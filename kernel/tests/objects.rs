@@ -3,7 +3,7 @@
 mod machine;
 
 use chestnut_abi::bootinfo::slot;
-use chestnut_abi::{CapRights, Error, Label, ObjectType};
+use chestnut_abi::{CapRights, Error, Label, MessageInfo, ObjectType, Syscall};
 use chestnut_kernel::cap::Kind;
 use machine::*;
 
@@ -178,9 +178,15 @@ fn chain(m: Machine, length: u64) {
 fn a_deep_chain_of_cnodes_is_deleted_without_recursion() {
     let m = Machine::boot();
     chain(m, 2000);
+    arch_preempts_every_time(m);
     assert_eq!(m.delete(FREE).label, 0);
     assert!(m.cap(FREE).is_null());
     assert!(m.slot(UNTYPED).first_descendant().is_none(), "nothing of the chain is left");
+}
+
+/// From now on every preemption point preempts.
+fn arch_preempts_every_time(_m: Machine) {
+    chestnut_kernel::arch::set_interrupt_pending(true);
 }
 
 #[test]
@@ -205,6 +211,39 @@ fn a_cnode_in_its_own_slot_is_reclaimed_by_revoking_the_untyped() {
     assert!(m.slot(UNTYPED).first_descendant().is_some());
     assert_eq!(m.revoke(UNTYPED).label, 0);
     assert!(m.slot(UNTYPED).first_descendant().is_none());
+}
+
+#[test]
+fn what_is_left_in_a_cnode_that_holds_itself_goes_too() {
+    let m = Machine::boot();
+    m.make(ObjectType::Untyped, 14, FREE);
+    m.retype(FREE, ObjectType::CapTable, 2, FREE + 1, 1);
+    // Below its own capability, in slot 2, are an endpoint that must end, and above it nothing.
+    m.make(ObjectType::Endpoint, 0, FREE + 2);
+    m.must(FREE + 1, Label::CNodeMove, &[1, 2, FREE + 2, 64], &[slot::INIT_CNODE]);
+    m.must(FREE + 1, Label::CNodeMove, &[2, 2, FREE + 1, 64], &[slot::INIT_CNODE]);
+    assert_eq!(m.revoke(FREE).label, 0);
+    // The untyped that the endpoint was made of has only the smaller untyped left.
+    m.delete(FREE);
+    assert!(m.slot(UNTYPED).first_descendant().is_none());
+}
+
+#[test]
+fn a_thread_and_its_cspace_that_hold_each_other_are_deleted_in_any_order() {
+    for first in [ObjectType::CapTable, ObjectType::Tcb] {
+        let m = Machine::boot();
+        let second = if first == ObjectType::Tcb { ObjectType::CapTable } else { ObjectType::Tcb };
+        m.make(ObjectType::Untyped, 14, FREE + 10);
+        for kind in [first, second] {
+            let at = if kind == ObjectType::Tcb { FREE } else { FREE + 5 };
+            m.retype(FREE + 10, kind, 4, at, 1);
+        }
+        m.must(FREE, Label::TcbConfigure, &[0, 0, 0], &[FREE + 5, slot::INIT_VSPACE, 0]);
+        m.must(FREE + 5, Label::CNodeMove, &[1, 4, FREE, 64], &[slot::INIT_CNODE]);
+        m.delete(FREE + 5);
+        assert_eq!(m.revoke(FREE + 10).label, 0);
+        assert!(m.slot(FREE + 10).first_descendant().is_none());
+    }
 }
 
 #[test]
@@ -297,4 +336,31 @@ fn interrupts_are_issued_once_and_signal() {
     assert_eq!(notification.badge.get(), 0x40);
     m.delete(FREE);
     assert_eq!(issue(4, FREE + 1).label, 0);
+}
+
+#[test]
+fn the_last_capability_to_a_notification_may_be_an_interrupts() {
+    let m = Machine::boot();
+    let words = [FREE, 64, 0, 4, 0, 0, 4];
+    m.must(slot::IRQ_CONTROL, Label::X86IrqIssueIrqHandlerIoApic, &words, &[slot::INIT_CNODE]);
+    for end in [Label::IrqClearIrqHandler, Label::CNodeDelete] {
+        m.make(ObjectType::Notification, 0, FREE + 1);
+        m.must(slot::INIT_TCB, Label::TcbBindNotification, &[], &[FREE + 1]);
+        m.must(FREE, Label::IrqSetIrqHandler, &[], &[FREE + 1]);
+        // Somebody waits for the interrupt.
+        m.thread(FREE + 2, 254, 1000);
+        m.must(slot::INIT_TCB, Label::TcbSetPriority, &[1], &[slot::INIT_TCB]);
+        m.system_call(Syscall::Wait, FREE + 1, MessageInfo::new(0, 0, 0, 0), [0; 4], 0);
+        m.must(slot::INIT_TCB, Label::TcbSetPriority, &[255], &[slot::INIT_TCB]);
+        m.delete(FREE + 1);
+        assert!(!m.root_thread().bound_notification.is_none());
+        match end {
+            Label::CNodeDelete => m.delete(FREE),
+            end => m.must(FREE, end, &[], &[]),
+        };
+        assert!(m.root_thread().bound_notification.is_none(), "bound to a notification that is gone");
+        assert!(m.tcb(FREE + 2).waiting_on.is_none(), "waits at a notification that is gone");
+        m.delete(FREE + 2);
+        m.delete(FREE + 3);
+    }
 }

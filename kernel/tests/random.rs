@@ -26,7 +26,7 @@ fn play(seed: u64, trace: bool, total: &Mutex<Coverage>) -> u64 {
     while step < SEQUENCE && !player.is_over() {
         let outcome = catch_unwind(AssertUnwindSafe(|| player.step()));
         if trace {
-            eprintln!("{step}: {}", player.last);
+            eprintln!("{step}: {}\n      {}", player.last, player.describe());
         }
         if let Err(why) = outcome {
             eprintln!("seed {seed}, step {step}: {}", player.last);

@@ -17,10 +17,10 @@ pub fn invoke_handler(call: &Arguments, cap: Cap, label: Label) -> Outcome {
             if notification.as_notification(k).is_none() || !notification.rights().contains(CapRights::WRITE) {
                 return Err(Error::InvalidCapability(1).into());
             }
-            lifecycle::clear_interrupt_handler(k, irq);
+            lifecycle::delete(k, slot)?;
             slot.fill_derived(notification, source);
         }
-        Label::IrqClearIrqHandler => lifecycle::clear_interrupt_handler(k, irq),
+        Label::IrqClearIrqHandler => lifecycle::delete(k, slot)?,
         _ => return Err(Error::IllegalOperation.into()),
     }
     Ok(())

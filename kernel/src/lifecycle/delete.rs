@@ -5,7 +5,8 @@
 //! always holds the container that is being emptied, as a *zombie* that counts its slots still filled. When the last of these holds a
 //! container itself, the two change places: the inner zombie moves up into the slot, and the outer one waits in the inner one's slot 0,
 //! which is emptied last; what was there takes the free place in the outer one. When only slot 0 is left and holds a zombie, that one
-//! moves back up, and the inner container is done. Every exchange either turns one more container into a zombie or finishes one, so the
+//! moves back up, and the inner container is done. A container that holds itself keeps its own zombie in slot 0 until the rest is
+//! empty. Every exchange either turns one more container into a zombie or finishes one, so the
 //! loop ends; it can stop after every step, and a second deleter that comes upon a zombie goes on with it in the same way.
 
 use super::finalise::{Remains, finalise};
@@ -20,20 +21,18 @@ use chestnut_abi::object::TCB_BITS;
 pub const WORK: u64 = 3;
 
 /// Empties a slot. If its capability was the last one to its object, the object ends.
-pub fn delete<'k>(k: Kernel<'k>, slot: CapRef<'k>) -> Result<(), Preempted> {
+pub fn delete<'k>(k: Kernel<'k>, target: CapRef<'k>) -> Result<(), Preempted> {
+    let mut slot = target;
     loop {
         let cap = slot.cap();
-        if cap.kind() != Kind::Zombie {
+        if cap.kind() == Kind::Zombie {
+            slot = step(k, slot, cap);
+        } else {
             match bury(k, slot) {
-                Remains::Nothing => return Ok(()),
-                Remains::Slots => continue,
-                Remains::Waiters => {}
+                Remains::Nothing if target.is_empty() => return Ok(()),
+                Remains::Nothing => slot = target,
+                Remains::Slots | Remains::Waiters => {}
             }
-            preemption_point(k, WORK)?;
-            continue;
-        }
-        if step(k, slot, cap) {
-            return Ok(());
         }
         preemption_point(k, WORK)?;
     }
@@ -78,47 +77,63 @@ fn zombie_of(cap: Cap) -> Cap {
     }
 }
 
-/// Does one piece of the work of emptying the container whose zombie `slot` holds. Returns whether the slot is empty.
-fn step<'k>(k: Kernel<'k>, slot: CapRef<'k>, zombie: Cap) -> bool {
-    let count = zombie.zombie_count();
-    let Some(last_index) = count.checked_sub(1) else {
+/// Does one piece of the work of emptying the container whose zombie `slot` holds. Returns the slot to go on with.
+fn step<'k>(k: Kernel<'k>, slot: CapRef<'k>, zombie: Cap) -> CapRef<'k> {
+    let Some(last_index) = zombie.zombie_count().checked_sub(1) else {
         slot.clear();
-        return true;
+        return slot;
     };
     let last = inner_slot(k, zombie, last_index);
+    if last == slot {
+        return step_in_itself(k, slot, zombie, last_index);
+    }
     let inner = last.cap();
     if inner.is_null() {
         slot.update(zombie.with_zombie_count(last_index));
-        return false;
-    }
-    if inner.kind() != Kind::Zombie {
+    } else if inner.kind() != Kind::Zombie {
         // What remains of a container stays in `last` as a zombie and is met again in the next step.
         bury(k, last);
-        return false;
-    }
-    if inner.zombie_count() == 0 || inner.address() == zombie.address() {
+    } else if inner.zombie_count() == 0 {
         last.clear();
-        return false;
-    }
-    if last_index == 0 {
+    } else if last_index == 0 {
         // The outer zombie waits here, or a nested one is all that is left: it takes the slot, and this container is done.
-        let parked = inner;
-        last.swap(slot, zombie, parked);
+        last.swap(slot, zombie, inner);
         last.clear();
-        return false;
-    }
-    // Exchange: the inner zombie comes up, the outer one waits in its slot 0, whose content takes the outer's free place.
-    let first = inner_slot(k, inner, 0);
-    // It may come out of a TCB's slot.
-    let content = outside_tcb(first.cap());
-    slot.swap(last, inner, zombie);
-    // `last` now holds the outer zombie.
-    if content.is_null() {
-        last.move_to(first, zombie);
     } else {
-        last.swap(first, content, zombie);
+        return exchange(k, slot, zombie, last, inner);
     }
-    false
+    slot
+}
+
+/// The container's zombie is in the container itself. It is the last to go.
+fn step_in_itself<'k>(k: Kernel<'k>, slot: CapRef<'k>, zombie: Cap, index: u64) -> CapRef<'k> {
+    let first = inner_slot(k, zombie, 0);
+    if index == 0 {
+        slot.clear();
+    } else if first.is_empty() {
+        slot.move_to(first, zombie);
+    } else {
+        slot.swap(first, outside_tcb(first.cap()), zombie);
+    }
+    first
+}
+
+/// The inner zombie, in `last`, comes up, the outer one waits in its slot 0, whose content takes the outer's free place.
+fn exchange<'k>(k: Kernel<'k>, slot: CapRef<'k>, outer: Cap, last: CapRef<'k>, inner: Cap) -> CapRef<'k> {
+    let first = inner_slot(k, inner, 0);
+    slot.swap(last, inner, outer);
+    // `last` now holds the outer zombie.
+    if first == slot {
+        // The two hold each other. Now each holds itself, and the outer one is done first.
+        return last;
+    }
+    if first.is_empty() {
+        last.move_to(first, outer);
+    } else {
+        // It may come out of a TCB's slot.
+        last.swap(first, outside_tcb(first.cap()), outer);
+    }
+    slot
 }
 
 fn inner_slot<'k>(k: Kernel<'k>, zombie: Cap, index: u64) -> CapRef<'k> {

@@ -65,8 +65,14 @@ pub fn finalise<'k>(k: Kernel<'k>, cap: Cap, last: bool) -> Remains {
         }
         Kind::IrqHandler => {
             arch::irq_mask(cap.irq() as usize);
+            // Its slot may hold the last capability to a notification.
+            if let Some(slot) = k.state().irqs.slot(cap.irq()) {
+                if finalise(k, slot.cap(), slot.is_final()) == Remains::Waiters {
+                    return Remains::Waiters;
+                }
+                slot.clear();
+            }
             k.irqs.set_state(cap.irq(), IrqState::Inactive);
-            clear_interrupt_handler(k, cap.irq());
         }
         Kind::IoPort => {
             let (first, last) = cap.ports();
@@ -96,15 +102,6 @@ fn end_notification<'k>(k: Kernel<'k>, notification: Ref<'k, Notification>) {
     if let Some(thread) = notification.bound_tcb.get(k) {
         ipc::unbind(k, thread);
     }
-}
-
-/// Empties an interrupt's slot, which may hold the last capability to a notification.
-pub fn clear_interrupt_handler(k: Kernel, irq: u64) {
-    let Some(slot) = k.state().irqs.slot(irq) else { return };
-    if let Some(notification) = slot.cap().as_notification(k).filter(|_| slot.is_final()) {
-        end_notification(k, notification);
-    }
-    slot.clear();
 }
 
 fn end_sched_context<'k>(k: Kernel<'k>, context: Ref<'k, SchedContext>) {

@@ -7,7 +7,7 @@ mod retype;
 mod tcb_slots;
 
 pub use delete::{WORK, delete, revoke};
-pub use finalise::{clear_interrupt_handler, unbind_thread};
+pub use finalise::unbind_thread;
 pub use preemption::{Preempted, preemption_point};
 pub use retype::{Blueprint, make_asid_pool, reset, retype};
 pub use tcb_slots::{install, replace};

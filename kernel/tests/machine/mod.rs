@@ -215,6 +215,7 @@ impl Machine {
         let info = MessageInfo::new(label, 0, caps.len() as u64, words.len() as u64);
         self.system_call(Syscall::Call, capability, info, registers, 0);
         while self.state.current.is(root) && root.context.get(Register::Rip) == 0x40_0000 {
+            arch::set_interrupt_pending(false);
             self.enter_again();
         }
         self.answer()
@@ -268,6 +269,12 @@ impl Machine {
 
     pub fn revoke(self, index: u64) -> Answer {
         self.invoke(slot::INIT_CNODE, Label::CNodeRevoke, &[index, 64], &[])
+    }
+
+    /// Makes a thread share the root task's IPC buffer.
+    #[track_caller]
+    pub fn share_buffer(self, thread: u64) {
+        self.must(thread, Label::TcbSetIpcBuffer, &[0x10_0000], &[slot::INIT_IPC_BUFFER]);
     }
 
     /// A thread in the root task's CSpace, with this priority and its own scheduling context (slot + 1) if `budget` isn't 0.

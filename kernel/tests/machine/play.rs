@@ -8,7 +8,7 @@ use super::arguments::{self, Call, any_slot};
 use super::choices::Choices;
 use super::coverage::Coverage;
 use super::invariants::Checker;
-use super::scene::{SLOTS, scene};
+use super::scene::{PLAYGROUND, PLAYGROUNDS, SLOTS, scene};
 use super::{FREE, Machine};
 use chestnut_abi::bootinfo::slot;
 use chestnut_abi::invocation::INVOCATIONS;
@@ -42,6 +42,22 @@ impl<'b> Player<'b> {
         let m = scene();
         let coverage = Coverage::default();
         Self { m, choices, checker: Checker::new(m), coverage, last: String::new(), idle: 0 }
+    }
+
+    /// What the machine is doing: the time, who runs, and what time it has.
+    pub fn describe(&self) -> String {
+        let k = self.m.kernel();
+        let thread = self.m.current().map_or(0, |thread| thread.physical(k));
+        let time = k.current_sc.get(k).map(|context| {
+            let (flags, refills) = (context.sporadic.get(), context.refills().map(|r| (r.time, r.amount)));
+            (context.physical(k), flags, refills.collect::<Vec<_>>())
+        });
+        format!(
+            "now {}, {thread:#x} runs on {time:?}, {} used, deadline {}",
+            k.now.get(),
+            k.consumed.get(),
+            arch::deadline()
+        )
     }
 
     /// Whether nothing more can happen.
@@ -80,11 +96,10 @@ impl<'b> Player<'b> {
             4 => self.write_memory(),
             5 => self.look_up(thread),
             _ => {
-                // A preempted call is mostly made again.
+                // A preempted call is often made again.
                 let code = thread.context.get(Register::Rip);
-                let again = CODE.contains(&code) && code == thread.context.fault_ip() && !self.choices.one_in(6);
-                // Almost all of the work that may be done without a break is done.
-                self.m.kernel().work.set(if interrupted && !again { 99 } else { 0 });
+                let again = CODE.contains(&code) && code == thread.context.fault_ip() && self.choices.one_in(2);
+                arch::set_interrupt_pending(interrupted && !again);
                 if again {
                     return self.make(thread, code, "again");
                 }
@@ -99,7 +114,7 @@ impl<'b> Player<'b> {
     fn wait(&mut self) {
         match self.choices.below(4) {
             0 => self.interrupt(),
-            1 => {
+            1 | 2 => {
                 self.last = "revive".to_owned();
                 self.revive();
             }
@@ -130,6 +145,7 @@ impl<'b> Player<'b> {
         self.last = format!("interrupt {irq}");
         let k = self.m.kernel();
         let signals = k.state().irqs.slot(irq).is_some_and(|slot| slot.cap().as_notification(k).is_some());
+        arch::set_interrupt_pending(false);
         entry::interrupt(irq as usize);
         if signals {
             self.coverage.event("an interrupt became a signal");
@@ -231,14 +247,31 @@ impl<'b> Player<'b> {
 
     /// An invocation; the commonest one makes objects, so that there is something to play with.
     fn invoke(&mut self, thread: Thread, code: u64) -> bool {
-        let row = match self.choices.below(6) {
+        let mut row = match self.choices.below(6) {
             0 => &INVOCATIONS[0],
             _ => &INVOCATIONS[self.choices.below(INVOCATIONS.len() as u64) as usize],
         };
+        // What takes apart succeeds more easily than what builds.
+        let opposite = match row.label {
+            Label::X86PdptUnmap => Some(Label::X86PdptMap),
+            Label::X86PageDirectoryUnmap => Some(Label::X86PageDirectoryMap),
+            Label::X86PageTableUnmap => Some(Label::X86PageTableMap),
+            Label::X86PageUnmap | Label::X86PageGetAddress => Some(Label::X86PageMap),
+            Label::SchedContextUnbind => Some(Label::SchedContextBind),
+            Label::TcbSuspend => Some(Label::TcbResume),
+            Label::IrqClearIrqHandler => Some(Label::IrqSetIrqHandler),
+            _ => None,
+        };
+        if let Some(opposite) = opposite.filter(|_| !self.choices.one_in(6)) {
+            row = INVOCATIONS.iter().find(|row| row.label == opposite).unwrap_or(row);
+        }
         let mut call = arguments::call(self.m, &mut self.choices, row);
-        // Taking everything back ends most of the play: rarely.
+        // Taking everything back ends most of the play: rarely; what playgrounds were used for, often.
         if row.label == Label::CNodeRevoke && !self.choices.one_in(8) {
-            call.words[0] = FREE + self.choices.below(SLOTS);
+            call.words[0] = match self.choices.below(3) {
+                0 => PLAYGROUND + self.choices.below(PLAYGROUNDS),
+                _ => FREE + self.choices.below(SLOTS),
+            };
         }
         let Call { capability, label, words, caps } = call;
         let registers = &thread.context;
@@ -268,11 +301,15 @@ impl<'b> Player<'b> {
         self.last = format!(
             "{:#x}: {what}, call {number} on {capability:#x} {:?}, label {} length {} caps {} {words:x?}",
             thread.physical(self.m.kernel()),
-            self.m.kernel().action() == chestnut_kernel::object::Action::Resume,
+            self.m.try_cap(capability),
             info.label(),
             info.length(),
             info.extra_caps(),
         );
+        for (name, first, count) in [("words", ipc_buffer::MSG_WORD + 4, 4), ("caps", ipc_buffer::CAPS_WORD, 3)] {
+            let words = (first..first + count).map(|index| self.read_buffer(thread, index).unwrap_or(0));
+            self.last += &format!(", {name} {:x?}", words.collect::<Vec<_>>());
+        }
         let label = Label::from_number(info.label());
         let made = self.about_to_make(thread, number, label);
         registers.set_fault_ip(code);

@@ -60,8 +60,8 @@ fn uses(tree: &Tree) -> Uses {
 }
 
 /// Methods that kernel types share with types of the standard library.
-const STANDARD: [&str; 12] =
-    ["bytes", "get", "insert", "is_empty", "is_none", "iter", "map", "next", "remove", "set", "take", "write"];
+const STANDARD: [&str; 13] =
+    ["bytes", "get", "insert", "is_empty", "is_none", "iter", "map", "next", "remove", "set", "start", "take", "write"];
 
 /// The text of the interface crate, whose types have methods too.
 fn interface() -> String {

@@ -29,6 +29,7 @@ impl Checker {
     /// `moved`: capabilities may have changed places between slots that were filled before (Rotate).
     pub fn check(&mut self, m: Machine, moved: bool) {
         let caps = Caps::read(m, &mut self.seen);
+        caps.check_containers();
         caps.check_untypeds();
         self.families.check(&caps, moved);
         links::check(m, &caps);

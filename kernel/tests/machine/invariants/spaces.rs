@@ -3,13 +3,12 @@
 
 use super::tree::Caps;
 use crate::machine::Machine;
-use chestnut_abi::bootinfo::slot;
 use chestnut_abi::object::{ASID_POOL_COUNT_BITS, ASID_POOL_INDEX_BITS};
 use chestnut_kernel::arch;
 use chestnut_kernel::cap::{Cap, Kind};
 use chestnut_kernel::mem::Ref;
 use chestnut_kernel::object::x86_64::{LEVELS, Table, span_bits};
-use chestnut_kernel::object::{IRQS, IrqState, Kernel};
+use chestnut_kernel::object::{IRQS, IrqState, Kernel, TcbSlot};
 
 pub fn check(m: Machine, caps: &Caps) {
     let k = m.kernel();
@@ -28,8 +27,26 @@ pub fn check(m: Machine, caps: &Caps) {
         }
     }
     assert!(roots.contains(&arch::active_vspace()), "the processor is in a dead address space");
+    check_caches(k, caps);
     check_interrupts(k, caps);
     check_ports(m, caps);
+}
+
+/// What a TCB has decoded from its slots is what the slots say.
+fn check_caches(k: Kernel, caps: &Caps) {
+    for thread in caps.objects().filter_map(|cap| cap.as_tcb(k)) {
+        let (cspace, vspace) = (thread.slot(TcbSlot::CSpace).cap(), thread.slot(TcbSlot::VSpace).cap());
+        if let Some(first) = thread.cspace.get().slot(k.entry(), 0) {
+            let right = cspace.kind() == Kind::CNode && cspace.address() == first.physical(k) && cspace.is_in_tcb();
+            assert!(right, "a thread goes on with a CSpace that its slot doesn't hold: {cspace:?}");
+            let beyond = thread.cspace.get().slot(k.entry(), 1 << cspace.cnode_bits());
+            assert!(beyond.is_none(), "a thread's CSpace seems larger than it is");
+        }
+        if let Some(root) = thread.vspace.get(k) {
+            let right = vspace.kind() == Kind::PageTable && vspace.address() == root.physical(k) && vspace.is_in_tcb();
+            assert!(right, "a thread goes on in an address space that its slot doesn't hold: {vspace:?}");
+        }
+    }
 }
 
 /// Where capabilities say that their tables and frames are mapped: (ASID, address, object).
@@ -83,14 +100,14 @@ fn check_table(k: Kernel, caps: &Caps, mapped: &Mapped, asid: u64, table: Ref<Ta
 }
 
 fn check_interrupts(k: Kernel, caps: &Caps) {
-    for irq in 0..IRQS as u64 {
-        let handled = caps.of_kind(Kind::IrqHandler).any(|cap| cap.irq() == irq);
+    let mut handled = [false; IRQS];
+    caps.of_kind(Kind::IrqHandler).for_each(|cap| handled[cap.irq() as usize] = true);
+    for (irq, handled) in (0..).zip(handled) {
         assert_eq!(k.irqs.state(irq) == IrqState::Active, handled, "interrupt {irq}'s state and its handler differ");
         let slot = k.state().irqs.slot(irq).expect("a slot for each");
         if !slot.is_empty() {
             assert!(handled, "interrupt {irq} signals without a handler");
-            let address = slot.cap().address();
-            let alive = caps.object(address).is_some_and(|cap| cap.kind() == Kind::Notification);
+            let alive = caps.object(slot.cap().address()).is_some_and(|cap| cap.kind() == Kind::Notification);
             assert!(alive, "interrupt {irq} signals a deleted notification");
         }
     }
@@ -98,17 +115,12 @@ fn check_interrupts(k: Kernel, caps: &Caps) {
 
 /// Only the low ports are looked at: those that the random sequences ask for.
 fn check_ports(m: Machine, caps: &Caps) {
-    let k = m.kernel();
-    if m.cap(slot::IO_PORT_CONTROL).kind() != Kind::IoPortControl && caps.of_kind(Kind::IoPortControl).next().is_none()
-    {
-        return;
+    let mut held = [false; 40];
+    for (first, last) in caps.of_kind(Kind::IoPort).map(Cap::ports) {
+        held[usize::from(first)..=usize::from(last)].fill(true);
     }
-    for port in 0..64 {
-        let held = caps.of_kind(Kind::IoPort).any(|cap| (cap.ports().0..=cap.ports().1).contains(&port));
-        assert_eq!(
-            k.ports.any_issued(port, port),
-            held,
-            "port {port:#x} is issued and nobody has it, or the other way round"
-        );
+    for (port, held) in (0..).zip(held) {
+        let issued = m.state.ports.any_issued(port, port);
+        assert_eq!(issued, held, "port {port:#x} is issued and nobody has it, or the other way round");
     }
 }

@@ -1,12 +1,12 @@
-//! Time: what passes is charged to who runs, and nobody gets more of it than a periodic thread would: the budget in each period, so at
-//! most twice the budget in a window of that length, which touches two periods.
+//! Time: what passes is charged to who runs, and a context takes no more of it than a periodic thread would: from any moment at which
+//! it waited for nothing that it was owed, at most the budget for each period begun.
 
 use super::tree::Caps;
 use crate::machine::Machine;
 use chestnut_kernel::cap::Kind;
 use chestnut_kernel::mem::Ref;
-use chestnut_kernel::object::{Kernel, SchedContext};
-use std::collections::{BTreeMap, VecDeque};
+use chestnut_kernel::object::{Kernel, Place, SchedContext, Tcb};
+use std::collections::BTreeMap;
 
 /// Ticks that each refill may be off: one may be used a moment before its time, so as not to wait for less than that.
 const EARLY: u64 = 10_000;
@@ -18,8 +18,10 @@ struct Known {
     period: u64,
     /// What the context says it consumed.
     consumed: u64,
-    /// When it ran, and for how long; as far back as its period.
-    ran: VecDeque<(u64, u64)>,
+    /// When it was last owed nothing: not able to run, or without budget.
+    since: u64,
+    /// Ticks that it ran from then on.
+    used: u64,
 }
 
 #[derive(Default)]
@@ -45,14 +47,18 @@ impl Usage {
             let mut known = self.contexts.remove(&context.address()).unwrap_or_default();
             let (budget, period) = (context.budget.get(), context.period.get());
             if (known.budget, known.period) != (budget, period) {
-                known = Known { budget, period, consumed: consumed(k, context), ran: VecDeque::new() };
+                known = Known { budget, period, consumed: consumed(k, context), since: self.now, used: 0 };
             } else if self.current == context.address() {
-                known.run(self.now, passed);
+                known.used += passed;
                 known.expect(consumed(k, context), passed);
             } else {
                 known.expect(consumed(k, context), 0);
             }
             known.check_budget(k.now.get(), context.refill_max());
+            let waits = |thread: &Ref<Tcb>| thread.is_runnable() && thread.place.get() != Place::Release;
+            if context.tcb.get(k).filter(waits).is_none() {
+                (known.since, known.used) = (k.now.get(), 0);
+            }
             contexts.insert(context.address(), known);
         }
         self.contexts = contexts;
@@ -62,12 +68,6 @@ impl Usage {
 }
 
 impl Known {
-    fn run(&mut self, from: u64, ticks: u64) {
-        if ticks > 0 {
-            self.ran.push_back((from, ticks));
-        }
-    }
-
     /// `ticks` more were consumed, or somebody asked and the count began anew.
     fn expect(&mut self, consumed: u64, ticks: u64) {
         let right = consumed == self.consumed + ticks || consumed == 0;
@@ -75,22 +75,12 @@ impl Known {
         self.consumed = consumed;
     }
 
-    fn check_budget(&mut self, now: u64, refills: u32) {
-        let begin = now.saturating_sub(self.period);
-        while self.ran.front().is_some_and(|(from, ticks)| from + ticks <= begin) {
-            self.ran.pop_front();
+    fn check_budget(&self, now: u64, refills: u32) {
+        let begun = now.saturating_sub(self.since) / self.period + 1;
+        let most = (self.budget + u64::from(refills) * EARLY).saturating_mul(begun);
+        if self.budget != self.period {
+            let Self { budget, period, used, since, .. } = self;
+            assert!(used <= &most, "{used} ticks since {since} with budget {budget} in {period}, now {now}");
         }
-        if self.budget == self.period {
-            return;
-        }
-        let used: u64 = self.ran.iter().map(|&(from, ticks)| from + ticks - from.max(begin)).sum();
-        let most = 2 * self.budget + u64::from(refills) * EARLY;
-        assert!(
-            used <= most,
-            "ran {used} ticks in a period of {} with budget {}: {:?}",
-            self.period,
-            self.budget,
-            self.ran
-        );
     }
 }

@@ -73,24 +73,41 @@ impl Caps {
         self.caps.iter().copied().filter(move |cap| cap.kind() == kind)
     }
 
+    /// Each slot in the tree is one of a live container's, or of the kernel's own. Of a container under deletion only the first slots
+    /// that its zombie counts are left.
+    pub fn check_containers(&self) {
+        for slot in &self.slots {
+            let Some(at) = slot.address().checked_sub(self.window).filter(|&at| at < 64 << 20) else { continue };
+            let index = self.objects.partition_point(|(start, _)| *start <= at as u64);
+            let container = index.checked_sub(1).map(|index| self.objects[index].1);
+            let inside = container.is_some_and(|cap| match cap.kind() {
+                Kind::CNode | Kind::Tcb => (at as u64) < bounds(cap).1,
+                Kind::Zombie => (at as u64) < cap.address() + cap.zombie_count() * 32,
+                _ => false,
+            });
+            assert!(inside, "{:?} is in a slot of no container; before it in memory is {container:?}", slot.cap());
+        }
+    }
+
     /// What lies in an untyped's memory follows it in the order without a gap, and ends where its free memory begins.
     pub fn check_untypeds(&self) {
+        let bounds: Vec<Option<(u64, u64)>> =
+            self.caps.iter().map(|cap| cap.memory_bits().is_some().then(|| bounds(*cap))).collect();
         for (index, &untyped) in self.caps.iter().enumerate() {
-            if untyped.kind() != Kind::Untyped {
-                continue;
-            }
-            let same = |cap: Cap| cap.kind() == Kind::Untyped && bounds(cap) == bounds(untyped);
-            let inside = |cap: Cap| cap.memory_bits().is_some() && untyped.covers(cap) && !same(cap);
-            let run = self.caps[index + 1..].iter().take_while(|&&cap| untyped.covers(cap));
-            let descendants = run.clone().filter(|&&cap| inside(cap)).count();
-            let all = self.caps.iter().filter(|&&cap| inside(cap)).count();
+            let Some((start, end)) = bounds[index].filter(|_| untyped.kind() == Kind::Untyped) else { continue };
+            let free = start + untyped.untyped_free();
+            assert!(free <= end, "{untyped:?} has used more than it has");
+            let covers = |other: Option<(u64, u64)>| other.is_some_and(|(from, to)| start <= from && to <= end);
+            // A copy of the untyped itself is in its place wherever it stands.
+            let inside = |other| covers(other) && other != Some((start, end));
+            let run = bounds[index + 1..].iter().take_while(|other| covers(**other)).count();
+            let descendants = bounds[index + 1..][..run].iter().filter(|other| inside(**other)).count();
+            let all = bounds.iter().filter(|other| inside(**other)).count();
             assert_eq!(descendants, all, "something in the memory of {untyped:?} doesn't descend from it");
-            let (start, free) = (untyped.address(), untyped.untyped_free());
-            for &cap in run.filter(|&&cap| inside(cap)) {
-                let end = bounds(cap).1;
-                assert!(end <= start + free, "{cap:?} lies in free memory of {untyped:?}");
+            for (other, bounds) in self.caps[index + 1..][..run].iter().zip(&bounds[index + 1..]) {
+                let below = bounds.is_some_and(|(_, end)| end <= free) || !inside(*bounds);
+                assert!(below, "{other:?} lies in free memory of {untyped:?}");
             }
-            assert!(free <= 1 << untyped.untyped_bits(), "{untyped:?} has used more than it has");
         }
     }
 }

@@ -42,6 +42,16 @@ fn play(seed: u64, trace: bool, total: &Mutex<Coverage>) -> u64 {
     step
 }
 
+struct StopOthers<'d>(&'d AtomicU64);
+
+impl Drop for StopOthers<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.fetch_add(u64::MAX / 2, Ordering::Relaxed);
+        }
+    }
+}
+
 #[test]
 fn random_system_calls_keep_every_invariant() {
     let coverage = Mutex::new(Coverage::default());
@@ -54,9 +64,12 @@ fn random_system_calls_keep_every_invariant() {
     std::thread::scope(|scope| {
         for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
             scope.spawn(|| {
+                // One that fails stops the others.
+                let stop = StopOthers(&done);
                 while done.load(Ordering::Relaxed) < most {
                     done.fetch_add(play(next.fetch_add(1, Ordering::Relaxed), false, &coverage), Ordering::Relaxed);
                 }
+                drop(stop);
             });
         }
     });

@@ -17,7 +17,7 @@ pub struct Call {
 
 /// Any slot of the root CNode that is in play.
 pub fn any_slot(choices: &mut Choices) -> u64 {
-    match choices.below(16) {
+    match choices.below(12) {
         0 => choices.below(slot::FIRST_FREE + 1),
         1 => choices.pick(&[UNTYPED, DEVICE]),
         _ => FREE + choices.below(SLOTS),
@@ -164,14 +164,14 @@ fn word(choices: &mut Choices, name: &str) -> u64 {
         "extra_refills" => choices.pick(&[0, 0, 1, 2, 4, 9]),
         "vaddr" => place(choices),
         "buffer" => choices.pick(&[0, 0x40_0000, 0x40_0400, 0x40_0c00, 0x40_0010]),
-        "badge" | "dest_badge" | "pivot_badge" => choices.below(4),
+        "badge" | "dest_badge" | "pivot_badge" => choices.pick(&[0, 1, 1, 1, 2]),
         "flags" => choices.below(16),
         "count" => choices.below(22),
         "irq" | "pin" | "vector" => choices.below(6),
         "ioapic" | "level" | "polarity" => choices.below(40) / 39,
         "first_port" | "port" => choices.below(20),
         "last_port" => choices.below(40),
-        "cspace_root_data" if choices.one_in(8) => CNodeCapData::new(0, choices.below(64)).0,
+        "cspace_root_data" if choices.one_in(4) => CNodeCapData::new(0, choices.pick(&[55, 56, 60, 60, 62, 20])).0,
         "cspace_root_data" | "vspace_root_data" => 0,
         "base" => choices.pick(&[0x40_0000, 0x1000]),
         "length" => choices.pick(&[0, 0, 0x1000, u64::MAX]),
@@ -195,6 +195,18 @@ pub fn call(m: Machine, choices: &mut Choices, row: &Invocation) -> Call {
     let to = place(m, choices, beside("root"), false);
     let from = place(m, choices, beside("src_root"), true);
     let pivot = place(m, choices, beside("pivot_root"), true);
+    let is_badged = |cap: Cap| matches!(cap.kind(), Kind::Endpoint | Kind::Notification) && cap.badge() != 0;
+    let is_plain = |cap: Cap| matches!(cap.kind(), Kind::Endpoint | Kind::Notification) && cap.badge() == 0;
+    // Families of badges come about on purpose only.
+    let from = match row.label {
+        Label::CNodeMint if choices.one_in(2) => (slot_with(m, choices, is_plain), 64),
+        Label::CNodeCopy | Label::CNodeDelete if choices.one_in(3) => (slot_with(m, choices, is_badged), 64),
+        // A CNode into itself.
+        Label::CNodeMove if m.cap(capability).kind() == Kind::CNode && capability != slot::INIT_CNODE => {
+            (capability, 64)
+        }
+        _ => from,
+    };
     // Of one slot that is to be emptied rather than filled.
     let to = match row.label {
         Label::CNodeRevoke | Label::CNodeDelete | Label::CNodeCancelBadgedSends => from,

@@ -68,11 +68,19 @@ pub fn scene() -> Machine {
     let words = [0, 4, slot::INIT_CNODE, 64, CapRights::ALL.0, inner];
     m.must(cnodes, Label::CNodeMint, &words, &[slot::INIT_CNODE]);
     let outer = CNodeCapData::new(0, 64 - 4 - super::CNODE_BITS).0;
+    // Another, small one: a CSpace that can be taken away from the thread that has it.
+    let small = CNodeCapData::new(0, 60).0;
+    for (index, from) in [(1, slot::INIT_TCB), (2, slot::INIT_CNODE), (3, endpoints), (4, endpoints + 4)] {
+        let words = [index, 4, from, 64, CapRights::ALL.0];
+        m.must(cnodes + 1, Label::CNodeCopy, &words, &[slot::INIT_CNODE]);
+    }
     for index in 0..THREADS {
         let at = FREE + 2 * index;
         let root = if index >= 4 { roots + index % 2 } else { slot::INIT_VSPACE };
         if index >= 4 {
             m.must(at, Label::TcbSetSpace, &[outer, 0], &[endpoints, cnodes, root]);
+        } else if index == 3 {
+            m.must(at, Label::TcbSetSpace, &[small, 0], &[endpoints, cnodes + 1, root]);
         } else {
             m.must(at, Label::TcbSetSpace, &[0, 0], &[endpoints + index % 2, slot::INIT_CNODE, root]);
         }

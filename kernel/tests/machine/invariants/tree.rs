@@ -3,6 +3,7 @@
 
 use crate::machine::{CNODE_BITS, Machine};
 use chestnut_kernel::cap::{Cap, CapRef, Kind};
+use chestnut_kernel::object::Tcb;
 use std::collections::BTreeMap;
 
 /// Which slots were met in this check; those outside the machine's memory (the kernel's own) aren't kept.
@@ -38,6 +39,7 @@ pub struct Caps {
 }
 
 impl Caps {
+    /// Reads every list that begins or passes in the root CNode, or in a container found on the way.
     pub fn read(m: Machine, seen: &mut Seen) -> Self {
         seen.check += 1;
         let mut slots = Vec::new();
@@ -45,6 +47,18 @@ impl Caps {
             let slot = m.slot(index);
             if !slot.is_empty() && !seen.has(slot) {
                 read_list(slot, seen, &mut slots);
+            }
+        }
+        let mut read = 0;
+        while read < slots.len() {
+            let (start, count) = inner_slots(slots[read].cap());
+            read += 1;
+            // Copies of the root CNode's capability are many, and it has been read.
+            for index in (0..count).take_while(|_| start != m.slot(0).physical(m.kernel())) {
+                let slot = m.slot_at(start + index * 32);
+                if !slot.is_empty() && !seen.has(slot) {
+                    read_list(slot, seen, &mut slots);
+                }
             }
         }
         let caps: Vec<Cap> = slots.iter().map(|slot| slot.cap()).collect();
@@ -109,6 +123,16 @@ impl Caps {
                 assert!(below, "{other:?} lies in free memory of {untyped:?}");
             }
         }
+    }
+}
+
+/// Address and number of a container's slots.
+fn inner_slots(cap: Cap) -> (u64, u64) {
+    match cap.kind() {
+        Kind::CNode => (cap.address(), 1 << cap.cnode_bits()),
+        Kind::Tcb => (cap.address() + Tcb::SLOTS_OFFSET, Tcb::SLOTS),
+        Kind::Zombie => (cap.address(), cap.zombie_count()),
+        _ => (0, 0),
     }
 }
 

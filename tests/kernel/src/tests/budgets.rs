@@ -92,8 +92,9 @@ pub fn a_thread_without_budget_waits_for_its_period(t: &Scene) {
         });
         shared::spin_us(180_000);
         thread.suspend();
+        // A period more if it overran its budget by so much that the next one paid for it.
         // Word 1 is its first moment, word 2 the first after its first pause, and so on.
-        Measured { value: shared::get(3).saturating_sub(shared::get(2)), least: 35_000, most: 80_000 }
+        Measured { value: shared::get(3).saturating_sub(shared::get(2)), least: 35_000, most: 160_000 }
     });
 }
 

@@ -85,13 +85,17 @@ extern "C" fn attack() {
         "mov r10, rax",
         "xor r9, rax",
         "3:",
-        // The number: -1 (Call) half of the time, else -1 to -16.
+        // The number: -1 (Call) half of the time, else -1 to -11. Debug calls would halt a debug kernel.
         "mov rdx, -1",
         "test rax, 0x10000000",
         "jnz 4f",
         "mov rdx, rax",
         "shr rdx, 58",
         "and rdx, 15",
+        "cmp rdx, 11",
+        "jb 5f",
+        "and rdx, 7",
+        "5:",
         "not rdx",
         "4:",
         "syscall",

@@ -10,7 +10,7 @@ use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// Runs it for the user until it ends. The exit status is what the guest wrote to port 0xf4.
+/// Runs it for the user until it ends, or until Ctrl-] on a terminal. The exit status is what the guest wrote to port 0xf4.
 pub fn boot(settings: &Settings, kernel: &Path, root_task: &Path, time_limit: Option<Duration>) -> Result<u8> {
     if !root_task.is_file() {
         bail!("there is no root task {}", root_task.display());
@@ -19,13 +19,12 @@ pub fn boot(settings: &Settings, kernel: &Path, root_task: &Path, time_limit: Op
     pump.catch_signals()?;
     let raw = if is_interactive() { Some(RawMode::enter()?) } else { None };
     pump.input_wanted = 1024;
-    let mut escape = Escape::default();
     let deadline = time_limit.map(|limit| Instant::now() + limit);
     let status = loop {
         match pump.next(deadline)? {
             Event::Terminal(bytes) => show(&bytes)?,
             Event::Log(line) => show(format!("{line}\r\n").as_bytes())?,
-            Event::Input(bytes) if raw.is_some() && escape.pressed(&bytes) => break 130,
+            Event::Input(bytes) if raw.is_some() && bytes.contains(&Escape::KEY) => break 130,
             Event::Input(bytes) => pump.send_terminal(&bytes),
             Event::Signal(SIGWINCH) | Event::InputEnd | Event::Message(_) => {}
             Event::Signal(signal) => break signal_status(signal),

@@ -53,7 +53,7 @@ enum Subcommands {
     /// If standard input and output are terminals, the program has a terminal too; otherwise its standard streams are
     /// pipes.
     Run(RunArguments),
-    /// Boot a root task made for seL4 (MCS, x86_64) on Chestnut's kernel, with COM1 on this terminal.
+    /// Boot a root task made for seL4 (MCS, x86_64) on Chestnut's kernel, with COM1 on this terminal; Ctrl-] ends it.
     Boot(BootArguments),
 }
 

@@ -40,7 +40,8 @@ pub struct Escape {
 }
 
 impl Escape {
-    const KEY: u8 = 0x1d;
+    /// Ctrl-].
+    pub const KEY: u8 = 0x1d;
 
     /// The third press is among these bytes.
     pub fn pressed(&mut self, bytes: &[u8]) -> bool {

@@ -37,6 +37,11 @@ impl Workspace {
         self.target.join("guest")
     }
 
+    /// Plugins of the emulator.
+    pub fn plugins(&self) -> PathBuf {
+        self.target.join("plugins")
+    }
+
     /// Debian packages, unpacked, one folder each.
     pub fn userland(&self) -> PathBuf {
         self.target.join("userland")

@@ -60,7 +60,8 @@ fn boot(cpu: &str) -> Shared<Transcript> {
     run_alone(&settings, &kernel, &root_task, TIME_LIMIT).map_err(explain)
 }
 
-fn images() -> Shared<(PathBuf, PathBuf)> {
+/// The release kernel and the root task with the kernel's tests.
+pub fn images() -> Shared<(PathBuf, PathBuf)> {
     static IMAGES: OnceLock<Shared<(PathBuf, PathBuf)>> = OnceLock::new();
     let build = || {
         let workspace = workspace()?;

@@ -3,6 +3,8 @@
 //! | names | what they show |
 //! |---|---|
 //! | `kernel::CPU::…` | the kernel's behaviour, seen by a root task in user mode |
+//! | `boot::…` | each way to boot, what the kernel says and keeps, `cargo run -- boot` |
+//! | `limits::…` | the kernel's size, the length of boot, the longest time with interrupts off |
 //! | `programs::…` | real programs do what they do on the host: output, messages, exit status |
 //! | `faults::…` | programs that go wrong end as under Linux, and others go on |
 //! | `launcher::…` | `cargo run -- run`, its pipes, options, exit status and error messages |
@@ -10,10 +12,12 @@
 //!
 //! Nothing is skipped: a test whose program can't be fetched or built fails and says so. Images are built once per process.
 
+mod boot;
 mod compare;
 mod faults;
 mod kernel;
 mod launcher;
+mod limits;
 mod programs;
 mod shared;
 mod table;
@@ -32,6 +36,8 @@ fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let mut trials: Vec<Trial> = Vec::new();
     trials.extend(kernel::trials(&arguments));
+    trials.extend(boot::trials());
+    trials.extend(limits::trials());
     trials.extend(table::trials(&arguments));
     trials.extend(faults::trials(&arguments));
     trials.extend(launcher::trials());

@@ -36,7 +36,7 @@ pub fn parse(memory: &impl Physical, paddr: u64) -> Result<BootLoaderInfo<'_>, &
     const OUTSIDE: &str = "the multiboot2 information is outside memory";
     let length = memory.bytes(paddr, FIXED_SIZE).and_then(|bytes| u32_at(bytes, 0)).ok_or(OUTSIDE)?;
     let length = u64::from(length);
-    if length < FIXED_SIZE || length > MAX_SIZE {
+    if !(FIXED_SIZE..=MAX_SIZE).contains(&length) {
         return Err("the multiboot2 information has an impossible length");
     }
     let end = paddr.checked_add(length).ok_or(OUTSIDE)?;

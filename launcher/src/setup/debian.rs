@@ -6,10 +6,14 @@ use crate::progress::Step;
 use crate::subprocess;
 use anyhow::{Context, Result, bail};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
 /// Installs `packages` unless nothing is `missing`; by root on a Debian machine, else the error says how. `purpose`
 /// names what they are for, as the rest of "Installing …"; `missing` names what isn't there.
 pub fn ensure_installed(purpose: &str, packages: &[&str], missing: impl Fn() -> Option<String>) -> Result<()> {
+    // Tests ask side by side; who comes second finds it installed.
+    static INSTALLING: Mutex<()> = Mutex::new(());
+    let _alone = INSTALLING.lock().unwrap_or_else(PoisonError::into_inner);
     let Some(lacking) = missing() else { return Ok(()) };
     // Without recommendations there is no graphical output, which isn't used.
     let install = [&["install", "--yes", "--no-install-recommends"], packages].concat();
@@ -23,7 +27,8 @@ pub fn ensure_installed(purpose: &str, packages: &[&str], missing: impl Fn() -> 
     let mut step = Step::new(format!("Installing {purpose}"));
     step.note("apt-get install");
     let mut apt = Command::new("apt-get");
-    apt.args(install).env("DEBIAN_FRONTEND", "noninteractive");
+    // Another program may be installing at this moment: seconds to wait for it.
+    apt.args(["-o", "DPkg::Lock::Timeout=300"]).args(install).env("DEBIAN_FRONTEND", "noninteractive");
     if subprocess::run(&mut apt, &mut step).is_err() {
         // A fresh machine's package lists are absent or old.
         apt_update(&mut step)?;

@@ -96,3 +96,28 @@ pub fn between(value: u64, least: u64, most: u64, what: &str) {
         fail(format_args!("{what}: {value}, expected {least} to {most}"));
     }
 }
+
+/// A measured value and the range that it should be in, bounds included.
+#[derive(Clone, Copy, Debug)]
+pub struct Measured {
+    pub value: u64,
+    pub least: u64,
+    pub most: u64,
+}
+
+/// Fails the test unless one of a few measurements is in its range.
+///
+/// On an emulator in real time the clock goes on while the guest is held up, so one measurement may be off whatever the kernel does. A
+/// kernel that gives too much or too little time does so every time.
+#[track_caller]
+pub fn measured(what: &str, mut measure: impl FnMut() -> Measured) {
+    const ATTEMPTS: usize = 6;
+    let mut last = measure();
+    for _ in 1..ATTEMPTS {
+        if (last.least..=last.most).contains(&last.value) {
+            return;
+        }
+        last = measure();
+    }
+    between(last.value, last.least, last.most, what);
+}

@@ -4,6 +4,7 @@
 
 use super::interrupts::TIMER_VECTOR;
 use super::single_core::SingleCore;
+use chestnut_abi::layout::{IRQ_VECTOR_BASE, MAX_USER_IRQ};
 use core::arch::asm;
 use core::cell::{Cell, UnsafeCell};
 
@@ -128,12 +129,11 @@ fn gate(vector: u64, handler: u64) -> [u64; 2] {
 }
 
 fn handler(entries: &EntryPoints, vector: u64) -> u64 {
-    let interrupts = chestnut_abi::layout::IRQ_VECTOR_BASE
-        ..=chestnut_abi::layout::IRQ_VECTOR_BASE + chestnut_abi::layout::MAX_USER_IRQ;
+    let interrupts = IRQ_VECTOR_BASE..=IRQ_VECTOR_BASE + MAX_USER_IRQ;
     if vector < 32 {
         entries.exceptions + vector * EntryPoints::SPACING
     } else if interrupts.contains(&vector) {
-        entries.interrupts + (vector - interrupts.start()) * EntryPoints::SPACING
+        entries.interrupts + (vector - IRQ_VECTOR_BASE) * EntryPoints::SPACING
     } else if vector == TIMER_VECTOR {
         entries.timer
     } else {

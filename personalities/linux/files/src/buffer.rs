@@ -139,6 +139,37 @@ impl Source for SliceSource<'_> {
     }
 }
 
+/// The first bytes of a source.
+pub(crate) struct Limited<'a> {
+    inner: &'a mut dyn Source,
+    left: usize,
+}
+
+impl<'a> Limited<'a> {
+    pub(crate) fn new(inner: &'a mut dyn Source, most: u64) -> Self {
+        Limited { inner, left: usize::try_from(most).unwrap_or(usize::MAX) }
+    }
+}
+
+impl Source for Limited<'_> {
+    fn remaining(&self) -> usize {
+        self.inner.remaining().min(self.left)
+    }
+
+    fn take(&mut self, into: &mut [u8]) -> Result<usize> {
+        let most = into.len().min(self.left);
+        let taken = self.inner.take(&mut into[..most])?;
+        self.left -= taken;
+        Ok(taken)
+    }
+
+    fn take_page(&mut self, page: &dyn Page, offset: usize, length: usize) -> Result<usize> {
+        let taken = self.inner.take_page(page, offset, length.min(self.left))?;
+        self.left -= taken;
+        Ok(taken)
+    }
+}
+
 /// The argument of an `ioctl`: a word, which some requests take as the address of a structure.
 pub trait Argument {
     /// The word itself.

@@ -51,6 +51,15 @@
 //!   [`inode::Target::Location`]) and [`inode::Body::Generated`], which opens an [`open::GeneratedFile`]. A file of its own
 //!   (epoll, signalfd, sockets) implements [`open::File`] and is opened by [`open::OpenFile::anonymous`].
 //!
+//! * **What the server must tell.** After any descriptor of a process is closed (close, dup2, exec, exit):
+//!   [`open::OpenFile::closed_by`], for record locks. Before a shared mapping that may be written:
+//!   [`inode::Inode::map_for_writing`], kept as long as the mapping, for seals. When the wall clock is set:
+//!   [`timer::TimerFile::clock_was_set`]. When a session leader ends: [`terminal::Terminal::session_ended`].
+//! * **RLIMIT_FSIZE** goes into an [`open::Attempt`] for [`open::OpenFile::write_with`] and `write_at_with`; for ftruncate and
+//!   fallocate the server compares sizes itself. Set-id bits go with a write unless who opened the file was privileged.
+//! * **Time as readiness.** Whoever waits by a [`wait::WaitQueue`] is woken at its next alarm too (timerfd, also in epoll), by
+//!   [`clock::Clock::wake_at`]; a server that waits in another way must ask [`wait::WaitQueue::next_alarm`].
+//!
 //! # Table of contents
 //! | module | holds |
 //! |---|---|
@@ -67,6 +76,10 @@
 //! | [`open`] | open file descriptions, flags, descriptor tables, directory reading, eventfd |
 //! | [`lock`] | file locks: flock, record locks of processes and of descriptions |
 //! | [`pipe`] | pipes and FIFOs |
+//! | [`transfer`] | between open files: sendfile, splice, tee, copy_file_range |
+//! | [`memfd`] | files without a name, and seals |
+//! | [`timer`] | timerfd |
+//! | [`inotify`] | hearing of what happens to files |
 //! | [`epoll`] | epoll instances |
 //! | [`socket`] | sockets of the unix domain: streams, datagrams, sequences of packets, descriptor passing |
 //! | [`terminal`] | terminals: line discipline, termios, job control |
@@ -85,7 +98,9 @@ pub mod devfs;
 pub mod epoll;
 pub mod error;
 pub mod inode;
+pub mod inotify;
 pub mod lock;
+pub mod memfd;
 pub mod open;
 pub mod page;
 pub mod pipe;
@@ -95,7 +110,9 @@ pub mod socket;
 pub mod terminal;
 #[cfg(test)]
 mod testing;
+pub mod timer;
 pub mod tmpfs;
+pub mod transfer;
 pub mod vfs;
 pub mod wait;
 

@@ -61,6 +61,26 @@ impl Ring {
         Ok(moved)
     }
 
+    /// A copy of the first bytes, at most `most`. `ENOMEM`.
+    pub(crate) fn peek(&self, most: usize) -> Result<Vec<u8>> {
+        let length = self.length.min(most);
+        let mut copy = Vec::new();
+        copy.try_reserve_exact(length).map_err(|_| Errno::ENOMEM)?;
+        let first = length.min(self.bytes.len() - self.start);
+        copy.extend_from_slice(&self.bytes[self.start..self.start + first]);
+        copy.extend_from_slice(&self.bytes[..length - first]);
+        Ok(copy)
+    }
+
+    /// Forgets the first bytes.
+    pub(crate) fn discard(&mut self, count: usize) {
+        let count = count.min(self.length);
+        if count > 0 {
+            self.start = (self.start + count) & (self.bytes.len() - 1);
+            self.length -= count;
+        }
+    }
+
     fn reserve(&mut self, length: usize) -> Result<()> {
         if length <= self.bytes.len() {
             return Ok(());

@@ -334,6 +334,7 @@ tests! {
         the_fault_ip_is_that_of_the_instruction;
         a_fault_without_a_handler_stops_the_thread_alone;
         a_handler_that_is_deleted_is_no_handler;
+        a_fault_that_nobody_hears_of_leaves_the_thread_stopped_until_it_is_resumed;
         a_thread_can_be_sent_elsewhere_before_the_reply;
     }
     fault_exception {

@@ -189,6 +189,19 @@ pub fn a_handler_that_is_deleted_is_no_handler(t: &Scene) {
     equal(shared::get(0), 1, "how far it came");
 }
 
+pub fn a_fault_that_nobody_hears_of_leaves_the_thread_stopped_until_it_is_resumed(t: &Scene) {
+    let (nobody, faults, reply) = (t.endpoint(), t.endpoint(), t.reply());
+    let thread = t.spawn_handled(ABOVE, nobody, || {
+        read(FAR);
+    });
+    // Its fault waits for a receiver; with the endpoint it goes away.
+    t.delete(nobody);
+    thread.set_handler(faults);
+    equal(crate::scene::message::nb_recv(faults, reply).label(), 0, "what the new handler hears");
+    thread.resume();
+    equal(recv(faults, reply).word(vm::ADDRESS), FAR, "the fault when the thread is resumed");
+}
+
 pub fn a_thread_can_be_sent_elsewhere_before_the_reply(t: &Scene) {
     extern "C" fn elsewhere() -> ! {
         shared::set(0, 5);

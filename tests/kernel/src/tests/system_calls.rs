@@ -197,7 +197,7 @@ pub fn yield_lets_another_of_the_same_priority_run(t: &Scene) {
     });
     for turn in 1..5 {
         sys::yield_now();
-        equal(shared::get(0), turn, "turns of the other thread");
+        check(shared::get(0) >= turn, "the other thread had a turn");
     }
 }
 

@@ -33,7 +33,6 @@ pub fn the_end_of_a_budget_is_told_to_the_timeout_handler(t: &Scene) {
     );
     equal(fault.word(timeout::DATA), 0xbad6e, "the scheduling context's badge");
     between(fault.word(timeout::CONSUMED), 1_000, 3_000_000, "microseconds consumed");
-    check(shared::get(0) > 0, "the thread had run");
 }
 
 pub fn without_a_timeout_handler_a_thread_just_waits(t: &Scene) {
@@ -144,11 +143,12 @@ pub fn a_passive_server_that_overruns_its_clients_budget(t: &Scene) {
 
 pub fn consumed_counts_from_the_last_timeout(t: &Scene) {
     let (_, thread, faults, reply) = overrun(t);
+    let begin = shared::now_us();
     thread.set_budget(2_000, 30_000, 0);
     send(reply, 0, &[]);
     let second = recv(faults, reply);
     equal(second.label(), label::TIMEOUT, "the second fault");
-    between(second.word(timeout::CONSUMED), 1_000, 1_000_000, "microseconds consumed since the first");
+    between(second.word(timeout::CONSUMED), 1, shared::now_us() - begin, "microseconds consumed since the first");
     let rest = must(thread.context, Label::SchedContextConsumed, &[], &[]).words[0];
     between(rest, 0, 900, "microseconds consumed since the second");
 }

@@ -143,9 +143,9 @@ impl Inode {
         self.links.get() > 0 || self.linkable.get()
     }
 
-    /// O_TMPFILE without O_EXCL.
-    pub(crate) fn set_linkable(&self) {
-        self.linkable.set(true);
+    /// O_TMPFILE without O_EXCL, until it has a name.
+    pub(crate) fn set_linkable(&self, linkable: bool) {
+        self.linkable.set(linkable);
     }
 
     /// Applies changes and stamps the change time.
@@ -207,10 +207,13 @@ impl Inode {
 }
 
 impl Inode {
-    /// Cuts or grows a regular file: `EISDIR`, or `EINVAL` for what has no size.
+    /// Cuts or grows a regular file: `EISDIR`, or `EINVAL` for what has no size; `EPERM` by a seal.
     pub fn truncate(&self, size: u64) -> crate::Result<()> {
         match &self.body {
-            Body::Regular(contents) => contents.set_size(size)?,
+            Body::Regular(contents) => {
+                self.check_seals(false, size > contents.size(), size < contents.size())?;
+                contents.set_size(size)?;
+            }
             Body::Directory(_) => return Err(crate::Errno::EISDIR),
             _ => return Err(crate::Errno::EINVAL),
         }

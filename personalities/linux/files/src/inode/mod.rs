@@ -11,14 +11,16 @@ pub use attributes::{Attributes, Kind, Metadata, TimeUpdate, mode};
 pub use permission::Access;
 
 use alloc::boxed::Box;
-use alloc::rc::Rc;
+use alloc::rc::{Rc, Weak};
 use alloc::vec::Vec;
 use core::any::Any;
 use core::cell::{Cell, RefCell};
 
 use crate::caller::Caller;
 use crate::clock::{Clock, Timestamp};
+use crate::inotify::Watches;
 use crate::lock::Locks;
+use crate::memfd::Seals;
 use crate::open::{File, OpenFlags};
 use crate::page::{Contents, PageStore};
 use crate::pipe::Pipe;
@@ -41,6 +43,13 @@ pub struct Filesystem {
     next_number: Cell<u64>,
     inodes: Cell<u64>,
     names: Cell<u64>,
+    /// How many inotify watches there are on its inodes.
+    pub(crate) watches: Cell<u32>,
+    next_cookie: Cell<u32>,
+    /// The inodes that have had watches since there were none.
+    pub(crate) watched: RefCell<Vec<Weak<Inode>>>,
+    /// Parts of it are seen in more than one place, so that names change behind a location's back.
+    pub(crate) has_aliases: Cell<bool>,
 }
 
 impl Filesystem {
@@ -63,6 +72,10 @@ impl Filesystem {
             next_number,
             inodes: Cell::new(0),
             names: Cell::new(0),
+            watches: Cell::default(),
+            next_cookie: Cell::default(),
+            watched: RefCell::default(),
+            has_aliases: Cell::default(),
         })
     }
 
@@ -76,6 +89,24 @@ impl Filesystem {
     pub(crate) fn check_room(&self) -> Result<()> {
         let most = self.store.total();
         if self.inodes.get() < most && self.names.get() < most { Ok(()) } else { Err(Errno::ENOSPC) }
+    }
+
+    /// Is the inode of a name the same as long as a location has it?
+    pub(crate) fn names_last(&self) -> bool {
+        self.stable_names && !self.has_aliases.get()
+    }
+
+    /// No mount of it is left.
+    pub(crate) fn unmounted(&self) {
+        let watched = self.watched.take();
+        watched.iter().filter_map(Weak::upgrade).for_each(|inode| inode.watches.unmounted());
+    }
+
+    /// What joins the two halves of a renaming (inotify(7)); never 0.
+    pub(crate) fn cookie(&self) -> u32 {
+        let cookie = self.next_cookie.get().wrapping_add(1).max(1);
+        self.next_cookie.set(cookie);
+        cookie
     }
 
     /// Names were made (+1) or removed (−1).
@@ -217,6 +248,11 @@ pub struct Inode {
     links: Cell<u32>,
     /// Made by O_TMPFILE without O_EXCL: may get its first name by link(2).
     linkable: Cell<bool>,
+    /// F_SEAL_… (see [`crate::memfd`]).
+    pub(crate) seals: Cell<Seals>,
+    /// Shared mappings that may be written.
+    pub(crate) writable_mappings: Cell<u32>,
+    pub(crate) watches: Watches,
     /// Made when the first lock is asked for.
     pub(crate) locks: RefCell<Option<Rc<Locks>>>,
     accessed: Cell<Timestamp>,
@@ -254,6 +290,9 @@ impl Inode {
             group: Cell::new(group),
             links: Cell::new(links),
             linkable: Cell::new(false),
+            seals: Cell::new(Seals::SEAL),
+            writable_mappings: Cell::default(),
+            watches: Watches::default(),
             locks: RefCell::default(),
             accessed: Cell::new(now),
             modified: Cell::new(now),
@@ -303,5 +342,8 @@ impl Inode {
 impl Drop for Inode {
     fn drop(&mut self) {
         self.filesystem.inodes.set(self.filesystem.inodes.get() - 1);
+        if self.filesystem.watches.get() > 0 {
+            self.watches.inode_dropped(self.links.get() == 0);
+        }
     }
 }

@@ -6,6 +6,7 @@
 use super::{Attempt, File, OpenFile, Whence};
 use crate::buffer::Sink;
 use crate::inode::{Kind, Listed};
+use crate::inotify::{self, Mask};
 use crate::{Errno, Result};
 
 pub(crate) struct DirectoryFile;
@@ -61,6 +62,7 @@ impl OpenFile {
             wanted
         })?;
         self.inode().stamp_accessed();
+        inotify::tell(self.location(), Mask::ACCESS);
         Ok(())
     }
 

@@ -10,10 +10,11 @@ use core::time::Duration;
 use linux_raw_sys::{general, ioctl};
 
 use super::{Attempt, File, OpenFlags, Whence};
-use crate::buffer::{Argument, Sink, Source};
+use crate::buffer::{Argument, Limited, Sink, Source};
 use crate::caller::Caller;
 use crate::clock::Clock;
-use crate::inode::{Body, Filesystem, Inode, Metadata};
+use crate::inode::{Body, Filesystem, Inode, Metadata, mode};
+use crate::inotify::{self, Mask};
 use crate::terminal::Terminal;
 use crate::vfs::Location;
 use crate::wait::{Events, Wait, WaitQueue};
@@ -25,13 +26,15 @@ pub struct OpenFile {
     location: Rc<Location>,
     flags: Cell<OpenFlags>,
     pub(super) offset: Cell<u64>,
+    /// Who opened it may write without taking the set-id bits away (CAP_FSETID).
+    keeps_set_id: Cell<bool>,
 }
 
 impl OpenFile {
     /// A description of something that was opened under a name.
     pub fn new(file: Rc<dyn File>, location: Rc<Location>, flags: OpenFlags) -> Rc<Self> {
         let flags = Cell::new(flags - OpenFlags::MOMENTARY);
-        Rc::new(OpenFile { file, location, flags, offset: Cell::new(0) })
+        Rc::new(OpenFile { file, location, flags, offset: Cell::new(0), keeps_set_id: Cell::default() })
     }
 
     /// A description of something without a name; `label` is what readlink of its /proc/self/fd entry shows
@@ -127,6 +130,18 @@ impl OpenFile {
         }
     }
 
+    /// pread(2), now: the offset stays. `ESPIPE` if offsets mean nothing here.
+    pub fn try_read_at(&self, attempt: &mut Attempt, offset: u64, sink: &mut dyn Sink) -> Result<usize> {
+        self.check_offset(offset)?;
+        self.read_once(attempt, offset, sink)
+    }
+
+    /// pwrite(2), now: the offset stays.
+    pub fn try_write_at(&self, attempt: &mut Attempt, offset: u64, source: &mut dyn Source) -> Result<usize> {
+        self.check_offset(offset)?;
+        self.write_once(attempt, offset, source)
+    }
+
     /// pread(2): the offset stays. `ESPIPE` if offsets mean nothing here.
     pub async fn read_at(&self, offset: u64, sink: &mut dyn Sink) -> Result<usize> {
         self.check_offset(offset)?;
@@ -153,7 +168,12 @@ impl OpenFile {
     /// write(2): waits unless O_NONBLOCK is set, for pipes and terminals until all is written. Dropped earlier, it has written
     /// what `source` no longer holds.
     pub async fn write(&self, source: &mut dyn Source) -> Result<usize> {
-        let mut attempt = self.attempt();
+        self.write_with(self.attempt(), source).await
+    }
+
+    /// The same with an attempt that says more: a size limit, RWF_NOWAIT.
+    pub async fn write_with(&self, attempt: Attempt, source: &mut dyn Source) -> Result<usize> {
+        let mut attempt = attempt;
         let mut written = 0;
         loop {
             match self.try_write(&mut attempt, source) {
@@ -174,9 +194,14 @@ impl OpenFile {
 
     /// pwrite(2): the offset stays. With O_APPEND it appends nevertheless (pwrite(2), BUGS).
     pub async fn write_at(&self, offset: u64, source: &mut dyn Source) -> Result<usize> {
+        self.write_at_with(self.attempt(), offset, source).await
+    }
+
+    /// The same with an attempt that says more: a size limit, RWF_NOWAIT.
+    pub async fn write_at_with(&self, attempt: Attempt, offset: u64, source: &mut dyn Source) -> Result<usize> {
         self.check_offset(offset)?;
         let append = self.flags.get().contains(OpenFlags::APPEND);
-        let mut attempt = self.attempt();
+        let mut attempt = attempt;
         loop {
             let at = if append { self.file.seek(Whence::End, 0, 0)? } else { offset };
             match self.write_once(&mut attempt, at, source) {
@@ -250,7 +275,23 @@ impl OpenFile {
         if !self.is_writable() {
             return Err(Errno::EINVAL);
         }
-        self.inode().truncate(size)
+        self.inode().truncate(size)?;
+        self.lose_set_id();
+        inotify::tell(&self.location, Mask::MODIFY);
+        Ok(())
+    }
+
+    /// Who opened it is privileged: writes leave the set-id bits.
+    pub(crate) fn keep_set_id(&self) {
+        self.keeps_set_id.set(true);
+    }
+
+    /// Contents were changed.
+    fn lose_set_id(&self) {
+        let inode = self.inode();
+        if !self.keeps_set_id.get() && inode.permissions() & (mode::SET_USER | mode::SET_GROUP) != 0 {
+            inode.drop_set_id();
+        }
     }
 
     /// fallocate(2). `EBADF` unless open for writing, `ESPIPE` for a pipe, `ENODEV` for what has no pages, `EOPNOTSUPP` for modes
@@ -267,6 +308,8 @@ impl OpenFile {
         }
         let contents = self.inode().contents().ok_or(Errno::ENODEV)?;
         const KEEP_SIZE: u32 = general::FALLOC_FL_KEEP_SIZE;
+        let grows = mode & KEEP_SIZE == 0 && offset.saturating_add(length) > contents.size();
+        self.inode().check_seals(mode & !KEEP_SIZE != 0, grows, false)?;
         match mode & !KEEP_SIZE {
             0 => contents.allocate(offset, length, mode & KEEP_SIZE != 0)?,
             general::FALLOC_FL_PUNCH_HOLE if mode & KEEP_SIZE != 0 => contents.punch(offset, length)?,
@@ -277,6 +320,8 @@ impl OpenFile {
             _ => return Err(Errno::EOPNOTSUPP),
         }
         self.inode().stamp_modified();
+        self.lose_set_id();
+        inotify::tell(&self.location, Mask::MODIFY);
         Ok(())
     }
 
@@ -290,6 +335,9 @@ impl OpenFile {
             return Err(Errno::EBADF);
         }
         let count = self.file.read(attempt, offset, sink)?;
+        if count > 0 {
+            inotify::tell(&self.location, Mask::ACCESS);
+        }
         if !self.flags.get().contains(OpenFlags::NO_ACCESS_TIME) {
             self.inode().stamp_accessed();
         }
@@ -300,14 +348,21 @@ impl OpenFile {
         if !self.is_writable() {
             return Err(Errno::EBADF);
         }
-        let count = self.file.write(attempt, offset, source)?;
+        let limit = attempt.size_limit.filter(|_| self.inode().contents().is_some() && source.remaining() > 0);
+        let count = match limit {
+            Some(limit) if offset >= limit => return Err(Errno::EFBIG),
+            Some(limit) => self.file.write(attempt, offset, &mut Limited::new(source, limit - offset))?,
+            None => self.file.write(attempt, offset, source)?,
+        };
         if count > 0 {
             self.inode().stamp_modified();
+            self.lose_set_id();
+            inotify::tell(&self.location, Mask::MODIFY);
         }
         Ok(count)
     }
 
-    fn advance(&self, count: usize) {
+    pub(crate) fn advance(&self, count: usize) {
         if self.is_seekable() {
             self.offset.set(self.offset.get() + count as u64);
         }
@@ -340,6 +395,10 @@ impl OpenFile {
 impl Drop for OpenFile {
     fn drop(&mut self) {
         self.drop_own_locks();
+        if !self.is_path() {
+            let written = self.flags.get().writable();
+            inotify::tell(&self.location, if written { Mask::CLOSE_WRITE } else { Mask::CLOSE_NO_WRITE });
+        }
     }
 }
 

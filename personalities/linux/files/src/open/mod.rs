@@ -104,6 +104,8 @@ pub struct Attempt {
     pub deadline: Option<Duration>,
     /// A word that a file took from the source already (eventfd).
     pub carried: Option<u64>,
+    /// RLIMIT_FSIZE, bytes: a regular file isn't written beyond it. At it, `EFBIG`; then the server sends SIGXFSZ.
+    pub size_limit: Option<u64>,
 }
 
 impl Attempt {

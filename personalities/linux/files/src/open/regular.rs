@@ -31,7 +31,10 @@ impl File for RegularFile {
     }
 
     fn write(&self, _: &mut Attempt, offset: u64, source: &mut dyn Source) -> Result<usize> {
-        self.contents()?.write(offset, source)
+        let contents = self.contents()?;
+        let grows = offset.saturating_add(source.remaining() as u64) > contents.size();
+        self.inode.check_seals(true, grows, false)?;
+        contents.write(offset, source)
     }
 
     fn seek(&self, whence: Whence, offset: i64, current: u64) -> Result<u64> {

@@ -222,3 +222,49 @@ fn a_full_event_counter_makes_writers_wait() {
     assert_eq!(write.poll_if_woken(), Poll::Ready(Ok(8)));
     assert_eq!(number(&file), Ok(5));
 }
+
+#[test]
+fn writing_takes_the_set_id_bits() {
+    let (world, _, _) = table(10);
+    let user = world.user(5, 5);
+    let place = world.find("/f").unwrap();
+    let set = |mode| world.vfs.change_mode(&world.caller, &place, mode).unwrap();
+    let open = |caller| world.open_as(caller, "/f", OpenFlags::WRITE_ONLY).unwrap();
+    let mode = || place.inode().permissions();
+    set(0o6777);
+    put(&open(&world.caller), b"x").unwrap();
+    assert_eq!(mode(), 0o6777);
+    let file = open(&user);
+    put(&file, b"").unwrap();
+    assert_eq!(mode(), 0o6777);
+    put(&file, b"x").unwrap();
+    assert_eq!(mode(), 0o777);
+    // Without group execution the bit means something else.
+    set(0o2666);
+    put(&file, b"x").unwrap();
+    assert_eq!(mode(), 0o2666);
+    set(0o4777);
+    file.truncate(3).unwrap();
+    assert_eq!(mode(), 0o777);
+    set(0o4777);
+    file.allocate(0, 0, 100).unwrap();
+    assert_eq!(mode(), 0o777);
+}
+
+#[test]
+fn files_do_not_grow_beyond_the_limit() {
+    let (world, _, file) = table(10);
+    let limited = |limit| crate::open::Attempt { size_limit: Some(limit), ..file.attempt() };
+    let write_at =
+        |limit, offset, bytes: &[u8]| now(file.write_at_with(limited(limit), offset, &mut SliceSource::new(bytes)));
+    assert_eq!(write_at(12, 8, b"abcdefgh"), Ok(4));
+    assert_eq!(world.read("/f").unwrap(), b"01234567abcd");
+    assert_eq!(
+        (write_at(12, 12, b"x"), write_at(12, 12, b""), write_at(5, 3, b"xyz")),
+        (Err(Errno::EFBIG), Ok(0), Ok(2))
+    );
+    assert_eq!(now(file.write_with(limited(4), &mut SliceSource::new(b"012345"))), Ok(4));
+    assert_eq!(now(file.write_with(limited(4), &mut SliceSource::new(b"45"))), Err(Errno::EFBIG));
+    let [_reader, writer] = crate::pipe::pipe(&world.filesystem, 0, 0, OpenFlags::empty()).unwrap();
+    assert_eq!(now(writer.write_with(limited(0), &mut SliceSource::new(b"x"))), Ok(1));
+}

@@ -9,10 +9,12 @@ mod tests;
 
 use alloc::format;
 use alloc::rc::Rc;
+use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 
 use end::End;
 
+use crate::buffer::SliceSource;
 use crate::inode::{Body, Filesystem, Inode};
 use crate::open::{File, OpenFile, OpenFlags};
 use crate::page::PAGE_SIZE;
@@ -95,6 +97,35 @@ impl Pipe {
         self.capacity.set(capacity);
         self.waiters.wake(Events::WRITABLE);
         Ok(capacity)
+    }
+
+    /// For splice(2): a copy of at most `most` bytes, which stay. `EAGAIN` if there are none but may come; empty at the end.
+    pub(crate) fn peek(&self, most: usize) -> Result<Vec<u8>> {
+        let buffer = self.buffer.borrow();
+        if buffer.is_empty() && self.writers.open.get() > 0 { Err(Errno::EAGAIN) } else { buffer.peek(most) }
+    }
+
+    /// Takes bytes away that [`Pipe::peek`] has shown.
+    pub(crate) fn consume(&self, count: usize) {
+        self.buffer.borrow_mut().discard(count);
+        self.waiters.wake(Events::WRITABLE);
+    }
+
+    /// How many bytes can be put in now: `EPIPE` without a reader, `EAGAIN` if none.
+    pub(crate) fn check_room(&self) -> Result<usize> {
+        match self.room() {
+            _ if self.readers.open.get() == 0 => Err(Errno::EPIPE),
+            0 => Err(Errno::EAGAIN),
+            room => Ok(room),
+        }
+    }
+
+    /// Puts bytes in that [`Pipe::check_room`] has found room for.
+    pub(crate) fn append(&self, bytes: &[u8]) -> Result<usize> {
+        let room = self.room();
+        let count = self.buffer.borrow_mut().write(&mut SliceSource::new(bytes), room)?;
+        self.waiters.wake(Events::READABLE);
+        Ok(count)
     }
 
     fn room(&self) -> usize {

@@ -10,7 +10,7 @@ use linux_raw_sys::net;
 use super::address::{AbstractKey, Name};
 use super::file::SocketFile;
 use super::flight::Flight;
-use super::message::Account;
+use super::message::{Account, Pool};
 use super::options::Options;
 use super::{ProcessCredentials, Socket, SocketKind};
 use crate::caller::Caller;
@@ -27,7 +27,11 @@ pub struct SocketSpace {
     names: RefCell<BTreeMap<AbstractKey, Weak<Socket>>>,
     next_number: Cell<u32>,
     pub(super) flight: Flight,
+    pool: Rc<Pool>,
 }
+
+/// Bytes that all messages together may take, unless the server says otherwise.
+const MEMORY: usize = 16 << 20;
 
 impl SocketSpace {
     /// `filesystem` numbers the sockets' inodes and gives the clock.
@@ -37,6 +41,7 @@ impl SocketSpace {
             names: RefCell::default(),
             next_number: Cell::default(),
             flight: Flight::default(),
+            pool: Pool::new(MEMORY),
         })
     }
 
@@ -63,6 +68,17 @@ impl SocketSpace {
         Ok([self.open(&first, flags), self.open(&second, flags)])
     }
 
+    /// How many bytes messages that nobody has read may take, of all sockets together (16 MiB if never set); sends fail with
+    /// `ENOBUFS` beyond that.
+    pub fn limit_memory(&self, bytes: usize) {
+        self.pool.most.set(bytes);
+    }
+
+    /// Bytes that they take now.
+    pub fn memory_used(&self) -> usize {
+        self.pool.used()
+    }
+
     pub(super) fn make(self: &Rc<Self>, maker: ProcessCredentials, kind: SocketKind) -> Rc<Socket> {
         let waiters = WaitQueue::new();
         Rc::new_cyclic(|itself| Socket {
@@ -75,7 +91,7 @@ impl SocketSpace {
             listening: RefCell::default(),
             listener: RefCell::default(),
             queue: RefCell::default(),
-            account: Rc::new(Account::new(waiters.clone())),
+            account: Rc::new(Account::new(&self.pool, waiters.clone())),
             shut_reading: Cell::default(),
             shut_writing: Cell::default(),
             closed: Cell::default(),

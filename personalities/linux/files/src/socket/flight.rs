@@ -3,7 +3,7 @@
 //! **Bounds.** An unprivileged user may have [`PER_USER_MAX`] files in flight, all together [`ALL_MAX`] (`ETOOMANYREFS`).
 //!
 //! **Circles.** A socket in the queue of a socket that is itself in flight may be kept by nothing but that circle. After sockets have
-//! closed, [`Flight::collect`] looks for sockets that are referred to only from queues, and only from queues of such sockets:
+//! closed, the collector looks for sockets that are referred to only from queues, and only from queues of such sockets:
 //! it empties their queues, which closes them. It looks at all files in flight, so it runs once for every
 //! sixty-fourth part of their number that closes: garbage may wait, but is bounded like all that is in flight.
 //!

@@ -16,21 +16,50 @@ const OVERHEAD: usize = 512;
 /// Bytes of one message of a stream; neighbours are joined up to this.
 pub(super) const STREAM_MESSAGE: usize = 16384;
 
+/// The memory of all messages together.
+pub(super) struct Pool {
+    used: Cell<usize>,
+    pub(super) most: Cell<usize>,
+}
+
+impl Pool {
+    pub(super) fn new(most: usize) -> Rc<Self> {
+        Rc::new(Pool { used: Cell::default(), most: Cell::new(most) })
+    }
+
+    /// Bytes, overheads included.
+    pub(super) fn used(&self) -> usize {
+        self.used.get()
+    }
+}
+
 /// What a socket has sent and nobody has read yet.
 pub(super) struct Account {
+    pool: Rc<Pool>,
     used: Cell<usize>,
     /// The sender's: who waits for room.
     waiters: WaitQueue,
 }
 
 impl Account {
-    pub(super) fn new(waiters: WaitQueue) -> Self {
-        Account { used: Cell::default(), waiters }
+    pub(super) fn new(pool: &Rc<Pool>, waiters: WaitQueue) -> Self {
+        Account { pool: pool.clone(), used: Cell::default(), waiters }
     }
 
     /// Bytes, overheads included.
     pub(super) fn used(&self) -> usize {
         self.used.get()
+    }
+
+    /// `ENOBUFS` if all messages together have what they may.
+    fn add(&self, amount: usize) -> Result<()> {
+        let all = self.pool.used.get() + amount;
+        if all > self.pool.most.get() {
+            return Err(Errno::ENOBUFS);
+        }
+        self.pool.used.set(all);
+        self.used.set(self.used.get() + amount);
+        Ok(())
     }
 }
 
@@ -41,20 +70,27 @@ struct Charge {
 }
 
 impl Charge {
-    fn new(account: &Rc<Account>, amount: usize) -> Self {
-        account.used.set(account.used.get() + amount);
-        Charge { account: account.clone(), amount }
+    fn new(account: &Rc<Account>, amount: usize) -> Result<Self> {
+        account.add(amount)?;
+        Ok(Charge { account: account.clone(), amount })
     }
 
-    fn grow(&mut self, amount: usize) {
-        self.account.used.set(self.account.used.get() + amount);
+    fn grow(&mut self, amount: usize) -> Result<()> {
+        self.account.add(amount)?;
         self.amount += amount;
+        Ok(())
+    }
+
+    fn shrink(&mut self, amount: usize) {
+        self.account.pool.used.set(self.account.pool.used.get() - amount);
+        self.account.used.set(self.account.used.get() - amount);
+        self.amount -= amount;
     }
 }
 
 impl Drop for Charge {
     fn drop(&mut self) {
-        self.account.used.set(self.account.used.get() - self.amount);
+        self.shrink(self.amount);
         self.account.waiters.wake(Events::WRITABLE);
     }
 }
@@ -80,7 +116,7 @@ impl Message {
         source: &mut dyn Source,
         length: usize,
     ) -> Result<Self> {
-        let charge = Charge::new(account, length + OVERHEAD);
+        let charge = Charge::new(account, length + OVERHEAD)?;
         let mut bytes = Vec::new();
         fill(&mut bytes, source, length)?;
         Ok(Message { bytes, done: 0, sender, from, rights: None, ends_record: false, charge })
@@ -94,9 +130,12 @@ impl Message {
     }
 
     pub(super) fn extend(&mut self, source: &mut dyn Source, length: usize) -> Result<()> {
-        fill(&mut self.bytes, source, length)?;
-        self.charge.grow(length);
-        Ok(())
+        self.charge.grow(length)?;
+        let filled = fill(&mut self.bytes, source, length);
+        if filled.is_err() {
+            self.charge.shrink(length);
+        }
+        filled
     }
 
     /// The bytes that haven't been read.

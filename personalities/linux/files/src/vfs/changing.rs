@@ -8,6 +8,7 @@ use alloc::vec::Vec;
 use super::{Location, Vfs};
 use crate::caller::Caller;
 use crate::inode::{Access, Attributes, Body, Kind, TimeUpdate, mode};
+use crate::inotify::{self, Mask};
 use crate::{Errno, Result};
 
 impl Vfs {
@@ -36,10 +37,12 @@ impl Vfs {
         }
         inode.check_owner(&caller.credentials)?;
         let mut permissions = mode & 0o7777;
+        inode.check_execute_seal(permissions)?;
         if !caller.credentials.privileged && !caller.credentials.in_group(inode.group()) {
             permissions &= !mode::SET_GROUP;
         }
         inode.set_attributes(&Attributes { permissions: Some(permissions), ..Attributes::default() });
+        inotify::tell(location, Mask::ATTRIBUTES);
         Ok(())
     }
 
@@ -68,6 +71,7 @@ impl Vfs {
             inode.drop_set_id();
         }
         inode.set_attributes(&Attributes { user, group, permissions: None });
+        inotify::tell(location, Mask::ATTRIBUTES);
         Ok(())
     }
 
@@ -90,6 +94,7 @@ impl Vfs {
             _ => inode.check_owner(&caller.credentials)?,
         }
         inode.set_times(accessed, modified);
+        inotify::tell(location, Mask::ATTRIBUTES);
         Ok(())
     }
 
@@ -106,7 +111,9 @@ impl Vfs {
         if !caller.credentials.privileged {
             inode.drop_set_id();
         }
-        inode.truncate(size)
+        inode.truncate(size)?;
+        inotify::tell(location, Mask::MODIFY);
+        Ok(())
     }
 
     /// chdir(2), chroot(2), fchdir(2): may `location` become a working or root directory?

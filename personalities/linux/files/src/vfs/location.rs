@@ -96,6 +96,18 @@ impl Location {
         matches!(&*self.link.borrow(), Link::Root { .. })
     }
 
+    /// The root of the mount that it is in; itself if it is in none.
+    pub(super) fn mount(self: &Rc<Self>) -> Rc<Location> {
+        let mut here = self.clone();
+        loop {
+            let link = here.link.borrow().clone();
+            match link {
+                Link::Name { parent, .. } | Link::Removed { parent, .. } => here = parent,
+                Link::Root { .. } | Link::Detached { .. } => return here,
+            }
+        }
+    }
+
     /// Is `self` below `ancestor`, or the same?
     pub fn is_within(self: &Rc<Self>, ancestor: &Rc<Location>) -> bool {
         let mut here = Some(self.clone());
@@ -172,6 +184,14 @@ impl Location {
 
     pub(super) fn cover(&self, with: Option<Rc<Location>>) {
         *self.covered_by.borrow_mut() = with;
+    }
+
+    /// The root of a mount leaves what it covers: it is the root of a tree of its own then.
+    pub(super) fn uncover(self: &Rc<Self>) {
+        let old = self.link.replace(Link::Root { covers: None });
+        if let Link::Root { covers: Some(covers) } = old {
+            covers.cover(None);
+        }
     }
 
     /// The location that a live holder already has of a name in this directory.

@@ -149,7 +149,7 @@ impl<'a> Walk<'a> {
             _ if name.len() > NAME_MAX => return Err(Errno::ENAMETOOLONG),
             _ => {}
         }
-        let known = self.here.child(name).filter(|_| self.here.inode().filesystem.stable_names);
+        let known = self.here.child(name).filter(|_| self.here.inode().filesystem.names_last());
         if let Some(known) = known {
             return Ok(known.top());
         }

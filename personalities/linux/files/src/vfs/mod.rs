@@ -7,6 +7,7 @@
 mod changing;
 mod location;
 mod lookup;
+mod mounting;
 mod naming;
 mod opening;
 mod renaming;
@@ -16,6 +17,7 @@ mod tests;
 
 pub use location::Location;
 pub use lookup::{At, Follow};
+pub use mounting::UnmountFlags;
 pub use naming::NodeKind;
 pub use renaming::RenameFlags;
 pub use statistics::{Mount, Statistics};

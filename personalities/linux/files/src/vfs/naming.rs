@@ -7,6 +7,7 @@ use super::opening::template;
 use super::{At, Location, PATH_MAX, Vfs};
 use crate::caller::Caller;
 use crate::inode::{Access, TemplateBody};
+use crate::inotify::{self, Mask};
 use crate::{Errno, Result};
 
 /// What mknod(2) makes.
@@ -67,7 +68,8 @@ impl Vfs {
         let (directory, last) = new_name(caller, at, new)?;
         last.refuse_slash()?;
         let inode = old.inode();
-        if !Rc::ptr_eq(&inode.filesystem, &directory.inode().filesystem) {
+        let same_mount = Rc::ptr_eq(&old.mount(), &directory.mount());
+        if !Rc::ptr_eq(&inode.filesystem, &directory.inode().filesystem) || (!old.is_detached() && !same_mount) {
             return Err(Errno::EXDEV);
         }
         check_insert(caller, &directory)?;
@@ -82,8 +84,11 @@ impl Vfs {
         }
         directory.inode().directory()?.insert(&last.name, inode.clone())?;
         inode.set_links(inode.links() + 1);
+        inode.set_linkable(false);
         inode.stamp_changed();
         directory.inode().stamp_modified();
+        inotify::tell_self(inode, Mask::ATTRIBUTES);
+        inotify::tell_name(directory.inode(), inode, &last.name, Mask::CREATE, 0);
         Ok(())
     }
 
@@ -102,9 +107,14 @@ impl Vfs {
         if found.inode().is_directory() {
             return Err(Errno::EISDIR);
         }
+        if found.is_mount_root() {
+            return Err(Errno::EBUSY);
+        }
         remove_name(&walk.here, &last.name)?;
         found.inode().set_links(found.inode().links().saturating_sub(1));
         found.inode().stamp_changed();
+        inotify::tell_self(found.inode(), Mask::ATTRIBUTES);
+        inotify::tell_name(walk.here.inode(), found.inode(), &last.name, Mask::DELETE, 0);
         Ok(())
     }
 
@@ -131,6 +141,7 @@ impl Vfs {
         found.inode().set_links(0);
         found.inode().stamp_changed();
         walk.here.inode().set_links(walk.here.inode().links().saturating_sub(1));
+        inotify::tell_name(walk.here.inode(), found.inode(), &last.name, Mask::DELETE, 0);
         Ok(())
     }
 
@@ -148,6 +159,7 @@ impl Vfs {
         let inode = names.new_inode(template(caller, directory.inode(), body, mode))?;
         names.insert(name, inode.clone())?;
         directory.inode().stamp_modified();
+        inotify::tell_name(directory.inode(), &inode, name, Mask::CREATE, 0);
         Ok(directory.adopt(name, inode))
     }
 }
@@ -162,7 +174,7 @@ impl Last {
 /// May a name be put into this directory? `ENOENT` if the directory itself has been removed.
 pub(super) fn check_insert(caller: &Caller, directory: &Rc<Location>) -> Result<()> {
     directory.inode().check(&caller.credentials, Access::WRITE | Access::EXECUTE)?;
-    if directory.is_removed() { Err(Errno::ENOENT) } else { Ok(()) }
+    if directory.is_removed() || directory.inode().links() == 0 { Err(Errno::ENOENT) } else { Ok(()) }
 }
 
 /// Takes a name out of a directory and of the tree.

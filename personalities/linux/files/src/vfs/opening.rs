@@ -6,6 +6,7 @@ use super::lookup::{Last, Walk};
 use super::{At, Location, Vfs};
 use crate::caller::Caller;
 use crate::inode::{Access, Body, Inode, Kind, OpenRequest, Template, TemplateBody};
+use crate::inotify::{self, Mask};
 use crate::open::{DirectoryFile, File, OpenFile, OpenFlags, RegularFile, Unopened};
 use crate::{Errno, Result};
 
@@ -67,6 +68,9 @@ impl Vfs {
         }
         if flags.contains(OpenFlags::TRUNCATE) && inode.contents().is_some() {
             inode.truncate(0)?;
+            let opened = self.open_unchecked(caller, location, flags)?;
+            inotify::tell(location, Mask::MODIFY);
+            return Ok(opened);
         }
         self.open_unchecked(caller, location, flags)
     }
@@ -84,7 +88,12 @@ impl Vfs {
             Body::Socket(_) | Body::Anonymous => return Err(Errno::ENXIO),
             Body::Symlink(_) | Body::Link(_) => return Err(Errno::ELOOP),
         };
-        Ok(OpenFile::new(file, location.clone(), flags | OpenFlags::LARGE_FILE))
+        inotify::tell(location, Mask::OPEN);
+        let opened = OpenFile::new(file, location.clone(), flags | OpenFlags::LARGE_FILE);
+        if caller.credentials.privileged {
+            opened.keep_set_id();
+        }
+        Ok(opened)
     }
 
     fn create(
@@ -112,7 +121,7 @@ impl Vfs {
         let inode = names.new_inode(template).map_err(|_| Errno::EOPNOTSUPP)?;
         inode.set_links(0);
         if !flags.contains(OpenFlags::EXCLUSIVE) {
-            inode.set_linkable();
+            inode.set_linkable(true);
         }
         self.open_unchecked(caller, &directory.nameless(inode), flags - OpenFlags::DIRECTORY)
     }

@@ -9,6 +9,7 @@ use super::naming::check_insert;
 use super::{At, Location, Vfs};
 use crate::caller::Caller;
 use crate::inode::{Access, Inode};
+use crate::inotify::{self, Mask};
 use crate::{Errno, Result};
 
 bitflags! {
@@ -44,7 +45,7 @@ impl Vfs {
         let old = Side::find(caller, old_at, old, Errno::EBUSY)?;
         let taken = if flags.contains(RenameFlags::NO_REPLACE) { Errno::EEXIST } else { Errno::EBUSY };
         let new = Side::find(caller, new_at, new, taken)?;
-        if !Rc::ptr_eq(&old.directory.inode().filesystem, &new.directory.inode().filesystem) {
+        if !Rc::ptr_eq(&old.directory.mount(), &new.directory.mount()) {
             return Err(Errno::EXDEV);
         }
         let moved = old.found.clone()?;
@@ -155,7 +156,19 @@ fn move_over(old: &Side, moved: &Rc<Location>, new: &Side, target: Option<&Rc<Lo
         add_links(new.directory.inode(), 1);
     }
     stamp(old, moved, new);
+    tell_move(old, moved.inode(), new);
+    if let Some(target) = target {
+        inotify::tell_self(target.inode(), Mask::ATTRIBUTES);
+    }
+    inotify::tell_self(moved.inode(), Mask::MOVE_SELF);
     Ok(())
+}
+
+/// Both halves of a move, joined by a cookie.
+fn tell_move(from: &Side, inode: &Inode, to: &Side) {
+    let cookie = inode.filesystem.cookie();
+    inotify::tell_name(from.directory.inode(), inode, &from.last.name, Mask::MOVED_FROM, cookie);
+    inotify::tell_name(to.directory.inode(), inode, &to.last.name, Mask::MOVED_TO, cookie);
 }
 
 fn exchange(old: &Side, moved: &Rc<Location>, new: &Side, target: &Rc<Location>) -> Result<()> {
@@ -167,6 +180,10 @@ fn exchange(old: &Side, moved: &Rc<Location>, new: &Side, target: &Rc<Location>)
     add_links(new.directory.inode(), change);
     target.inode().stamp_changed();
     stamp(old, moved, new);
+    tell_move(old, moved.inode(), new);
+    inotify::tell_self(moved.inode(), Mask::MOVE_SELF);
+    tell_move(new, target.inode(), old);
+    inotify::tell_self(target.inode(), Mask::MOVE_SELF);
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 
 mod lookup;
 mod model;
+mod mounting;
 mod naming;
 mod opening;
 mod permission;

@@ -235,3 +235,18 @@ fn fresh_sockets() {
     assert_eq!(make(1, 3, 1), None);
     assert_eq!(net.world.open("/", super::NO_FLAGS).unwrap().socket().err(), Some(Errno::ENOTSOCK));
 }
+
+#[test]
+fn all_messages_together_are_bounded() {
+    let net = Net::new();
+    net.space.limit_memory(100_000);
+    let [a, b] = net.pair(STREAM);
+    let [c, _d] = net.pair(DATAGRAM);
+    assert!(net.send(&a, &vec![0; 200_000]).unwrap() < 100_000);
+    assert_eq!(net.send(&a, &[0; 20_000]), Err(Errno::ENOBUFS));
+    assert_eq!(net.send(&c, &[0; 20_000]), Err(Errno::ENOBUFS));
+    assert!(net.space.memory_used() <= 100_000);
+    drop((a, b));
+    assert_eq!(net.space.memory_used(), 0);
+    assert_eq!(net.send(&c, &[0; 20_000]), Ok(20_000));
+}

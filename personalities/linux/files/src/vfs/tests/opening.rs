@@ -110,6 +110,9 @@ fn a_temporary_file_has_no_name_until_it_is_linked() {
     world.vfs.link(&world.caller, file.location(), At::WorkingDirectory, b"/d/named").unwrap();
     assert_eq!(world.read("/d/named").unwrap(), b"text");
     assert_eq!(file.metadata().links, 1);
+    world.unlink("/d/named").unwrap();
+    let again = world.vfs.link(&world.caller, file.location(), At::WorkingDirectory, b"/d/again");
+    assert_eq!(again, Err(Errno::ENOENT));
     let secret = world.open("/d", temporary | BOTH | EXCLUSIVE).unwrap();
     let linked = world.vfs.link(&world.caller, secret.location(), At::WorkingDirectory, b"/d/other");
     assert_eq!(linked, Err(Errno::ENOENT));

@@ -1,0 +1,74 @@
+//! Events that nobody has read.
+
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+use super::Mask;
+
+/// Events in a queue (/proc/sys/fs/inotify/max_queued_events); then one IN_Q_OVERFLOW, and the rest is lost.
+pub(super) const EVENTS_MAX: usize = 16384;
+
+/// Bytes of `struct inotify_event` before the name: watch, mask, cookie, length of the name.
+const HEADER: usize = 16;
+
+#[derive(PartialEq, Eq)]
+struct Event {
+    number: i32,
+    mask: Mask,
+    cookie: u32,
+    name: Box<[u8]>,
+}
+
+#[derive(Default)]
+pub(super) struct Queue {
+    events: VecDeque<Event>,
+}
+
+impl Queue {
+    /// Adds an event, unless it is the same as the last one.
+    pub(super) fn put(&mut self, number: i32, mask: Mask, cookie: u32, name: &[u8]) {
+        let event = Event { number, mask, cookie, name: name.into() };
+        if self.events.back() == Some(&event) {
+            return;
+        }
+        if self.events.len() < EVENTS_MAX {
+            self.events.push_back(event);
+        } else if self.events.len() == EVENTS_MAX {
+            self.events.push_back(Event { number: -1, mask: Mask::OVERFLOW, cookie: 0, name: Box::default() });
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.events.is_empty()
+    }
+
+    /// The oldest event as a program reads it: the name ends with a zero and is padded to 16 bytes.
+    pub(super) fn front_encoded(&self) -> Option<Vec<u8>> {
+        let event = self.events.front()?;
+        let mut bytes = Vec::with_capacity(event.length());
+        bytes.extend_from_slice(&event.number.to_le_bytes());
+        bytes.extend_from_slice(&event.mask.bits().to_le_bytes());
+        bytes.extend_from_slice(&event.cookie.to_le_bytes());
+        bytes.extend_from_slice(&((event.length() - HEADER) as u32).to_le_bytes());
+        bytes.extend_from_slice(&event.name);
+        bytes.resize(event.length(), 0);
+        Some(bytes)
+    }
+
+    pub(super) fn pop(&mut self) {
+        self.events.pop_front();
+    }
+
+    /// What reading all would bring.
+    pub(super) fn bytes(&self) -> usize {
+        self.events.iter().map(Event::length).sum()
+    }
+}
+
+impl Event {
+    fn length(&self) -> usize {
+        let name = if self.name.is_empty() { 0 } else { (self.name.len() + 1).next_multiple_of(16) };
+        HEADER + name
+    }
+}

@@ -116,7 +116,9 @@ invocations! {
     X86IoPortOut32 = 0x38, "IOPort", "Out32", ["port", "data"], [], [], [IllegalOperation, InvalidCapability];
     X86IrqIssueIrqHandlerIoApic = 0x39, "IRQControl", "GetIOAPIC", ["index", "depth", "ioapic", "pin", "level", "polarity", "vector"], ["root"], [], [DeleteFirst, FailedLookup, IllegalOperation, InvalidCapability, RangeError, RevokeFirst];
     X86IrqIssueIrqHandlerMsi = 0x3a, "IRQControl", "GetMSI", ["index", "depth", "pci_bus", "pci_dev", "pci_func", "handle", "vector"], ["root"], [], [DeleteFirst, FailedLookup, IllegalOperation, InvalidCapability, RangeError, RevokeFirst];
-    /// Chestnut's extension: see `docs/extensions.md`.
+    /// Chestnut's extension. A `syscall` from outside the `length` bytes at `base` goes on at `entry`, in user mode, with R11 = `word` and RCX =
+    /// the address after the `syscall`; all other registers stay, and no other thread runs. `length` 0 turns redirection off. Fails with
+    /// RangeError if `entry`, or the end of the range, isn't a user's address.
     TcbSetRedirect = 0x1000, "TCB", "SetRedirect", ["base", "length", "entry", "word"], [], [], [IllegalOperation, RangeError, TruncatedMessage];
 }
 

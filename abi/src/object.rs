@@ -82,7 +82,7 @@ pub const MIN_SCHED_CONTEXT_BITS: u64 = 7;
 /// Bytes of a scheduling context that hold its state and the two refills every one has.
 pub const CORE_SCHED_CONTEXT_BYTES: u64 = 128;
 pub const REFILL_BYTES: u64 = 16;
-/// Refills beyond `CORE_SCHED_CONTEXT_BYTES`' own.
+/// Refills that every scheduling context has room for.
 pub const MIN_REFILLS: u64 = 2;
 
 /// Refills that a scheduling context of 2^`size_bits` bytes has room for beside its two.

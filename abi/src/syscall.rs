@@ -9,16 +9,27 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(i64)]
 pub enum Syscall {
+    /// Sends and waits for the reply; or invokes an object and gets its answer.
     Call = -1,
+    /// Replies through the reply capability in r12, then receives from rdi with that reply object.
     ReplyRecv = -2,
+    /// Sends to r13 without waiting, then receives from rdi with the reply object in r12.
     NBSendRecv = -3,
+    /// Sends to r12 without waiting, then waits at rdi, without a reply object.
     NBSendWait = -4,
+    /// Sends, and waits for a receiver.
     Send = -5,
+    /// Sends if somebody receives at once; else nothing happens.
     NBSend = -6,
+    /// Receives a message, or a signal; a caller will wait on the reply object in r12.
     Recv = -7,
+    /// Receives if something is there at once; else the badge is 0.
     NBRecv = -8,
+    /// Receives without a reply object: callers can't be answered.
     Wait = -9,
+    /// Wait, if something is there at once; else the badge is 0.
     NBWait = -10,
+    /// Gives up the rest of the budget that the current refill holds.
     Yield = -11,
     /// Debug builds only: writes the low byte of rdi to the console.
     DebugPutChar = -12,

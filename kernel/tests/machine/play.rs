@@ -319,7 +319,8 @@ impl<'b> Player<'b> {
         if let Some(slots) = made {
             self.check_made(slots, thread);
         }
-        label == Some(Label::CNodeRotate)
+        use Label::*;
+        matches!(label, Some(CNodeRotate | TcbSetSpace | TcbSetSchedParams | TcbSetTimeoutEndpoint | IrqSetIrqHandler))
     }
 
     /// Retype into the root CNode: the slots that it is to fill.

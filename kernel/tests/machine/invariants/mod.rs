@@ -26,7 +26,7 @@ impl Checker {
         checker
     }
 
-    /// `moved`: capabilities may have changed places between slots that were filled before (Rotate).
+    /// `moved`: a slot that was filled may hold another capability of the same value now (Rotate; a TCB's slot that was set anew).
     pub fn check(&mut self, m: Machine, moved: bool) {
         let caps = Caps::read(m, &mut self.seen);
         caps.check_containers();

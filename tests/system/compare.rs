@@ -13,14 +13,15 @@ use chestnut::root_files::Kind;
 use chestnut::system::System;
 use chestnut_manifest::Stdio;
 use libtest_mimic::{Arguments, Failed, Trial};
+use rustix::process::{Pid, Signal, kill_process};
 use std::io::Write;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, mpsc};
 use std::time::Duration;
 
-/// For one command in the guest.
+/// For one command, in the guest and on the host.
 const TIME_LIMIT: Duration = Duration::from_secs(60);
 /// How many command lines share a boot.
 const BATCH: usize = 16;
@@ -139,7 +140,14 @@ pub fn on_host(case: &Case) -> Shared<Outcome> {
         // A program that doesn't read all of its input is no failure.
         let _ = stdin.map(|mut stdin| stdin.write_all(&input));
     });
-    let output = while_doing("running the program on the host", child.wait_with_output())?;
+    let process = Pid::from_child(&child);
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || sender.send(child.wait_with_output()));
+    let Ok(output) = receiver.recv_timeout(TIME_LIMIT) else {
+        while_doing("ending the program on the host", kill_process(process, Signal::KILL))?;
+        return Err(format!("on the host the program didn't end within {} s", TIME_LIMIT.as_secs()));
+    };
+    let output = while_doing("running the program on the host", output)?;
     while_doing("feeding the program on the host", feeder.join().map_err(|_| "panicked"))?;
     let status = output.status.code().or_else(|| output.status.signal().map(|signal| 128 + signal));
     let status = status.and_then(|status| u8::try_from(status).ok()).ok_or("the host's program ended strangely")?;

@@ -23,16 +23,22 @@ mod shared;
 mod table;
 mod terminal;
 
+use close_fds::CloseFdsBuilder;
 use libtest_mimic::{Arguments, Trial};
 use std::process::ExitCode;
 
 /// As the first argument: be the launcher. So tests can start it as a process of its own, on a terminal of its own.
 const AS_LAUNCHER: &str = "--as-launcher";
+/// The descriptor behind standard input, output and error.
+const FIRST_OF_OTHERS: i32 = 3;
 
 fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|argument| argument == AS_LAUNCHER) {
         return chestnut::cli::main(std::env::args_os().take(1).chain(std::env::args_os().skip(2)));
     }
+    // Whatever started this left some of its descriptors open, perhaps: a program on the host would see other ones than in
+    // the guest, and one that expects an error from a descriptor of its choice might wait for ever instead.
+    CloseFdsBuilder::new().cloexecfrom(FIRST_OF_OTHERS);
     let arguments = Arguments::from_args();
     let mut trials: Vec<Trial> = Vec::new();
     trials.extend(kernel::trials(&arguments));

@@ -37,8 +37,24 @@ static inline uint64_t clock_now(void)
     return (uint64_t)high << 32 | low;
 }
 
-#define begin() (started = clock_now())
-#define end() sample(clock_now())
+/* Instructions that do nothing and tell a plugin of the emulator where what is measured begins and ends. */
+#define MARK_BEGIN() __asm__ volatile("nopl 0x51450001(%%rax)" : : : "memory")
+#define MARK_END() __asm__ volatile("nopl 0x51458001(%%rax)" : : : "memory")
+
+/* The same for the end of everything. */
+#define MARK_ALL_DONE() __asm__ volatile("nopl 0x5145ffff(%%rax)" : : : "memory")
+
+#define begin()                                                                                                        \
+    do {                                                                                                               \
+        MARK_BEGIN();                                                                                                  \
+        started = clock_now();                                                                                         \
+    } while (0)
+#define end()                                                                                                          \
+    do {                                                                                                               \
+        uint64_t ended = clock_now();                                                                                  \
+        MARK_END();                                                                                                    \
+        sample(ended);                                                                                                 \
+    } while (0)
 
 /* Keeps what has passed since begin(), without the clock's own cost. */
 void sample(uint64_t now);

@@ -93,6 +93,7 @@ int main(int argc, char **argv)
         for (const struct row *row = subjects[i]; row->name; row++)
             if (is_wanted(row->name, names))
                 run(row);
+    MARK_ALL_DONE();
     dprintf(1, "bench-end\n");
     /* Process 1 must not end; who reads "bench-end" ends the machine. */
     while (argc > 1 && !strcmp(argv[1], "--init"))

@@ -4,6 +4,7 @@ use crate::machine::{MemorySize, Settings};
 use anyhow::{Result, bail};
 use clap::Args;
 use serde::{Deserialize, Serialize};
+use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -40,6 +41,9 @@ pub struct Options {
     /// Run on the host's processor by its virtualisation and measure its cycles.
     #[arg(long)]
     pub kvm: bool,
+    /// Further arguments of the emulator, after `--`: a plugin that looks closer, for example.
+    #[arg(last = true)]
+    pub emulator_arguments: Vec<OsString>,
 }
 
 /// What the time-stamp counter counts.
@@ -76,7 +80,7 @@ impl Options {
 
     /// The machine to measure on.
     pub fn settings(&self) -> Result<Settings> {
-        let mut emulator_arguments = Vec::new();
+        let mut emulator_arguments = self.emulator_arguments.clone();
         if self.kvm {
             if !Path::new(KVM).exists() {
                 bail!("--kvm: there is no {KVM}: this machine's processor or system offers no virtualisation");

@@ -26,7 +26,8 @@ pub struct Options {
     /// Print what has changed since this file was written by `--json`.
     #[arg(long, value_name = "FILE")]
     pub compare: Option<PathBuf>,
-    /// Write the tables to this file too, as Markdown.
+    /// Write the tables to this file too, as Markdown; if it is there, between its lines `<!-- bench -->` and
+    /// `<!-- end of bench -->`.
     #[arg(long, value_name = "FILE")]
     pub markdown: Option<PathBuf>,
     /// Chestnut only: nothing is fetched, no other kernel runs.

@@ -1,11 +1,12 @@
 //! Figures for people.
 
-use super::linux::Benchmark;
+use super::linux::Row;
 use super::options::Clock;
 use super::record::Record;
-use super::row::Finding;
+use super::row::{Finding, Findings};
 use super::targets;
 use comfy_table::{CellAlignment, Table, TableStyle, presets};
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 const LIMITS: &str = "\
@@ -15,45 +16,64 @@ device's register count as one like any other, whatever they cost on silicon; ca
 branches and memory's latency don't count at all. So compare figures of one CPU model only. Both systems pay for their timer's
 interrupts. The clock's own cost is subtracted.";
 
-/// The table and the limits of what it says, for a terminal.
-pub fn text(record: &Record, benchmark: &Benchmark) -> String {
-    let table = table(record, benchmark, presets::NOTHING);
-    let mut text = format!("{}\n{table}\n\n", heading(record));
-    text.push_str(&missing(record, benchmark));
-    text.push_str(&limits(record));
-    text
+/// The tables and the limits of what they say, for a terminal.
+pub fn text(record: &Record, rows: &[Row]) -> String {
+    all(record, rows, presets::NOTHING)
 }
 
 /// The same for a document.
-pub fn markdown(record: &Record, benchmark: &Benchmark) -> String {
-    let table = table(record, benchmark, presets::ASCII_MARKDOWN);
-    let mut text = format!("{}\n\n{table}\n\n", heading(record));
-    text.push_str(&missing(record, benchmark));
-    text.push_str(&limits(record));
+pub fn markdown(record: &Record, rows: &[Row]) -> String {
+    let text = all(record, rows, presets::ASCII_MARKDOWN);
+    // No line of a table ends in blanks, and titles are headings.
+    let line = |line: &str| {
+        let is_title = !line.starts_with('|') && line.contains("; -cpu ");
+        format!("{}{}\n", if is_title { "### " } else { "" }, line.trim_end())
+    };
+    text.lines().map(line).collect()
+}
+
+fn all(record: &Record, rows: &[Row], style: TableStyle) -> String {
+    let mut text = String::new();
+    for (cpu, findings) in &record.kernel {
+        let table = kernel_table(record, findings, style);
+        // Writing to a string doesn't fail.
+        _ = writeln!(text, "Kernel paths; {}; -cpu {cpu}\n\n{table}\n", record.clock);
+    }
+    if !record.chestnut.is_empty() {
+        let table = linux_table(record, rows, style);
+        _ = writeln!(text, "Linux calls and programs; {}; -cpu {}\n\n{table}\n", record.clock, record.cpu);
+    }
+    text.push_str(&missing(record));
+    match record.clock {
+        Clock::Instructions => _ = writeln!(text, "{LIMITS}"),
+        Clock::Time | Clock::Cycles => _ = writeln!(text, "These are times: they differ from run to run."),
+    }
     text
 }
 
-fn heading(record: &Record) -> String {
-    format!("Linux calls and programs; {}; -cpu {}", record.clock, record.cpu)
-}
-
-fn limits(record: &Record) -> String {
-    match record.clock {
-        Clock::Instructions => format!("{LIMITS}\n"),
-        Clock::Time | Clock::Cycles => "Times differ from run to run.\n".to_owned(),
+fn kernel_table(record: &Record, findings: &Findings, style: TableStyle) -> Table {
+    let mut table = empty(style, &["row", "least", "median", "seL4", "target", ""]);
+    for (name, finding) in findings {
+        let known = targets::known(name);
+        let mut cells = vec![name.clone()];
+        cells.extend(numbers(Some(finding)));
+        cells.push(known.sel4.map_or_else(String::new, |number| number.to_string()));
+        cells.push(known.target.map_or_else(String::new, |number| format!("≤ {number}")));
+        let is_met = finding.median().zip(known.target).map(|(median, most)| median <= most);
+        cells.push(verdict(record, is_met));
+        table.add_row(cells);
     }
+    align(table)
 }
 
-fn table(record: &Record, benchmark: &Benchmark, style: TableStyle) -> Table {
-    let mut table = Table::new();
-    table.load_style(style);
+fn linux_table(record: &Record, rows: &[Row], style: TableStyle) -> Table {
     let mut header = vec!["row", "Chestnut, least", "median"];
     if record.debian.is_some() {
         header.extend(["Debian, least", "median", "ratio"]);
     }
     header.extend(["target", ""]);
-    table.set_header(header);
-    for row in benchmark.rows() {
+    let mut table = empty(style, &header);
+    for row in rows {
         let Some(ours) = record.chestnut.get(&row.name) else { continue };
         let mut cells = vec![row.name.clone()];
         cells.extend(numbers(Some(ours)));
@@ -65,11 +85,26 @@ fn table(record: &Record, benchmark: &Benchmark, style: TableStyle) -> Table {
         let target = targets::of(&row.name);
         cells.push(target.to_string());
         let peer = peer.flatten().and_then(Finding::median);
-        let is_met =
-            ours.median().filter(|_| record.clock == Clock::Instructions).and_then(|cost| target.is_met(cost, peer));
-        cells.push(is_met.map_or("", |is_met| if is_met { "met" } else { "missed" }).to_owned());
+        cells.push(verdict(record, ours.median().and_then(|cost| target.is_met(cost, peer))));
         table.add_row(cells);
     }
+    align(table)
+}
+
+/// Targets are numbers of instructions.
+fn verdict(record: &Record, is_met: Option<bool>) -> String {
+    let is_met = is_met.filter(|_| record.clock == Clock::Instructions);
+    is_met.map_or("", |is_met| if is_met { "met" } else { "missed" }).to_owned()
+}
+
+fn empty(style: TableStyle, header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_style(style);
+    table.set_header(header);
+    table
+}
+
+fn align(mut table: Table) -> Table {
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }
@@ -90,14 +125,12 @@ fn ratio(ours: &Finding, peer: Option<&Finding>) -> Option<String> {
 }
 
 /// Why rows have no figure.
-fn missing(record: &Record, benchmark: &Benchmark) -> String {
+fn missing(record: &Record) -> String {
     let mut text = String::new();
-    let systems = [("Chestnut", Some(&record.chestnut)), ("Debian", record.debian.as_ref())];
-    for (system, findings) in systems.into_iter().filter_map(|(system, findings)| Some((system, findings?))) {
-        for row in benchmark.rows() {
-            if let Some(Finding::Missing { missing }) = findings.get(&row.name) {
-                // Writing to a string doesn't fail.
-                _ = writeln!(text, "{} on {system}: {missing}", row.name);
+    for (table, findings) in record.all() {
+        for (name, finding) in findings {
+            if let Finding::Missing { missing } = finding {
+                _ = writeln!(text, "{name} on {table}: {missing}");
             }
         }
     }
@@ -109,31 +142,27 @@ fn missing(record: &Record, benchmark: &Benchmark) -> String {
 
 /// What has changed since `earlier`, by medians.
 pub fn changes(earlier: &Record, now: &Record) -> String {
-    let mut text = String::new();
+    let mut text = String::from("\nChanges\n");
     if (&earlier.cpu, earlier.clock) != (&now.cpu, now.clock) {
-        _ = writeln!(text, "\nThe earlier figures are of another machine: {}; -cpu {}", earlier.clock, earlier.cpu);
+        _ = writeln!(text, "The earlier figures are of another machine: {}; -cpu {}", earlier.clock, earlier.cpu);
     }
-    _ = writeln!(text, "\nChanges since then");
-    let mut same = 0;
-    let systems = [
-        ("Chestnut", Some(&earlier.chestnut), Some(&now.chestnut)),
-        ("Debian", earlier.debian.as_ref(), now.debian.as_ref()),
-    ];
-    for (system, before, after) in systems {
-        let (Some(before), Some(after)) = (before, after) else { continue };
-        for (name, after) in after {
-            match (before.get(name).and_then(Finding::median), after.median()) {
-                (Some(before), Some(after)) if before == after => same += 1,
+    let before: BTreeMap<String, &Findings> = earlier.all().collect();
+    let mut unchanged = 0;
+    for (table, findings) in now.all() {
+        for (name, after) in findings {
+            let before = before.get(&table).and_then(|findings| findings.get(name)?.median());
+            match (before, after.median()) {
+                (Some(before), Some(after)) if before == after => unchanged += 1,
                 (Some(before), Some(after)) => {
                     let percent = (after as f64 / before.max(1) as f64 - 1.0) * 100.0;
-                    _ = writeln!(text, "{system} {name}: {before} -> {after} ({percent:+.1} %)");
+                    _ = writeln!(text, "{table} {name}: {before} -> {after} ({percent:+.1} %)");
                 }
-                (None, Some(after)) => _ = writeln!(text, "{system} {name}: new, {after}"),
-                (Some(before), None) => _ = writeln!(text, "{system} {name}: {before} -> missing"),
+                (None, Some(after)) => _ = writeln!(text, "{table} {name}: new, {after}"),
+                (Some(before), None) => _ = writeln!(text, "{table} {name}: {before} -> missing"),
                 (None, None) => {}
             }
         }
     }
-    _ = writeln!(text, "unchanged: {same}");
+    _ = writeln!(text, "unchanged: {unchanged}");
     text
 }

@@ -84,6 +84,10 @@ impl Wire for RingWire {
         done
     }
 
+    fn driver(&self) -> u32 {
+        self.input.borrow().producers()
+    }
+
     fn unread(&self) -> usize {
         self.capacity.saturating_sub(self.output.borrow().room().unwrap_or(self.capacity))
     }

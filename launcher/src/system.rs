@@ -25,7 +25,8 @@ pub struct System {
     pub kernel: PathBuf,
     /// What the root file system holds; add to it before booting.
     pub files: RootFiles,
-    manifest: Manifest,
+    /// Which services run, and which of them fail on purpose.
+    pub manifest: Manifest,
     root: Vec<u8>,
     services: Vec<(String, Vec<u8>)>,
 }

@@ -7,6 +7,7 @@
 //! | `limits::…` | the kernel's size, the length of boot, the longest time with interrupts off |
 //! | `programs::…` | real programs do what they do on the host: output, messages, exit status |
 //! | `faults::…` | programs that go wrong end as under Linux, and others go on |
+//! | `services::…` | services fail twenty times under load, and nothing is lost |
 //! | `launcher::…` | `cargo run -- run`, its pipes, options, exit status and error messages |
 //! | `terminal::…` | the interactive shell on a pseudo-terminal |
 //!
@@ -19,6 +20,7 @@ mod kernel;
 mod launcher;
 mod limits;
 mod programs;
+mod services;
 mod shared;
 mod table;
 mod terminal;
@@ -47,6 +49,7 @@ fn main() -> ExitCode {
     trials.extend(table::trials(&arguments));
     trials.extend(faults::trials(&arguments));
     trials.extend(launcher::trials());
+    trials.extend(services::trials());
     trials.extend(terminal::trials());
     libtest_mimic::run(&arguments, trials).exit_code()
 }

@@ -29,7 +29,9 @@ mod start;
 pub use channel::{GuestMessage, HostMessage, MAX_PAYLOAD, STDIN_WINDOW};
 pub use check::Problem;
 pub use run::{Command, RunRequest, Stdio};
-pub use services::{Deadline, Device, Grant, Interrupt, Manifest, Memory, PortRange, Restart, Ring, Service, Signal};
+pub use services::{
+    Deadline, Device, Failure, Grant, Interrupt, Manifest, Memory, PortRange, Restart, Ring, Service, Signal,
+};
 pub use start::{NamedCapability, Region, StartInfo, UntypedMemory, slots};
 
 /// A line of the log (debugcon) that begins with this says that the system can't go on: root writes it when a service

@@ -2,7 +2,8 @@
 
 use chestnut_manifest::link::Link;
 use chestnut_manifest::{
-    Command, GuestMessage, HostMessage, MAX_PAYLOAD, Manifest, Memory, NamedCapability, RunRequest, StartInfo, Stdio,
+    Command, Failure, GuestMessage, HostMessage, MAX_PAYLOAD, Manifest, Memory, NamedCapability, RunRequest, StartInfo,
+    Stdio,
 };
 
 fn ours() -> Manifest {
@@ -49,7 +50,7 @@ fn ports_overlap_only_when_both_say_shared() {
     );
     let mut manifest = ours();
     manifest.services[2].ports[0].shared = false;
-    assert_eq!(manifest.check().expect_err("overlap").len(), 2, "with the log port of both other services");
+    assert_eq!(manifest.check().expect_err("overlap").len(), 3, "with the log port of the three other services");
 }
 
 #[test]
@@ -145,6 +146,23 @@ fn the_largest_message_goes_through_a_link() {
     assert_eq!(host.receive(guest.outgoing()), Ok(vec![GuestMessage::Stdout(payload.clone())]));
     host.send(&HostMessage::Stdin(payload.clone())).expect("encodes");
     assert_eq!(guest.receive(host.outgoing()), Ok(vec![HostMessage::Stdin(payload)]));
+}
+
+#[test]
+fn only_what_is_made_anew_may_fail() {
+    let fail = |service: &str, every| {
+        let mut manifest = ours();
+        manifest.failures.push(Failure { service: service.into(), times: 1, every });
+        manifest
+    };
+    fail("serial", 1000).check().expect("valid");
+    let why = r#"failure of "linux": the system can't go on without this service (restart = "never")"#;
+    assert_eq!(problem(&fail("linux", 1000)), why);
+    assert_eq!(problem(&fail("serial", 0)), r#"failure of "serial": every must not be 0 microseconds"#);
+    assert_eq!(
+        problem(&fail("parallel", 1)),
+        r#"failure of "parallel": service "parallel" is not a service of this manifest"#
+    );
 }
 
 #[test]

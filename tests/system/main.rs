@@ -9,10 +9,12 @@
 //! | `faults::…` | programs that go wrong end as under Linux, and others go on |
 //! | `services::…` | services fail twenty times under load, and nothing is lost |
 //! | `launcher::…` | `cargo run -- run`, its pipes, options, exit status and error messages |
+//! | `bench::…` | `cargo run -- bench`: figures, the peer beside, records |
 //! | `terminal::…` | the interactive shell on a pseudo-terminal |
 //!
 //! Nothing is skipped: a test whose program can't be fetched or built fails and says so. Images are built once per process.
 
+mod bench;
 mod boot;
 mod compare;
 mod faults;
@@ -51,6 +53,7 @@ fn main() -> ExitCode {
     trials.extend(launcher::trials());
     trials.extend(services::trials());
     trials.extend(terminal::trials());
+    trials.extend(bench::trials());
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 

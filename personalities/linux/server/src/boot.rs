@@ -17,6 +17,7 @@ use chestnut_linux_files::clock::Clock;
 use chestnut_linux_files::devfs::{self, Generator};
 use chestnut_linux_files::inode::Filesystem;
 use chestnut_linux_files::page::PageStore;
+use chestnut_linux_files::pty;
 use chestnut_linux_files::terminal::{Line, Terminal, WindowSize};
 use chestnut_linux_files::tmpfs;
 use chestnut_linux_files::vfs::Vfs;
@@ -42,6 +43,7 @@ const ROOT_DEVICE: u64 = 1;
 const NAMELESS_DEVICE: u64 = 2;
 const DEV_DEVICE: u64 = 3;
 const PROC_DEVICE: u64 = 4;
+const PTS_DEVICE: u64 = 5;
 
 /// `f_type` of the file system of pipes and the like.
 const NAMELESS_MAGIC: u64 = 0x5049_5045;
@@ -95,6 +97,8 @@ pub fn make(given: Given) -> (&'static Server, Devices) {
     devfs::mount(&server.vfs, DEV_DEVICE, files_clock, store, generator, console.clone()).expect("/dev can be made");
     procfs::mount(server, PROC_DEVICE).expect("/proc can be made");
     server.new_process(INIT, 0, Caller::root(server.vfs.root())).expect("memory for init");
+
+    server.executor.start(server.files.follow_clock(server.clock.clone()));
 
     let host = HostChannel::new(host);
     let devices = Devices { line: line.clone(), host: host.clone(), terminal: OnceCell::from(console), clock };

@@ -24,7 +24,7 @@ use core::time::Duration;
 use bitflags::bitflags;
 use linux_raw_sys::general as linux;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Wakeup};
 use crate::inode::Filesystem;
 use crate::open::{File, OpenFile, OpenFlags};
 use crate::wait::{Events, Registration, WaitQueue};
@@ -166,15 +166,14 @@ impl Epoll {
     ) -> Result<Vec<EpollEvent>> {
         let most = usize::try_from(most).ok().filter(|&most| most > 0).ok_or(Errno::EINVAL)?;
         let mut registration: Option<Registration> = None;
+        let mut wakeup: Option<Wakeup> = None;
         let found = poll_fn(|context| {
             let found = self.collect(most);
             if !found.is_empty() || deadline.is_some_and(|deadline| clock.monotonic() >= deadline) {
                 return Poll::Ready(found);
             }
             registration = Some(self.waiters.register(Events::READABLE, context.waker()));
-            if let Some(deadline) = deadline {
-                clock.wake_at(deadline, context.waker());
-            }
+            wakeup = deadline.map(|deadline| Wakeup::new(clock, deadline, context.waker()));
             Poll::Pending
         });
         Ok(found.await)

@@ -22,7 +22,10 @@ impl Clock for Still {
     fn monotonic(&self) -> Duration {
         Duration::ZERO
     }
-    fn wake_at(&self, _: Duration, _: &Waker) {}
+    fn wake_at(&self, _: Duration, _: &Waker) -> u64 {
+        0
+    }
+    fn forget(&self, _: Duration, _: u64) {}
 }
 
 fn memory(frames: usize) -> Rc<Memory> {

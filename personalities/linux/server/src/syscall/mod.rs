@@ -4,6 +4,7 @@
 //! wait. While it waits nothing is borrowed, and a signal may end it at any time by dropping it.
 
 pub mod directories;
+pub mod epoll;
 pub mod files;
 pub mod futex;
 pub mod identity;
@@ -127,6 +128,10 @@ impl Call {
     }
     pub fn file_of(&self, descriptor: i32) -> Result<Rc<OpenFile>> {
         self.process().descriptors().borrow().get(descriptor).cloned()
+    }
+    /// Gives an open file the lowest free descriptor.
+    pub fn install(&self, file: Rc<OpenFile>, close_on_exec: bool) -> Result<u64> {
+        self.process().descriptors().borrow_mut().insert(file, close_on_exec).map(|number| number as u64)
     }
     /// The path that an argument points at.
     pub fn path(&self, index: usize) -> Result<Vec<u8>> {

@@ -1,7 +1,7 @@
 //! From number to handler. Tracing and the log take their names from here, documentation its list of what works.
 
 use super::{
-    Call, Outcome, directories, files, futex, identity, memory, poll, processes, signals, sockets, status, system,
+    Call, Outcome, directories, epoll, files, futex, identity, memory, poll, processes, signals, sockets, status, system,
     terminals, time,
 };
 
@@ -169,6 +169,7 @@ calls! {
     202 futex => futex::futex;
     203 sched_setaffinity => system::sched_setaffinity;
     204 sched_getaffinity => system::sched_getaffinity;
+    213 epoll_create => epoll::epoll_create;
     217 getdents64 => directories::getdents64;
     218 set_tid_address => processes::set_tid_address;
     221 fadvise64 => files::fadvise64;
@@ -177,6 +178,8 @@ calls! {
     229 clock_getres => time::clock_getres;
     230 clock_nanosleep => time::clock_nanosleep;
     231 exit_group => processes::exit_group;
+    232 epoll_wait => epoll::epoll_wait;
+    233 epoll_ctl => epoll::epoll_ctl;
     234 tgkill => signals::tgkill;
     235 utimes => status::utimes;
     247 waitid => processes::waitid;
@@ -198,9 +201,11 @@ calls! {
     273 set_robust_list => processes::set_robust_list;
     274 get_robust_list => processes::get_robust_list;
     280 utimensat => status::utimensat;
+    281 epoll_pwait => epoll::epoll_pwait;
     284 eventfd => files::eventfd;
     285 fallocate => files::fallocate;
     290 eventfd2 => files::eventfd2;
+    291 epoll_create1 => epoll::epoll_create1;
     292 dup3 => files::dup3;
     293 pipe2 => files::pipe2;
     295 preadv => files::preadv;
@@ -218,6 +223,7 @@ calls! {
     435 clone3 => processes::clone3;
     436 close_range => files::close_range;
     439 faccessat2 => status::faccessat2;
+    441 epoll_pwait2 => epoll::epoll_pwait2;
     452 fchmodat2 => status::fchmodat2;
 }
 

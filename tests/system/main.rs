@@ -19,6 +19,7 @@ mod kernel;
 mod launcher;
 mod limits;
 mod programs;
+mod root_folder;
 mod shared;
 mod table;
 mod terminal;

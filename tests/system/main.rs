@@ -22,6 +22,7 @@ mod kernel;
 mod launcher;
 mod limits;
 mod programs;
+mod root_folder;
 mod services;
 mod shared;
 mod table;

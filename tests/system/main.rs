@@ -13,6 +13,7 @@
 //! Nothing is skipped: a test whose program can't be fetched or built fails and says so. Images are built once per process.
 
 mod boot;
+mod busybox;
 mod compare;
 mod faults;
 mod kernel;

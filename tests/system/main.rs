@@ -20,6 +20,7 @@ mod kernel;
 mod launcher;
 mod limits;
 mod programs;
+mod root_folder;
 mod shared;
 mod table;
 mod terminal;

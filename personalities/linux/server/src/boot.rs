@@ -9,6 +9,7 @@ use crate::process::INIT;
 use crate::process::jobs::Jobs;
 use crate::server::{Parts, Server};
 use crate::session::Session;
+use crate::trace::Tracer;
 use crate::{procfs, session};
 use alloc::boxed::Box;
 use alloc::rc::Rc;
@@ -93,6 +94,8 @@ pub fn make(given: Given) -> (&'static Server, Devices) {
     server.new_process(INIT, 0, Caller::root(server.vfs.root())).expect("memory for init");
 
     let host = HostChannel::new(host);
+    server.tracing.set(request.trace);
+    let _ = server.tracer.set(Tracer::new(host.clone()));
     let devices = Devices { line: line.clone(), host: host.clone(), terminal: OnceCell::from(console), clock };
     let session = Session { server, host, line };
     server.executor.start(session::run(Rc::new(session), request.commands));

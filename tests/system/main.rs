@@ -16,6 +16,7 @@
 
 mod bench;
 mod boot;
+mod busybox;
 mod compare;
 mod faults;
 mod kernel;

@@ -1,7 +1,7 @@
 //! Makes the server: clock, file systems, terminal, init; then the message loop.
 
 use crate::archive::{self, Archive};
-use crate::capability::{Capabilities, Kernel, SharedPage, features, seed};
+use crate::capability::{Capabilities, Kernel, SharedPage, features};
 use crate::clock::SystemClock;
 use crate::devices::{Devices, HostChannel, TerminalLine, Wire};
 use crate::memory::Memory;
@@ -9,6 +9,7 @@ use crate::process::INIT;
 use crate::process::jobs::Jobs;
 use crate::server::{Parts, Server};
 use crate::session::Session;
+use crate::trace::Tracer;
 use crate::{procfs, session};
 use alloc::boxed::Box;
 use alloc::rc::Rc;
@@ -34,6 +35,8 @@ pub struct Given {
     pub host: Box<dyn Wire>,
     /// Tells the timer service the next deadline in ticks.
     pub alarm: Box<dyn Fn(u64)>,
+    /// Takes random bytes from the entropy service, all of them or as many as there are.
+    pub entropy: Box<dyn Fn(&mut [u8], bool) -> usize>,
 }
 
 /// Device numbers of file systems (st_dev): minor numbers of major 0.
@@ -52,7 +55,7 @@ const FIRST_SIZE: WindowSize = WindowSize { rows: 24, columns: 80, width: 0, hei
 /// Makes the server and everything around it. What fails here is the boot image's fault or want of memory: it ends the
 /// server with its reason in the log.
 pub fn make(given: Given) -> (&'static Server, Devices) {
-    let Given { kernel, tsc_mhz, archive, terminal, host, alarm } = given;
+    let Given { kernel, tsc_mhz, archive, terminal, host, alarm, entropy } = given;
     let archive = Archive::new(archive).expect("the boot archive is a tar file");
     let request = archive.file(RUN).expect("the boot archive says what to run");
     let request: RunRequest = postcard::from_bytes(request).expect("the run request is of the same build");
@@ -72,7 +75,9 @@ pub fn make(given: Given) -> (&'static Server, Devices) {
     let nameless = Filesystem::new("pipefs", NAMELESS_MAGIC, NAMELESS_DEVICE, true, files_clock.clone(), store.clone());
     archive::fill(&vfs, &archive).expect("the archive's files go into the root file system");
 
-    let generator = Rc::new(Generator::new(seed()));
+    let mut seed = [0; 32];
+    entropy(&mut seed, true);
+    let generator = Rc::new(Generator::new(seed, Box::new(move |bytes| entropy(bytes, false))));
     let parts = Parts {
         kernel,
         capabilities,
@@ -99,6 +104,8 @@ pub fn make(given: Given) -> (&'static Server, Devices) {
     server.executor.start(server.files.follow_clock(server.clock.clone()));
 
     let host = HostChannel::new(host);
+    server.tracing.set(request.trace);
+    let _ = server.tracer.set(Tracer::new(host.clone()));
     let devices = Devices { line: line.clone(), host: host.clone(), terminal: OnceCell::from(console), clock };
     let session = Session { server, host, line };
     server.executor.start(session::run(Rc::new(session), request.commands));

@@ -12,6 +12,7 @@ use crate::process::futex::Futexes;
 use crate::process::table::Table;
 use crate::process::thread::{Activity, Answer};
 use crate::process::{Process, Thread};
+use crate::trace::Tracer;
 use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
 use alloc::rc::Rc;
@@ -48,8 +49,9 @@ pub struct Server {
     pub domain_name: RefCell<Vec<u8>>,
     /// Numbers of system calls that were reported as missing.
     pub reported: RefCell<BTreeSet<u64>>,
-    /// Every call is logged.
+    /// Every call is told to the launcher, by `tracer`.
     pub tracing: Cell<bool>,
+    pub tracer: OnceCell<Tracer>,
     /// The program that the launcher asked for, while it runs.
     pub init_program: Cell<u32>,
     /// An answer that goes out along with the next receive.
@@ -98,6 +100,7 @@ impl Server {
             domain_name: RefCell::new(b"(none)".to_vec()),
             reported: RefCell::default(),
             tracing: Cell::new(false),
+            tracer: OnceCell::new(),
             init_program: Cell::new(0),
             next_answer: RefCell::default(),
         })))

@@ -134,6 +134,7 @@ impl Server {
 
     /// What remains to be done when the last thread has gone.
     fn finish_process(&self, process: &Rc<Process>, ending: Ending) {
+        self.trace_ending(process, ending);
         let usage = process.total_usage();
         process.alarm.borrow_mut().setting += 1;
         process.life.set(Life::Zombie(ending));

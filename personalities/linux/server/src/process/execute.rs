@@ -148,7 +148,7 @@ impl Server {
         if !thread.deliverable().is_empty() {
             thread.page().set_attention(true);
         }
-        thread.start(0);
+        thread.start(0, 0);
         Ok(())
     }
 

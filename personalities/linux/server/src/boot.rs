@@ -95,7 +95,9 @@ pub fn make(given: Given) -> (&'static Server, Devices) {
     let console = Terminal::new(devfs::CONSOLE, files_line, Rc::new(Jobs(server)), files_clock.clone());
     console.set_window_size(FIRST_SIZE);
     let _ = server.console.set(console.clone());
-    devfs::mount(&server.vfs, DEV_DEVICE, files_clock, store, generator, console.clone()).expect("/dev can be made");
+    let devices = devfs::mount(&server.vfs, DEV_DEVICE, files_clock.clone(), store.clone(), generator, console.clone());
+    devices.expect("/dev can be made");
+    pty::mount(&server.vfs, PTS_DEVICE, files_clock, store, Rc::new(Jobs(server))).expect("/dev/pts can be made");
     procfs::mount(server, PROC_DEVICE).expect("/proc can be made");
     server.new_process(INIT, 0, Caller::root(server.vfs.root())).expect("memory for init");
 

@@ -206,7 +206,8 @@ fn arguments(settings: &Settings) -> Vec<OsString> {
     add(&["-device", "isa-debugcon,iobase=0xe9,chardev=log"]);
     add(&["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]);
     if settings.icount {
-        add(&["-icount", "shift=0,align=off,sleep=off"]);
+        // The processor's random numbers are to be the same each time, too.
+        add(&["-icount", "shift=0,align=off,sleep=off", "-seed", "1"]);
     }
     arguments
 }

@@ -8,8 +8,8 @@ use chestnut_abi::{Label, MessageInfo, Syscall};
 use chestnut_kernel_tests::scene::Scene;
 use chestnut_kernel_tests::scene::fixed::{ABOVE, MAIN_TCB};
 use chestnut_kernel_tests::scene::invoke::must;
-use chestnut_kernel_tests::scene::message;
 use chestnut_kernel_tests::scene::thread::Thread;
+use chestnut_kernel_tests::scene::{buffer, message};
 use chestnut_runtime::sys;
 
 static CLIENT: Shot = Shot::new();
@@ -61,6 +61,7 @@ pub fn rows(t: &Scene) {
     measure(t, vspace, tree, "active.4w.fpu-both", Case { active: true, fpu: Fpu::Both, ..four });
     measure(t, vspace, tree, "active.4w.two-level", Case { active: true, two_levels: true, ..four });
     nested(t, vspace);
+    with_capability(t, vspace);
 }
 
 /// Uses the FPU.
@@ -169,5 +170,33 @@ fn nested(t: &Scene, vspace: u64) {
     print_rows(format_args!("passive.4w.nested"), ["call", "reply-recv"], || {
         message::call(outer, 0, &[]);
         [between(OUTER.before(), INNER.after()), between(INNER.before(), OUTER.after())]
+    });
+}
+
+/// A capability goes along with the message; the server deletes it before it answers.
+fn with_capability(t: &Scene, vspace: u64) {
+    let (endpoint, reply, notification, to) = (t.endpoint(), t.reply(), t.notification(), t.slot());
+    let info = MessageInfo::new(7, 0, 0, 4);
+    start(
+        t,
+        Some(vspace),
+        false,
+        |_| (),
+        move || {
+            buffer::set_receive_slot(slot::INIT_CNODE, to, 64);
+            SERVER.aim(Syscall::ReplyRecv, endpoint, info, [1, 2, 3, 4]);
+            SERVER.with_reply(reply);
+            sys::recv(endpoint, reply);
+            loop {
+                must(slot::INIT_CNODE, Label::CNodeDelete, &[to, 64], &[]);
+                SERVER.fire();
+            }
+        },
+    );
+    CLIENT.aim(Syscall::Call, endpoint, MessageInfo::new(7, 0, 1, 4), [1, 2, 3, 4]);
+    print_rows(format_args!("passive.4w.capability"), ["call", "reply-recv"], || {
+        buffer::set_cap(0, notification);
+        CLIENT.fire();
+        [between(CLIENT.before(), SERVER.after()), between(SERVER.before(), CLIENT.after())]
     });
 }

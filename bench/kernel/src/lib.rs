@@ -13,6 +13,14 @@
 #[cfg(all(feature = "guest", target_os = "none"))]
 mod call;
 #[cfg(all(feature = "guest", target_os = "none"))]
+mod faults;
+#[cfg(all(feature = "guest", target_os = "none"))]
+mod growth;
+#[cfg(all(feature = "guest", target_os = "none"))]
+mod messages;
+#[cfg(all(feature = "guest", target_os = "none"))]
+mod objects;
+#[cfg(all(feature = "guest", target_os = "none"))]
 mod places;
 #[cfg(all(feature = "guest", target_os = "none"))]
 mod report;
@@ -31,7 +39,22 @@ mod groups {
     /// What is measured together.
     type Group = (&'static str, fn(&Scene));
 
-    const GROUPS: &[Group] = &[("overhead", report::overhead), ("call", call::rows)];
+    const GROUPS: &[Group] = &[
+        ("overhead", report::overhead),
+        ("call", call::rows),
+        ("nothing", messages::nothing),
+        ("signals", messages::signals),
+        ("sends", messages::sends),
+        ("handlers", faults::handlers),
+        ("interrupts", faults::interrupts),
+        ("threads", objects::threads),
+        ("capabilities", objects::capabilities),
+        ("retype", objects::retype),
+        ("pages", objects::pages),
+        ("ready", growth::ready),
+        ("derived", growth::derived),
+        ("queued", growth::queued),
+    ];
 
     /// Measures everything.
     pub fn run(info: &'static BootInfo) -> ! {

@@ -10,6 +10,7 @@ use alloc::collections::BTreeMap;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use chestnut_linux_files::clock::{Clock, Timestamp};
+use chestnut_linux_files::wait::{Events, WaitQueue};
 use chestnut_linux_trampoline::TimePage;
 use core::cell::{Cell, RefCell};
 use core::future::Future;
@@ -33,6 +34,8 @@ pub struct SystemClock {
     told: Cell<u64>,
     /// The deadline that was for, if it still stands.
     told_for: Cell<Option<Duration>>,
+    /// Woken when CLOCK_REALTIME has been set.
+    pub wall_was_set: WaitQueue,
 }
 
 const NANOSECONDS: u64 = 1_000_000_000;
@@ -54,6 +57,7 @@ impl SystemClock {
             alarm,
             told: Cell::new(u64::MAX),
             told_for: Cell::new(None),
+            wall_was_set: WaitQueue::new(),
         })
     }
 
@@ -73,6 +77,7 @@ impl SystemClock {
         let offset = (wall.as_nanos() as u64).wrapping_sub(self.monotonic().as_nanos() as u64);
         self.wall_offset.set(offset);
         self.time_page.view().set_wall_offset(offset);
+        self.wall_was_set.wake(Events::all());
     }
     /// What to add to the monotonic clock for the wall's.
     pub fn wall_offset(&self) -> Duration {
@@ -141,10 +146,14 @@ impl Clock for SystemClock {
     fn monotonic(&self) -> Duration {
         Duration::from_nanos(TimePage::monotonic(ticks(), self.tsc_base, self.multiplier))
     }
-    fn wake_at(&self, deadline: Duration, waker: &Waker) {
+    fn wake_at(&self, deadline: Duration, waker: &Waker) -> u64 {
         let key = self.next_key.get();
         self.next_key.set(key + 1);
         self.sleepers.borrow_mut().insert((deadline, key), waker.clone());
+        key
+    }
+    fn forget(&self, deadline: Duration, number: u64) {
+        self.sleepers.borrow_mut().remove(&(deadline, number));
     }
 }
 
@@ -163,9 +172,7 @@ impl Future for Sleep {
         if self.clock.monotonic() >= self.deadline {
             return Poll::Ready(());
         }
-        let key = self.clock.next_key.get();
-        self.clock.wake_at(self.deadline, context.waker());
-        self.key = Some(key);
+        self.key = Some(self.clock.wake_at(self.deadline, context.waker()));
         Poll::Pending
     }
 }
@@ -173,7 +180,7 @@ impl Future for Sleep {
 impl Sleep {
     fn forget(&mut self) {
         if let Some(key) = self.key.take() {
-            self.clock.sleepers.borrow_mut().remove(&(self.deadline, key));
+            self.clock.forget(self.deadline, key);
         }
     }
 }

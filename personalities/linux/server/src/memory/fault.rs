@@ -4,6 +4,7 @@
 //! the server does: one look at the areas and one at the pages is enough for a page that is there.
 
 use super::area::{Area, Behaviour, Protection};
+use super::recent::MayWrite;
 use super::space::{AddressSpace, Fault, Intent, Page, Shown, State};
 use super::{PAGE, USER_START, page_down};
 use crate::capability::Frame;
@@ -20,14 +21,14 @@ impl AddressSpace {
         self.minor_faults.set(self.minor_faults.get() + 1);
         let page = page_down(address);
         // Whoever holds the frame besides would keep the page from being written.
-        drop(self.frame(page, intent)?);
+        drop(self.bring(page, intent)?);
         self.show_window(page)
     }
 
     /// Makes pages present and shown at once.
     pub fn show_all(&self, range: Range<u64>) -> Result<(), Fault> {
         for page in range.step_by(PAGE as usize) {
-            drop(self.frame(page, Intent::Read)?);
+            drop(self.bring(page, Intent::Read)?);
             let mut state = self.state.borrow_mut();
             let State { areas, pages, .. } = &mut *state;
             if let (Some((_, area)), Some(present)) = (areas.find(page), pages.get_mut(&page)) {
@@ -39,8 +40,42 @@ impl AddressSpace {
 
     /// The frame behind an address, for the server's own access: the page is there then and, for a write, is this space's to
     /// write. A later write by somebody else is seen by the program.
+    #[inline]
     pub fn frame(&self, address: u64, intent: Intent) -> Result<Frame, Fault> {
         let page = page_down(address);
+        let found = self.recent.find(page, intent, self.state.version());
+        let held = found.and_then(|(index, alone)| self.memory.capabilities.frames.hold(index, alone));
+        match held {
+            Some(frame) => Ok(frame),
+            None => self.find_frame(page, intent),
+        }
+    }
+
+    /// The same for a page that wasn't found lately; it is found from now on.
+    fn find_frame(&self, page: u64, intent: Intent) -> Result<Frame, Fault> {
+        {
+            let state = self.state.borrow();
+            if let Some((_, area)) = state.areas.find(page)
+                && area.protection.intersects(needed(intent))
+                && let Some(present) = state.pages.get(&page)
+            {
+                let may_write = may_write(area, present);
+                self.recent.keep(page, self.state.version(), present.frame.index(), may_write);
+                let ready = match (intent, may_write) {
+                    (Intent::Read | Intent::Execute, _) | (Intent::Write, MayWrite::Yes) => true,
+                    (Intent::Write, MayWrite::Alone) => present.frame.holders() == 1,
+                    (Intent::Write, MayWrite::No) => false,
+                };
+                if ready {
+                    return Ok(present.frame.clone());
+                }
+            }
+        }
+        self.bring(page, intent)
+    }
+
+    /// Brings a page in and, for a write, makes it this space's own.
+    fn bring(&self, page: u64, intent: Intent) -> Result<Frame, Fault> {
         let (shown, private, start) = {
             let mut state = self.state.borrow_mut();
             let State { areas, pages, .. } = &mut *state;
@@ -57,8 +92,11 @@ impl AddressSpace {
             let private = !area.behaviour.contains(Behaviour::SHARED);
             if let Some(present) = pages.get_mut(&page) {
                 let ready = intent != Intent::Write
-                    || area.behaviour.contains(Behaviour::FIXED)
-                    || if private { present.frame.holders() == 1 } else { present.may_write };
+                    || match may_write(area, present) {
+                        MayWrite::Yes => true,
+                        MayWrite::Alone => present.frame.holders() == 1,
+                        MayWrite::No => false,
+                    };
                 if !ready && private {
                     let copy = self.copy_of(&present.frame)?;
                     self.replace(present, copy);
@@ -153,6 +191,21 @@ impl AddressSpace {
             }
         }
         outcome
+    }
+}
+
+/// Whether the server may write to a page where it is.
+fn may_write(area: &Area<Shown>, present: &Page) -> MayWrite {
+    if !area.protection.contains(Protection::WRITE) {
+        MayWrite::No
+    } else if area.behaviour.contains(Behaviour::FIXED) {
+        MayWrite::Yes
+    } else if !area.behaviour.contains(Behaviour::SHARED) {
+        MayWrite::Alone
+    } else if present.may_write {
+        MayWrite::Yes
+    } else {
+        MayWrite::No
     }
 }
 

@@ -35,9 +35,11 @@ pub struct Given {
     pub host: Box<dyn Wire>,
     /// Tells the timer service the next deadline in ticks.
     pub alarm: Box<dyn Fn(u64)>,
-    /// Takes random bytes from the entropy service, all of them or as many as there are.
-    pub entropy: Box<dyn Fn(&mut [u8], bool) -> usize>,
+    pub entropy: Entropy,
 }
+
+/// Takes random bytes from the entropy service: all of them, or if the flag is not set, as many as there are; says how many.
+pub type Entropy = Box<dyn Fn(&mut [u8], bool) -> usize>;
 
 /// Device numbers of file systems (st_dev): minor numbers of major 0.
 const ROOT_DEVICE: u64 = 1;

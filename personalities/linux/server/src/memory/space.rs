@@ -7,7 +7,7 @@
 //! The state is never borrowed while a file is asked for a page, because files report changes of their pages back to us.
 
 use super::area::{Area, Areas, Behaviour, Protection};
-use super::{FramePage, Memory, PAGE, page_down};
+use super::{FramePage, Memory, PAGE};
 use crate::capability::{Access, Frame, Mapping, Space};
 use alloc::collections::BTreeMap;
 use alloc::rc::{Rc, Weak};

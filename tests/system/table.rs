@@ -59,6 +59,7 @@ const C: &[&str] = &[
     "clocks",
     "directories",
     "divide",
+    "execs",
     "exhaust",
     "faults",
     "files",
@@ -69,14 +70,19 @@ const C: &[&str] = &[
     "memory",
     "null",
     "overflow",
+    "pidfds",
     "pipes",
     "poll",
     "processes",
+    "queues",
     "redzone",
     "registers",
+    "schedules",
+    "signalfds",
     "signals",
     "terminal",
     "threads",
+    "timers",
 ];
 const RUST: &[&str] = &["std_files", "std_processes", "std_threads", "std_time"];
 

@@ -10,6 +10,7 @@ use alloc::collections::BTreeMap;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use chestnut_linux_files::clock::{Clock, Timestamp};
+use chestnut_linux_files::wait::{Events, WaitQueue};
 use chestnut_linux_trampoline::TimePage;
 use core::cell::{Cell, RefCell};
 use core::future::Future;
@@ -31,6 +32,8 @@ pub struct SystemClock {
     alarm: Box<dyn Fn(u64)>,
     /// What it was told last.
     told: Cell<u64>,
+    /// Woken when the wall clock has been set: deadlines on it lie elsewhere then.
+    pub stepped: WaitQueue,
 }
 
 const NANOSECONDS: u64 = 1_000_000_000;
@@ -51,11 +54,16 @@ impl SystemClock {
             next_key: Cell::new(0),
             alarm,
             told: Cell::new(u64::MAX),
+            stepped: WaitQueue::new(),
         })
     }
 
     pub const fn tsc_mhz(&self) -> u64 {
         self.tsc_mhz
+    }
+    /// How long so many ticks of the time-stamp counter are, in nanoseconds.
+    pub const fn nanoseconds(&self, ticks: u64) -> u64 {
+        TimePage::monotonic(ticks, 0, self.multiplier)
     }
     pub const fn time_page(&self) -> &SharedPage<TimePage> {
         &self.time_page
@@ -70,6 +78,7 @@ impl SystemClock {
         let offset = (wall.as_nanos() as u64).wrapping_sub(self.monotonic().as_nanos() as u64);
         self.wall_offset.set(offset);
         self.time_page.view().set_wall_offset(offset);
+        self.stepped.wake(Events::all());
     }
     /// What to add to the monotonic clock for the wall's.
     pub fn wall_offset(&self) -> Duration {

@@ -6,6 +6,7 @@
 use crate::capability::{Capabilities, Frame, Kernel, OutOfMemory, Reply};
 use crate::clock::SystemClock;
 use crate::executor::Executor;
+use crate::load::Load;
 use crate::memory::{AddressSpace, Memory};
 use crate::process::futex::Futexes;
 use crate::process::table::Table;
@@ -21,6 +22,7 @@ use chestnut_linux_files::devfs::Generator;
 use chestnut_linux_files::inode::Filesystem;
 use chestnut_linux_files::terminal::Terminal;
 use chestnut_linux_files::vfs::Vfs;
+use chestnut_linux_files::wait::WaitQueue;
 use chestnut_linux_trampoline::{text, vdso};
 use core::cell::{Cell, OnceCell, RefCell};
 
@@ -37,6 +39,11 @@ pub struct Server {
     pub vfs: Vfs,
     /// Numbers the inodes of pipes, eventfds and shared memory.
     pub nameless: Rc<Filesystem>,
+    /// Woken when a signal has become pending for anybody (signalfd).
+    pub signals_came: WaitQueue,
+    /// The thread whose call is being carried out.
+    pub current: Cell<u32>,
+    pub load: Load,
     pub console: OnceCell<Rc<Terminal>>,
     pub text: Frame,
     pub vdso: Frame,
@@ -88,6 +95,9 @@ impl Server {
             generator,
             vfs,
             nameless,
+            signals_came: WaitQueue::new(),
+            current: Cell::new(0),
+            load: Load::default(),
             console: OnceCell::new(),
             text: page(text::bytes())?,
             vdso: page(vdso::bytes())?,

@@ -20,10 +20,6 @@ use chestnut_runtime::cap::{
 use chestnut_runtime::message::{InvocationError, encode};
 use core::cell::{Cell, RefCell};
 
-/// Priority of the threads of Linux programs: below every service.
-const PRIORITY: u8 = 100;
-/// Microseconds that a thread runs before the next one of the same priority has its turn.
-const TURN: u64 = 10_000;
 /// Bits of a thread's CSpace: slots 0 and 1.
 const CSPACE_BITS: u64 = 1;
 /// The window begins at such a boundary, below which root may have mapped something.
@@ -274,10 +270,10 @@ impl Kernel {
         let inside = CNode(cspace).slot_at(SERVER_CPTR, CSPACE_BITS);
         inside.mint_from(own, rights, badge).must("filling a thread's CSpace");
         SchedControl(slots::SCHED_CONTROL)
-            .configure_flags(SchedContext(sched_context), Budget::round_robin(TURN))
+            .configure_flags(SchedContext(sched_context), Budget::round_robin(Threads::TURN))
             .must("giving a thread its time");
         Tcb(tcb)
-            .set_sched_params(Tcb(slots::TCB), 0, PRIORITY, sched_context, endpoint)
+            .set_sched_params(Tcb(slots::TCB), 0, Threads::PRIORITY, sched_context, endpoint)
             .must("setting a thread's priority");
         Ok(Parts { badge, tcb, sched_context, cspace, endpoint })
     }
@@ -300,6 +296,12 @@ impl Kernel {
     }
     pub(super) fn set_registers(&self, parts: &Parts, registers: &UserContext, resume: bool) {
         Tcb(parts.tcb).write_registers(registers, resume).must("writing a thread's registers");
+    }
+    pub(super) fn schedule(&self, parts: &Parts, priority: u8, turn: u64) {
+        Tcb(parts.tcb).set_priority(Tcb(slots::TCB), priority).must("changing a thread's priority");
+        SchedControl(slots::SCHED_CONTROL)
+            .configure_flags(SchedContext(parts.sched_context), Budget::round_robin(turn))
+            .must("changing a thread's turns");
     }
     pub(super) fn consumed(&self, parts: &Parts) -> u64 {
         SchedContext(parts.sched_context).consumed().unwrap_or(0)

@@ -1,8 +1,8 @@
 //! From number to handler. Tracing and the log take their names from here, documentation its list of what works.
 
 use super::{
-    Call, Outcome, directories, files, futex, identity, memory, poll, processes, signals, sockets, status, system,
-    terminals, time,
+    Call, Outcome, capabilities, directories, files, foreign, futex, identity, memory, poll, processes, scheduling,
+    signals, sockets, status, system, terminals, time, timers,
 };
 
 /// One system call that works.
@@ -62,9 +62,9 @@ calls! {
     33 dup2 => files::dup2;
     34 pause => signals::pause;
     35 nanosleep => time::nanosleep;
-    36 getitimer => time::getitimer;
-    37 alarm => time::alarm;
-    38 setitimer => time::setitimer;
+    36 getitimer => timers::getitimer;
+    37 alarm => timers::alarm;
+    38 setitimer => timers::setitimer;
     39 getpid => identity::getpid;
     40 sendfile => files::sendfile;
     41 socket => sockets::socket;
@@ -109,6 +109,7 @@ calls! {
     98 getrusage => time::getrusage;
     99 sysinfo => system::sysinfo;
     100 times => time::times;
+    101 ptrace => foreign::ptrace;
     102 getuid => identity::getuid;
     104 getgid => identity::getgid;
     105 setuid => identity::setuid;
@@ -131,7 +132,8 @@ calls! {
     122 setfsuid => identity::setfsuid;
     123 setfsgid => identity::setfsgid;
     124 getsid => processes::getsid;
-    125 capget => system::capget;
+    125 capget => capabilities::capget;
+    126 capset => capabilities::capset;
     127 rt_sigpending => signals::rt_sigpending;
     128 rt_sigtimedwait => signals::rt_sigtimedwait;
     129 rt_sigqueueinfo => signals::rt_sigqueueinfo;
@@ -142,12 +144,15 @@ calls! {
     135 personality => system::personality;
     137 statfs => status::statfs;
     138 fstatfs => status::fstatfs;
-    140 getpriority => system::getpriority;
-    141 setpriority => system::setpriority;
-    143 sched_getparam => system::sched_getparam;
-    145 sched_getscheduler => system::sched_getscheduler;
-    146 sched_get_priority_max => system::sched_get_priority_max;
-    147 sched_get_priority_min => system::sched_get_priority_min;
+    140 getpriority => scheduling::getpriority;
+    141 setpriority => scheduling::setpriority;
+    142 sched_setparam => scheduling::sched_setparam;
+    143 sched_getparam => scheduling::sched_getparam;
+    144 sched_setscheduler => scheduling::sched_setscheduler;
+    145 sched_getscheduler => scheduling::sched_getscheduler;
+    146 sched_get_priority_max => scheduling::sched_get_priority_max;
+    147 sched_get_priority_min => scheduling::sched_get_priority_min;
+    148 sched_rr_get_interval => scheduling::sched_rr_get_interval;
     149 mlock => memory::mlock;
     150 munlock => memory::munlock;
     152 munlockall => memory::munlockall;
@@ -167,11 +172,16 @@ calls! {
     200 tkill => signals::tkill;
     201 time => time::time;
     202 futex => futex::futex;
-    203 sched_setaffinity => system::sched_setaffinity;
-    204 sched_getaffinity => system::sched_getaffinity;
+    203 sched_setaffinity => scheduling::sched_setaffinity;
+    204 sched_getaffinity => scheduling::sched_getaffinity;
     217 getdents64 => directories::getdents64;
     218 set_tid_address => processes::set_tid_address;
     221 fadvise64 => files::fadvise64;
+    222 timer_create => timers::timer_create;
+    223 timer_settime => timers::timer_settime;
+    224 timer_gettime => timers::timer_gettime;
+    225 timer_getoverrun => timers::timer_getoverrun;
+    226 timer_delete => timers::timer_delete;
     227 clock_settime => time::clock_settime;
     228 clock_gettime => time::clock_gettime;
     229 clock_getres => time::clock_getres;
@@ -198,8 +208,10 @@ calls! {
     273 set_robust_list => processes::set_robust_list;
     274 get_robust_list => processes::get_robust_list;
     280 utimensat => status::utimensat;
+    282 signalfd => signals::signalfd;
     284 eventfd => files::eventfd;
     285 fallocate => files::fallocate;
+    289 signalfd4 => signals::signalfd4;
     290 eventfd2 => files::eventfd2;
     292 dup3 => files::dup3;
     293 pipe2 => files::pipe2;
@@ -209,14 +221,21 @@ calls! {
     302 prlimit64 => system::prlimit64;
     306 syncfs => files::syncfs;
     309 getcpu => system::getcpu;
+    310 process_vm_readv => foreign::process_vm_readv;
+    311 process_vm_writev => foreign::process_vm_writev;
+    314 sched_setattr => scheduling::sched_setattr;
+    315 sched_getattr => scheduling::sched_getattr;
     316 renameat2 => directories::renameat2;
     318 getrandom => system::getrandom;
     319 memfd_create => files::memfd_create;
     322 execveat => processes::execveat;
     324 membarrier => memory::membarrier;
     332 statx => status::statx;
+    424 pidfd_send_signal => foreign::pidfd_send_signal;
+    434 pidfd_open => foreign::pidfd_open;
     435 clone3 => processes::clone3;
     436 close_range => files::close_range;
+    438 pidfd_getfd => foreign::pidfd_getfd;
     439 faccessat2 => status::faccessat2;
     452 fchmodat2 => status::fchmodat2;
 }

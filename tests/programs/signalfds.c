@@ -58,10 +58,11 @@ int main(void) {
     if ((pid = fork()) == 0) {
         nanosleep(&(struct timespec){0, 20000000}, NULL);
         sigqueue(getppid(), SIGRTMIN + 1, (union sigval){.sival_int = 7});
-        _exit(0);
+        pause();
     }
     expect(read(fd, infos, sizeof *infos) == sizeof *infos);
     printf("waited: signal %d, value %d\n", infos[0].ssi_signo, infos[0].ssi_int);
+    kill(pid, SIGKILL);
     expect(waitpid(pid, NULL, 0) == pid);
     expect(write(fd, infos, sizeof *infos) == -1 && errno == EINVAL);
     return 0;

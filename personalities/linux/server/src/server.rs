@@ -6,6 +6,7 @@
 use crate::capability::{Capabilities, Frame, Kernel, OutOfMemory, Reply};
 use crate::clock::SystemClock;
 use crate::executor::Executor;
+use crate::file_services::FileServices;
 use crate::load::Load;
 use crate::memory::{AddressSpace, Memory};
 use crate::process::futex::Futexes;
@@ -44,6 +45,7 @@ pub struct Server {
     /// The thread whose call is being carried out.
     pub current: Cell<u32>,
     pub load: Load,
+    pub files: FileServices,
     pub console: OnceCell<Rc<Terminal>>,
     pub text: Frame,
     pub vdso: Frame,
@@ -94,6 +96,7 @@ impl Server {
             futexes: Rc::default(),
             generator,
             vfs,
+            files: FileServices::new(&nameless),
             nameless,
             signals_came: WaitQueue::new(),
             current: Cell::new(0),

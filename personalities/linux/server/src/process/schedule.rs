@@ -1,8 +1,8 @@
 //! How a thread is scheduled: nice values and policies (sched(7)), and what they are to the microkernel.
 //!
 //! Threads of the ordinary policies have one priority and take turns; a turn's length is in proportion to the weight that
-//! Linux gives the nice value, so that threads which want all they can get share the processor as there. Real-time
-//! threads have priorities above those, all below the server's, idle ones below.
+//! Linux gives the nice value, so that threads which want all they can get share the processor as there; the idle policy's are the
+//! shortest. Real-time threads have priorities above those, all below the server's.
 
 use crate::capability::Threads;
 
@@ -35,7 +35,7 @@ const TURN: u64 = Threads::TURN;
 pub const ROUND: u64 = 100_000;
 const FIRST_IN_FIRST_OUT: u64 = 1_000_000;
 /// Shorter turns would be spent on switching.
-const SHORTEST: u64 = 250;
+const SHORTEST: u64 = 150;
 
 impl Schedule {
     pub const fn is_real_time(self) -> bool {
@@ -47,7 +47,7 @@ impl Schedule {
         match self.policy {
             policy::FIFO => (ORDINARY + self.priority.min(99) as u8, FIRST_IN_FIRST_OUT),
             policy::ROUND_ROBIN => (ORDINARY + self.priority.min(99) as u8, ROUND),
-            policy::IDLE => (ORDINARY - 1, TURN),
+            policy::IDLE => (ORDINARY, SHORTEST),
             _ => {
                 // Each step of nice is a quarter more or less.
                 let mut turn = TURN * 1024;
@@ -63,7 +63,8 @@ impl Schedule {
     pub fn inherited(self) -> Self {
         match self.resets {
             false => self,
-            true => Self { nice: self.nice.max(0), ..Self::default() },
+            true if self.is_real_time() => Self::default(),
+            true => Self { nice: self.nice.max(0), resets: false, ..self },
         }
     }
 }
@@ -82,7 +83,7 @@ mod tests {
         assert!((800_000..900_000).contains(&turn(-20).1));
         let highest = Schedule { policy: policy::FIFO, priority: 99, ..Schedule::default() };
         assert!(highest.turn().0 < 200);
-        assert_eq!(Schedule { policy: policy::IDLE, ..Schedule::default() }.turn().0, 99);
+        assert_eq!(Schedule { policy: policy::IDLE, ..Schedule::default() }.turn(), (100, SHORTEST));
     }
 
     #[test]
@@ -90,5 +91,7 @@ mod tests {
         let parent = Schedule { policy: policy::FIFO, priority: 5, nice: -3, resets: true };
         assert_eq!(parent.inherited(), Schedule::default());
         assert_eq!(Schedule { resets: false, ..parent }.inherited().priority, 5);
+        let idle = Schedule { policy: policy::IDLE, nice: -3, resets: true, priority: 0 };
+        assert_eq!(idle.inherited(), Schedule { policy: policy::IDLE, ..Schedule::default() });
     }
 }

@@ -23,6 +23,9 @@ use core::time::Duration;
 
 /// How closely processor time is watched: a tick of Linux's at 250 Hz.
 const WATCH: Duration = Duration::from_millis(4);
+/// Timers are looked at no more often than this, so that one with an interval of a nanosecond leaves time for others.
+const LEAST: Duration = Duration::from_micros(20);
+const NANOSECONDS: u128 = 1_000_000_000;
 /// Most POSIX timers of a process.
 const MOST: usize = 256;
 
@@ -56,9 +59,10 @@ impl Setting {
                 if self.interval.is_zero() {
                     return (1, Self { next: None, ..self });
                 }
-                let missed = ((now - next).as_nanos() / self.interval.as_nanos()).min(u128::from(u32::MAX));
-                let step = self.interval.saturating_mul(missed as u32 + 1);
-                (missed as u64 + 1, Self { next: Some(next.saturating_add(step)), ..self })
+                let missed = (now - next).as_nanos() / self.interval.as_nanos();
+                let past = next.as_nanos() + self.interval.as_nanos() * (missed + 1);
+                let next = Duration::new((past / NANOSECONDS) as u64, (past % NANOSECONDS) as u32);
+                (missed as u64 + 1, Self { next: Some(next), ..self })
             }
             _ => (0, self),
         }
@@ -247,9 +251,10 @@ impl Server {
         let process = process.clone();
         self.executor.start(async move {
             while let Some(deadline) = self.expire_timers(&process) {
+                let deadline = deadline.max(self.clock.monotonic() + LEAST);
                 let mut sleep = pin!(self.clock.sleep_until(deadline));
                 let mut changed = pin!(process.timers.changed.wait(Events::all()));
-                let mut stepped = pin!(self.clock.stepped.wait(Events::all()));
+                let mut stepped = pin!(self.clock.wall_was_set.wait(Events::all()));
                 poll_fn(|context| {
                     let ready = sleep.as_mut().poll(context).is_ready()
                         | changed.as_mut().poll(context).is_ready()
@@ -356,6 +361,10 @@ mod tests {
         assert_eq!(setting.expire(seconds(9)), (0, setting));
         assert_eq!(setting.expire(seconds(10)), (1, Setting { next: Some(seconds(13)), ..setting }));
         assert_eq!(setting.expire(seconds(20)), (4, Setting { next: Some(seconds(22)), ..setting }));
+        // A nanosecond's interval and centuries.
+        let fine = Setting { next: Some(seconds(1)), interval: Duration::from_nanos(1) };
+        let (_, after) = fine.expire(seconds(1 << 32));
+        assert_eq!(after.next, Some(seconds(1 << 32) + Duration::from_nanos(1)));
         let once = Setting { next: Some(seconds(10)), interval: Duration::ZERO };
         assert_eq!(once.expire(seconds(99)), (1, Setting::default()));
         assert_eq!(Setting::default().expire(seconds(99)), (0, Setting::default()));

@@ -223,7 +223,7 @@ pub const PLAIN: &[(&str, &str, &str)] = &[
     ),
     (
         "find_print0",
-        "touch 'a b' 'c\nd'; find . -maxdepth 1 -newer words.txt -name '[ac]*' -print0 | sort -z | xargs -0 -n 1 basename | od -c",
+        "touch 'a b' 'c\nd'; find . -maxdepth 1 -name '[ac] *' -print0; find . -maxdepth 1 -name '[ac]?*' ! -name '*.*' -print0 | sort -z | xargs -0 -n 1 basename | od -c",
         "",
     ),
     ("fold", "seq -s ' ' 1 40 | fold -w 20 -s; printf 'abcdefghij' | fold -b -w 4; echo", ""),
@@ -640,13 +640,13 @@ pub const HARD: &[(Strain, &str, &str, &str)] = &[
     (
         Strain::Signal,
         "kill_by_job",
-        "sleep 30 & sleep 30 & kill %1 %2; wait %1; echo $?; wait; kill -l 9; kill -l 15; kill -0 $$; echo $?; kill -FOO $$; echo $?; kill -l | head -n 1",
+        "sleep 30 & sleep 30 & { kill %1 %2; wait %1; } 2> /dev/null; echo $?; wait 2> /dev/null; kill -l 9; kill -l 15; kill -0 $$; echo $?; kill -FOO $$; echo $?; kill -l | head -n 1",
         "",
     ),
     (
         Strain::Signal,
         "to_a_group",
-        "setsid sh -c 'trap \"echo first\" USR1; sh -c \"trap \\\"echo second; exit 0\\\" USR1; kill -USR1 0; sleep 1\"; wait; echo end'",
+        "setsid sh -c 'trap \"echo first\" USR1; sh -c \"trap \\\"echo second; exit 0\\\" USR1; kill -USR1 0; sleep 1\"; wait; echo end'; echo $?",
         "",
     ),
     (Strain::Terminal, "settings", "./onterminal tty-settings.steps busybox sh", ""),

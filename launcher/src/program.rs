@@ -43,7 +43,7 @@ impl std::error::Error for CannotRun {}
 pub fn find(name: &OsString, files: &mut RootFiles, root: Option<&Path>) -> Result<Program, CannotRun> {
     let host = Path::new(name);
     let below_root = host.strip_prefix("/").ok().zip(root).map(|(path, root)| root.join(path));
-    if host.is_file() && !below_root.is_some_and(|file| file.symlink_metadata().is_ok()) {
+    if host.is_file() && below_root.is_none_or(|file| file.symlink_metadata().is_err()) {
         return from_host(host, files);
     }
     let name = text(host)?;

@@ -88,7 +88,7 @@ impl Tracer {
         let call = Call { server: call.server, thread, number: call.number, arguments: call.arguments };
         let mut traced = Traced { call, name, shown: 0, text, printed: 0 };
         traced.show(None);
-        if EXITS.contains(&call.number) {
+        if EXITS.contains(&traced.call.number) {
             self.end(traced, None);
             return None;
         }

@@ -1,5 +1,6 @@
 //! The command line.
 
+use crate::bench;
 use crate::boot::boot;
 use crate::compile::{self, Variant};
 use crate::machine::{MemorySize, Settings};
@@ -42,6 +43,7 @@ Examples:
   cargo run -- run ./a.out one two                a statically linked program of this machine
   echo hello | cargo run -q -- run wc -c          with pipes
   cargo run -- boot my-sel4-root-task             any seL4 (MCS, x86_64) root task
+  cargo run -- bench getpid fork-exit-wait        what they cost, counted
 
 Exit status: the program's; 128 + n if signal n ended it; 124 after the time limit; 125 if the launcher can't do
 what it was asked for; 126 and 127 as of a shell.";
@@ -55,6 +57,8 @@ enum Subcommands {
     Run(RunArguments),
     /// Boot a root task made for seL4 (MCS, x86_64) on Chestnut's kernel, with COM1 on this terminal; Ctrl-] ends it.
     Boot(BootArguments),
+    /// Count what system calls and programs cost, on Chestnut and on Debian's own kernel in the same emulator.
+    Bench(bench::Options),
 }
 
 #[derive(Args, Debug)]
@@ -147,6 +151,7 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         None => shell(&arguments.machine),
         Some(Subcommands::Run(run)) => run_program(&run),
         Some(Subcommands::Boot(boot)) => boot_root_task(&boot),
+        Some(Subcommands::Bench(options)) => bench::bench(&options),
     };
     match result {
         Ok(status) => ExitCode::from(status),

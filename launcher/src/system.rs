@@ -25,9 +25,10 @@ pub struct System {
     pub kernel: PathBuf,
     /// What the root file system holds; add to it before booting.
     pub files: RootFiles,
+    /// Which services run, and which of them fail on purpose.
+    pub manifest: Manifest,
     /// The guest tells of every system call.
     pub trace: bool,
-    manifest: Manifest,
     root: Vec<u8>,
     services: Vec<(String, Vec<u8>)>,
 }

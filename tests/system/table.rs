@@ -130,9 +130,11 @@ const BASICS: &[&str] = &[
 
 /// Programs of `tests/programs` that need no argument.
 const C: &[&str] = &[
+    "bounds",
     "clocks",
     "directories",
     "divide",
+    "epoll",
     "exhaust",
     "faults",
     "files",
@@ -140,17 +142,26 @@ const C: &[&str] = &[
     "illegal",
     "jobs",
     "jumps",
+    "locks",
+    "memfds",
     "memory",
     "null",
+    "opening",
     "overflow",
+    "passing",
     "pipes",
     "poll",
     "processes",
+    "ptys",
     "redzone",
     "registers",
     "signals",
+    "sockets",
     "terminal",
     "threads",
+    "timerfd",
+    "transfers",
+    "watches",
 ];
 const RUST: &[&str] = &["std_files", "std_processes", "std_threads", "std_time"];
 

@@ -6,6 +6,7 @@
 use crate::capability::{Capabilities, Frame, Kernel, OutOfMemory, Reply};
 use crate::clock::SystemClock;
 use crate::executor::Executor;
+use crate::file_services::FileServices;
 use crate::memory::{AddressSpace, Memory};
 use crate::process::futex::Futexes;
 use crate::process::table::Table;
@@ -37,6 +38,7 @@ pub struct Server {
     pub vfs: Vfs,
     /// Numbers the inodes of pipes, eventfds and shared memory.
     pub nameless: Rc<Filesystem>,
+    pub files: FileServices,
     pub console: OnceCell<Rc<Terminal>>,
     pub text: Frame,
     pub vdso: Frame,
@@ -87,6 +89,7 @@ impl Server {
             futexes: Rc::default(),
             generator,
             vfs,
+            files: FileServices::new(&nameless),
             nameless,
             console: OnceCell::new(),
             text: page(text::bytes())?,

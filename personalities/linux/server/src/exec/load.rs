@@ -262,7 +262,7 @@ fn map_segment(space: &Rc<AddressSpace>, location: &Rc<Location>, segment: &Segm
             length: file_end - start,
             protection: segment.protection,
             behaviour: Behaviour::empty(),
-            shown: Shown::File { location: location.clone(), offset: page_down(segment.offset) },
+            shown: Shown::File { location: location.clone(), offset: page_down(segment.offset), writes: None },
         })?;
         let tail = zeros_from - file_end;
         if end > file_end && tail > 0 && segment.protection.contains(Protection::WRITE) {

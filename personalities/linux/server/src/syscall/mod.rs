@@ -3,14 +3,22 @@
 //! A handler reads like its manual page: arguments, checks, what is done. It answers now, or hands over a future when it has to
 //! wait. While it waits nothing is borrowed, and a signal may end it at any time by dropping it.
 
+pub mod attributes;
 pub mod directories;
+pub mod epoll;
 pub mod files;
 pub mod futex;
 pub mod identity;
+pub mod inotify;
+pub mod locks;
+pub mod memfd;
 pub mod memory;
+pub mod messages;
+pub mod mounts;
 pub mod names;
 pub mod poll;
 pub mod processes;
+pub mod read_write;
 pub mod signals;
 pub mod sockets;
 pub mod status;
@@ -18,6 +26,8 @@ pub mod system;
 pub mod table;
 pub mod terminals;
 pub mod time;
+pub mod timerfd;
+pub mod transfer;
 
 use crate::memory::AddressSpace;
 use crate::process::signal::action_flag;
@@ -128,6 +138,16 @@ impl Call {
     }
     pub fn file_of(&self, descriptor: i32) -> Result<Rc<OpenFile>> {
         self.process().descriptors().borrow().get(descriptor).cloned()
+    }
+    /// Descriptors of these files have been closed, and are no longer in the table: the process loses its record locks on them.
+    pub fn closed(&self, files: impl IntoIterator<Item = Rc<OpenFile>>) {
+        for file in files {
+            file.closed_by(self.process().pid);
+        }
+    }
+    /// Gives an open file the lowest free descriptor.
+    pub fn install(&self, file: Rc<OpenFile>, close_on_exec: bool) -> Result<u64> {
+        self.process().descriptors().borrow_mut().insert(file, close_on_exec).map(|number| number as u64)
     }
     /// The path that an argument points at.
     pub fn path(&self, index: usize) -> Result<Vec<u8>> {

@@ -19,6 +19,8 @@ mod check;
 #[cfg(all(feature = "guest", target_os = "none"))]
 pub mod driver;
 #[cfg(all(feature = "guest", target_os = "none"))]
+pub mod hostile;
+#[cfg(all(feature = "guest", target_os = "none"))]
 mod scene;
 #[cfg(all(feature = "guest", target_os = "none"))]
 mod tests;

@@ -3,7 +3,7 @@
 //! It relies on nothing but what a root task is given. When a test ends, fails, faults or takes too long, its untyped is
 //! revoked and its slots are emptied; memory that is still in use after that is a failure too.
 
-mod console;
+pub(crate) mod console;
 mod prepare;
 mod watchdog;
 

@@ -6,9 +6,7 @@
 
 use super::{fail, must, witness};
 use crate::driver::console::{COM1, DEBUG_PORT, EXIT_PORT};
-use crate::scene::fixed::{
-    BLOCK_BYTES, BLOCKS, CONSOLE, DEBUG_CONSOLE, EXIT, SCHED_CONTROL, SLICE_US, STACK_PAGES,
-};
+use crate::scene::fixed::{BLOCK_BYTES, BLOCKS, CONSOLE, DEBUG_CONSOLE, EXIT, SCHED_CONTROL, SLICE_US, STACK_PAGES};
 use crate::scene::invoke::invoke;
 use chestnut_abi::bootinfo::slot;
 use chestnut_abi::{BootInfo, CNodeCapData, CapRights, Label, ObjectType, UserContext};
@@ -38,6 +36,8 @@ const SOURCE: u64 = 0x6401;
 /// The untyped that hostile threads and their small objects are made of.
 pub const LOOT: u64 = 0x6402;
 pub const LOOT_BITS: u64 = 20;
+/// The root task's CNode, for a while.
+const INITIAL_NODE: u64 = 0x6403;
 /// Where what boot gave to the root task is afterwards: its slot numbers from here on.
 pub const ORIGINALS: u64 = 0x3000;
 
@@ -102,14 +102,14 @@ pub fn make(info: &'static BootInfo) -> ! {
     must(TCB, Label::TcbSetSchedParams, &[255, HIGH], &[slot::INIT_TCB, CONTEXT, 0]);
 
     // From here on the witness's copy of this program's variables is what it is: nothing below may change any.
-    let context = UserContext { rip: witness::run as *const () as u64, rsp: BLOCKS + BLOCK_BYTES - 8, ..Default::default() };
+    let context =
+        UserContext { rip: witness::run as *const () as u64, rsp: BLOCKS + BLOCK_BYTES - 8, ..Default::default() };
     let mut words = [0; 22];
     words[1] = 20;
     words[2..].copy_from_slice(&context.to_words());
     must(TCB, Label::TcbWriteRegisters, &words, &[]);
-    must(slot::INIT_TCB, Label::TcbSetMcpriority, &[255], &[slot::INIT_TCB]);
-    hand_over(source, control);
-    // The last that it has is its own TCB: below everybody, it waits to be stopped.
+    hand_over(source, control, info.empty.start);
+    // Below everybody, it waits to be stopped.
     must(TCB, Label::TcbResume, &[], &[]);
     must(slot::INIT_TCB, Label::TcbSetMcpriority, &[HOSTILE_MOST], &[slot::INIT_TCB]);
     must(slot::INIT_TCB, Label::TcbSetPriority, &[1], &[slot::INIT_TCB]);
@@ -154,8 +154,8 @@ pub fn map_tables(vspace: u64, at: u64, addresses: &[u64], make_object: impl Fn(
     }
 }
 
-/// Moves everything to the witness's CSpace. The initial thread keeps copies of two capabilities that it still needs.
-fn hand_over(source: u64, control: u64) {
+/// Moves everything to the witness's CSpace but the two capabilities that the initial thread still needs.
+fn hand_over(source: u64, control: u64, end: u64) {
     let needed = [
         move_to(CONSOLE, CONSOLE) && move_to(EXIT, EXIT) && move_to(DEBUG_CONSOLE, DEBUG_CONSOLE),
         move_to(SOURCE, source) && move_to(PRIVATE, PRIVATE) && move_to(LOOT, LOOT),
@@ -169,19 +169,26 @@ fn hand_over(source: u64, control: u64) {
     }
     let copy = [SCHED_CONTROL, NODE_BITS, ORIGINALS + control, NODE_BITS, CapRights::ALL.0];
     must(NODE, Label::CNodeCopy, &copy, &[NODE]);
-    // What is empty isn't moved. The two of the initial thread that are in use stay where they are, and copies of them go along.
+    // What is empty isn't moved, and the two that are still in use come last.
     for at in (TABLES..END).filter(|&at| at != TCB) {
         move_to(at, at);
     }
-    for at in (slot::IRQ_CONTROL..control).filter(|&at| at != slot::INIT_ASID_POOL || at < slot::FIRST_FREE) {
+    for at in slot::INIT_VSPACE..end {
         move_to(ORIGINALS + at, at);
     }
-    for at in control + 1..UNTYPEDS[1].load(Relaxed) {
-        move_to(ORIGINALS + at, at);
-    }
-    move_to(ORIGINALS + slot::INIT_VSPACE, slot::INIT_VSPACE);
-    let copy = |at: u64| [ORIGINALS + at, NODE_BITS, at, 64, CapRights::ALL.0];
-    for at in [slot::INIT_TCB, ROOT] {
-        must(NODE, Label::CNodeCopy, &copy(at), &[ROOT]);
-    }
+    let copy = [INITIAL_NODE, NODE_BITS, ROOT, 64, CapRights::ALL.0];
+    must(NODE, Label::CNodeCopy, &copy, &[ROOT]);
+}
+
+/// What the witness does first: the initial thread has nothing any more.
+pub fn take_over() {
+    let take = |at: u64| must(ROOT, Label::CNodeMove, &[ORIGINALS + at, 64, at, 64], &[INITIAL_NODE]);
+    let drop = |at: u64| must(INITIAL_NODE, Label::CNodeDelete, &[at, 64], &[]);
+    take(slot::INIT_TCB);
+    must(ORIGINALS + slot::INIT_TCB, Label::TcbSuspend, &[], &[]);
+    take(ROOT);
+    drop(NODE);
+    drop(TCB);
+    // The handle is a copy; what others are given comes from the original.
+    must(ROOT, Label::CNodeDelete, &[INITIAL_NODE, 64], &[]);
 }

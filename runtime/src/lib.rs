@@ -20,6 +20,7 @@ pub use log;
 
 pub mod cap;
 pub mod clock;
+pub mod heap;
 pub mod ipc_buffer;
 pub mod logger;
 pub mod message;

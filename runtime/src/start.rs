@@ -7,20 +7,16 @@
 //! and RSP = its stack. A root task starts with RDI = address of [`BootInfo`](chestnut_abi::BootInfo) and nothing else,
 //! so its stack and its heap are part of its image.
 
-use crate::{cap::IoPort, ipc_buffer, logger};
+use crate::{cap::IoPort, heap::Heap, ipc_buffer, logger};
 use alloc::boxed::Box;
 use chestnut_abi::BootInfo;
 use chestnut_manifest::StartInfo;
-use talc::{TalcLock, source::Manual};
-
-/// The heap. A spinning lock is enough where one thread uses it, and is never contended then.
-type Heap = TalcLock<spinning_top::RawSpinlock, Manual>;
 
 #[cfg(target_os = "none")]
 #[global_allocator]
-static HEAP: Heap = TalcLock::new(Manual);
+static HEAP: Heap = Heap::new();
 #[cfg(not(target_os = "none"))]
-static HEAP: Heap = TalcLock::new(Manual);
+static HEAP: Heap = Heap::new();
 
 /// Gives memory to the allocator.
 ///
@@ -28,9 +24,9 @@ static HEAP: Heap = TalcLock::new(Manual);
 /// The memory is mapped, readable and writable, and used by nobody else from now on.
 pub unsafe fn claim_heap(start: *mut u8, bytes: usize) {
     if bytes > 0 {
-        // SAFETY: the caller promises what `claim` asks for.
-        let claimed = unsafe { HEAP.lock().claim(start, bytes) };
-        assert!(claimed.is_some(), "a heap of {bytes} bytes is too small");
+        // SAFETY: passed on.
+        let claimed = unsafe { HEAP.claim(start, bytes) };
+        assert!(claimed, "a heap of {bytes} bytes is too small");
     }
 }
 

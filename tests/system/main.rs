@@ -9,12 +9,16 @@
 //! | `limits::…` | the kernel's size, the length of boot, the longest time with interrupts off |
 //! | `programs::…` | real programs do what they do on the host: output, messages, exit status |
 //! | `faults::…` | programs that go wrong end as under Linux, and others go on |
+//! | `services::…` | services fail twenty times under load, and nothing is lost |
 //! | `launcher::…` | `cargo run -- run`, its pipes, options, exit status and error messages |
+//! | `bench::…` | `cargo run -- bench`: figures, the peer beside, records |
 //! | `terminal::…` | the interactive shell on a pseudo-terminal |
 //!
 //! Nothing is skipped: a test whose program can't be fetched or built fails and says so. Images are built once per process.
 
+mod bench;
 mod boot;
+mod busybox;
 mod compare;
 mod faults;
 mod hostile;
@@ -23,6 +27,8 @@ mod kernel;
 mod launcher;
 mod limits;
 mod programs;
+mod root_folder;
+mod services;
 mod shared;
 mod table;
 mod terminal;
@@ -53,7 +59,9 @@ fn main() -> ExitCode {
     trials.extend(table::trials(&arguments));
     trials.extend(faults::trials(&arguments));
     trials.extend(launcher::trials());
+    trials.extend(services::trials());
     trials.extend(terminal::trials());
+    trials.extend(bench::trials());
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 

@@ -320,7 +320,8 @@ mod tests {
     fn the_documentation_lists_what_works() {
         let mut documented = documented();
         documented.sort_unstable();
-        let known: Vec<(u64, &str)> = NUMBERS.iter().filter_map(|&number| Some((number, entry(number)?.name))).collect();
+        let known: Vec<(u64, &str)> =
+            NUMBERS.iter().filter_map(|&number| Some((number, entry(number)?.name))).collect();
         let undocumented: Vec<_> = known.iter().filter(|row| !documented.contains(row)).collect();
         assert!(undocumented.is_empty(), "docs/linux.md has no row for {undocumented:?}");
         let gone: Vec<_> = documented.iter().filter(|row| !known.contains(row)).collect();

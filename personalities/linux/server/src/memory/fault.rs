@@ -8,10 +8,15 @@ use super::recent::MayWrite;
 use super::space::{AddressSpace, Fault, Intent, Page, Shown, State};
 use super::{PAGE, USER_START, page_down};
 use crate::capability::Frame;
+use alloc::collections::btree_map::Entry;
 use core::ops::Range;
 
 /// Pages around a faulting one that are shown along with it, if they are there: a power of two.
 const AROUND: u64 = 8;
+/// Most pages of zeros that are brought in before a program asks for them.
+const AHEAD: u64 = 8;
+/// Frames that have to be left for that.
+const ENOUGH: usize = 2048;
 /// Bytes that a growing stack keeps free below itself.
 const STACK_GAP: u64 = 256 * PAGE;
 
@@ -21,14 +26,45 @@ impl AddressSpace {
         self.minor_faults.set(self.minor_faults.get() + 1);
         let page = page_down(address);
         // Whoever holds the frame besides would keep the page from being written.
-        drop(self.bring(page, intent)?);
+        let (frame, is_new) = self.bring(page, intent)?;
+        drop(frame);
+        if is_new && intent == Intent::Write {
+            self.bring_ahead(page);
+        }
         self.show_window(page)
+    }
+
+    /// A program that writes to one page of zeros after the other gets the next ones before it asks, half as many as it has
+    /// written to before: the longer the run, the fewer the faults.
+    fn bring_ahead(&self, page: u64) {
+        let mut state = self.state.borrow_mut();
+        let State { areas, pages, .. } = &mut *state;
+        let before = pages.range(..page).rev().take(2 * AHEAD as usize).zip((0..page).rev().step_by(PAGE as usize));
+        let run = before.take_while(|((at, _), last)| **at == last & !(PAGE - 1)).count() as u64;
+        if run < 2 {
+            return;
+        }
+        let Some((_, area)) = areas.find(page) else { return };
+        let is_memory = matches!(area.shown, Shown::Zeros) && !area.behaviour.contains(Behaviour::SHARED);
+        if !is_memory || self.memory.capabilities.frames.available() < ENOUGH {
+            return;
+        }
+        for next in (1..=run / 2).map(|number| page + number * PAGE).take_while(|&next| next < area.end) {
+            if let Entry::Vacant(place) = pages.entry(next)
+                && let Ok(frame) = self.clean()
+            {
+                let mut present = Page { frame, shown: None, may_write: true };
+                // A page that can't be shown now will be when it is asked for.
+                let _ = self.show(area, next, &mut present);
+                place.insert(present);
+            }
+        }
     }
 
     /// Makes pages present and shown at once.
     pub fn show_all(&self, range: Range<u64>) -> Result<(), Fault> {
         for page in range.step_by(PAGE as usize) {
-            drop(self.bring(page, Intent::Read)?);
+            drop(self.bring(page, Intent::Read)?.0);
             let mut state = self.state.borrow_mut();
             let State { areas, pages, .. } = &mut *state;
             if let (Some((_, area)), Some(present)) = (areas.find(page), pages.get_mut(&page)) {
@@ -71,11 +107,11 @@ impl AddressSpace {
                 }
             }
         }
-        self.bring(page, intent)
+        Ok(self.bring(page, intent)?.0)
     }
 
-    /// Brings a page in and, for a write, makes it this space's own.
-    fn bring(&self, page: u64, intent: Intent) -> Result<Frame, Fault> {
+    /// Brings a page in and, for a write, makes it this space's own. Says also whether it is one of zeros that wasn't there.
+    fn bring(&self, page: u64, intent: Intent) -> Result<(Frame, bool), Fault> {
         let (shown, private, start) = {
             let mut state = self.state.borrow_mut();
             let State { areas, pages, .. } = &mut *state;
@@ -102,13 +138,13 @@ impl AddressSpace {
                     self.replace(present, copy);
                 }
                 if ready || private {
-                    return Ok(present.frame.clone());
+                    return Ok((present.frame.clone(), false));
                 }
             } else if let Shown::Zeros = area.shown {
                 let may_write = intent == Intent::Write;
                 let frame = if may_write { self.clean()? } else { self.memory.zero.clone() };
                 pages.insert(page, Page { frame: frame.clone(), shown: None, may_write });
-                return Ok(frame);
+                return Ok((frame, true));
             }
             (area.shown.clone(), private, start)
         };
@@ -123,7 +159,7 @@ impl AddressSpace {
             }
             None => drop(state.pages.insert(page, Page { frame: frame.clone(), shown: None, may_write })),
         }
-        Ok(frame)
+        Ok((frame, false))
     }
 
     fn grow_stack(&self, areas: &mut super::area::Areas<Shown>, page: u64) -> Result<(), Fault> {

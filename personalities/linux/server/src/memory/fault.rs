@@ -28,10 +28,23 @@ impl AddressSpace {
         // Whoever holds the frame besides would keep the page from being written.
         let (frame, is_new) = self.bring(page, intent)?;
         drop(frame);
-        if is_new && intent == Intent::Write {
-            self.bring_ahead(page);
+        if intent == Intent::Write {
+            if is_new {
+                self.bring_ahead(page);
+            }
+            // What is written here is often written nearby, and a page shown for reading would have to be shown anew then.
+            return self.show_alone(page);
         }
         self.show_window(page)
+    }
+
+    fn show_alone(&self, page: u64) -> Result<(), Fault> {
+        let mut state = self.state.borrow_mut();
+        let State { areas, pages, .. } = &mut *state;
+        match (areas.find(page), pages.get_mut(&page)) {
+            (Some((_, area)), Some(present)) => self.show(area, page, present),
+            _ => Ok(()),
+        }
     }
 
     /// A program that writes to one page of zeros after the other gets the next ones before it asks, half as many as it has
@@ -65,11 +78,7 @@ impl AddressSpace {
     pub fn show_all(&self, range: Range<u64>) -> Result<(), Fault> {
         for page in range.step_by(PAGE as usize) {
             drop(self.bring(page, Intent::Read)?.0);
-            let mut state = self.state.borrow_mut();
-            let State { areas, pages, .. } = &mut *state;
-            if let (Some((_, area)), Some(present)) = (areas.find(page), pages.get_mut(&page)) {
-                self.show(area, page, present)?;
-            }
+            self.show_alone(page)?;
         }
         Ok(())
     }

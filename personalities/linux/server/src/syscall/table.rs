@@ -294,6 +294,7 @@ calls! {
 mod tests {
     use super::*;
     use crate::syscall::names;
+    use std::vec::Vec;
 
     #[test]
     fn numbers_ascend_and_names_are_known() {
@@ -303,5 +304,28 @@ mod tests {
         assert_eq!(names::of(101), Some("ptrace"));
         assert_eq!(names::of(231), Some("exit_group"));
         assert_eq!(names::of(400), None);
+    }
+
+    /// Rows of docs/linux.md: number and name.
+    fn documented() -> Vec<(u64, &'static str)> {
+        let rows = include_str!("../../../../../docs/linux.md").lines();
+        let row = |line: &'static str| {
+            let mut cells = line.strip_prefix("| ")?.split(" | ");
+            Some((cells.next()?.parse().ok()?, cells.next()?))
+        };
+        rows.filter_map(row).collect()
+    }
+
+    #[test]
+    fn the_documentation_lists_what_works() {
+        let mut documented = documented();
+        documented.sort_unstable();
+        let known: Vec<(u64, &str)> =
+            NUMBERS.iter().filter_map(|&number| Some((number, entry(number)?.name))).collect();
+        let undocumented: Vec<_> = known.iter().filter(|row| !documented.contains(row)).collect();
+        assert!(undocumented.is_empty(), "docs/linux.md has no row for {undocumented:?}");
+        let gone: Vec<_> = documented.iter().filter(|row| !known.contains(row)).collect();
+        assert!(gone.is_empty(), "docs/linux.md has rows for calls that there aren't: {gone:?}");
+        assert_eq!(documented.len(), known.len(), "a call has two rows in docs/linux.md");
     }
 }

@@ -9,6 +9,7 @@
 #include <sys/times.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 static volatile sig_atomic_t count, code, value, overrun, first_overrun;
 
@@ -69,7 +70,7 @@ int main(void) {
     set(once, 20, 0);
     expect(timer_gettime(once, &left) == 0 && (left.it_value.tv_nsec > 0 || left.it_value.tv_sec > 0));
     while (count == 0)
-        pause();
+        usleep(1000);
     printf("once: code %d, value %d, overrun %d\n", code == SI_TIMER, value, overrun);
     expect(timer_gettime(once, &left) == 0 && left.it_value.tv_sec == 0 && left.it_value.tv_nsec == 0);
     expect(timer_delete(once) == 0);
@@ -128,7 +129,7 @@ int main(void) {
     struct itimerspec at = {.it_value = now};
     expect(timer_settime(absolute, TIMER_ABSTIME, &at, NULL) == 0);
     while (count == 0)
-        pause();
+        usleep(1000);
     printf("absolute: value %d\n", value);
     event.sigev_notify = SIGEV_SIGNAL;
     event.sigev_signo = 99;

@@ -162,6 +162,7 @@ const C: &[&str] = &[
     "exhaust",
     "faults",
     "files",
+    "fpes",
     "hello",
     "illegal",
     "jobs",

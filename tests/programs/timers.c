@@ -2,11 +2,13 @@
 #include "expect.h"
 #include <pthread.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/times.h>
+#include <sys/timex.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -181,6 +183,10 @@ int main(void) {
     expect(times(&tms) != (clock_t)-1);
     expect(getrusage(RUSAGE_CHILDREN, &usage) == 0);
     printf("times: own %d, children's %d\n", tms.tms_utime + tms.tms_stime > 5, tms.tms_cutime + tms.tms_cstime >= 5);
+
+    // The clock tells of itself.
+    struct timex timex = {0};
+    expect(adjtimex(&timex) >= 0 && timex.tick > 0 && labs(timex.time.tv_sec - time(NULL)) <= 1);
 
     // The limit of processor time.
     if ((pid = fork()) == 0) {

@@ -167,6 +167,7 @@ const C: &[&str] = &[
     "exhaust",
     "faults",
     "files",
+    "fpes",
     "hello",
     "illegal",
     "jobs",

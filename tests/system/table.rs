@@ -42,6 +42,9 @@ pub fn trials(arguments: &Arguments) -> Vec<Trial> {
     for name in C {
         cases.push(case(Program::C(name), name, Vec::new(), ""));
     }
+    for name in MUSL {
+        cases.push(case(Program::Musl(name), name, Vec::new(), ""));
+    }
     for name in RUST {
         cases.push(case(Program::Rust(name), name, Vec::new(), ""));
         cases.push(case(Program::RustFixed(name), name, Vec::new(), ""));
@@ -138,6 +141,7 @@ const C: &[&str] = &[
     "exhaust",
     "faults",
     "files",
+    "golike",
     "hello",
     "illegal",
     "jobs",
@@ -163,7 +167,9 @@ const C: &[&str] = &[
     "transfers",
     "watches",
 ];
-const RUST: &[&str] = &["std_files", "std_processes", "std_threads", "std_time"];
+/// Of those, linked with musl.
+const MUSL: &[&str] = &["clocks", "golike", "pipes", "processes", "signals", "threads"];
+const RUST: &[&str] = &["std_channels", "std_files", "std_processes", "std_threads", "std_time"];
 
 /// The shells that run each of [`SCRIPTS`], and their arguments before the script.
 const SHELLS: &[(Program, &[&str])] = &[
@@ -184,9 +190,9 @@ const SCRIPT_FILES: &[(Program, &[&str], &[&str])] = &[
     (Program::Bash, &[], &[COMMON, ARRAYS, SUBSTITUTION]),
     (Program::Zsh, &["-f"], &[COMMON, ARRAYS, SUBSTITUTION]),
 ];
-const COMMON: &str = "scripts/common.sh";
-const ARRAYS: &str = "scripts/arrays.sh";
-const SUBSTITUTION: &str = "scripts/substitution.sh";
+pub const COMMON: &str = "scripts/common.sh";
+pub const ARRAYS: &str = "scripts/arrays.sh";
+pub const SUBSTITUTION: &str = "scripts/substitution.sh";
 
 /// Scripts that every shell understands: name, script, standard input.
 const SCRIPTS: &[(&str, &str, &str)] = &[

@@ -37,6 +37,8 @@ pub struct Pipe {
     readers: Count,
     writers: Count,
     waiters: WaitQueue,
+    /// It has no name: opened once more (by way of /proc/self/fd), it waits for nobody.
+    nameless: Cell<bool>,
 }
 
 /// How many ends of one direction there are, and how many there have ever been.
@@ -65,6 +67,7 @@ impl Pipe {
             readers: Count::default(),
             writers: Count::default(),
             waiters: WaitQueue::new(),
+            nameless: Cell::new(false),
         })
     }
 
@@ -72,10 +75,11 @@ impl Pipe {
     /// [`File::opened`] of the result waits for the other side.
     pub(crate) fn open(self: &Rc<Self>, flags: OpenFlags) -> Result<Rc<dyn File>> {
         let nonblocking = flags.contains(OpenFlags::NONBLOCKING);
-        if flags.writable() && !flags.readable() && nonblocking && self.readers.open.get() == 0 {
+        let nameless = self.nameless.get();
+        if flags.writable() && !flags.readable() && nonblocking && !nameless && self.readers.open.get() == 0 {
             return Err(Errno::ENXIO);
         }
-        Ok(Rc::new(End::new(self.clone(), flags.readable(), flags.writable(), nonblocking)))
+        Ok(Rc::new(End::new(self.clone(), flags.readable(), flags.writable(), nonblocking || nameless)))
     }
 
     /// F_GETPIPE_SZ, bytes.
@@ -147,6 +151,7 @@ impl OpenFile {
 /// table's). `filesystem` numbers the inodes.
 pub fn pipe(filesystem: &Rc<Filesystem>, user: u32, group: u32, flags: OpenFlags) -> Result<[Rc<OpenFile>; 2]> {
     let pipe = Pipe::new();
+    pipe.nameless.set(true);
     let inode = Inode::new(filesystem, Body::Fifo(pipe.clone()), 0o600, user, group);
     let location = Location::detached(inode.clone(), format!("pipe:[{}]", inode.number).as_bytes());
     let flags = flags & OpenFlags::NONBLOCKING;

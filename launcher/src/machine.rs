@@ -163,6 +163,15 @@ pub enum Medium {
     Disc { image: PathBuf, firmware: Option<PathBuf> },
 }
 
+/// Slots of the root task's CNode, as a power of two, unless the kernel is told otherwise.
+const USUAL_CNODE_BITS: u32 = 15;
+
+/// Each page of the image (4 KiB) has a capability, and one more where a service sees it too; as many again are left for everything else.
+fn cnode_bits(image_bytes: usize) -> u32 {
+    let pages = image_bytes.div_ceil(4096);
+    (4 * pages).next_power_of_two().ilog2().max(USUAL_CNODE_BITS)
+}
+
 impl Medium {
     /// The emulator's arguments. `files` gets what must exist until the emulator has ended.
     fn arguments(self, files: &mut Vec<tempfile::TempPath>) -> Result<Vec<OsString>> {
@@ -172,6 +181,136 @@ impl Medium {
                 let root_task = match root_task {
                     RootTask::File(path) => path,
                     RootTask::Image(image) => {
+                        let bits = cnode_bits(image.len());
+                        if bits > USUAL_CNODE_BITS {
+                            arguments.extend(["-append".into(), format!("cnode_bits={bits}").into()]);
+                        }
+                        let mut file = tempfile::NamedTempFile::new().context("making a file for the boot image")?;
+                        std::io::Write::write_all(&mut file, &image).context("writing the boot image")?;
+                        let path = file.into_temp_path();
+                        let name = path.to_path_buf();
+                        files.push(path);
+                        name
+                    }
+                };
+                arguments.extend(["-kernel".into(), kernel.into(), "-initrd".into(), root_task.into()]);
+            }
+            Medium::Disc { image, firmware } => {
+                arguments.extend(["-cdrom".into(), image.into()]);
+                arguments.extend(firmware.into_iter().flat_map(|file| ["-bios".into(), file.into()]));
+            }
+        }
+        Ok(arguments)
+    }
+}
+
+fn arguments(settings: &Settings) -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = Vec::new();
+    let mut add = |words: &[&str]| arguments.extend(words.iter().map(OsString::from));
+    if !settings.emulator_arguments.iter().any(|word| word == "-accel") {
+        add(&["-accel", "tcg"]);
+    }
+    add(&["-machine", "pc", "-cpu", &settings.cpu, "-m", &format!("{}M", settings.memory.0)]);
+    add(&["-nodefaults", "-display", "none", "-vga", "none", "-nic", "none", "-no-reboot"]);
+    for (name, descriptor) in WIRES {
+        add(&["-chardev", &format!("socket,id={name},fd={descriptor}")]);
+    }
+    add(&["-serial", "chardev:com1", "-serial", "chardev:com2"]);
+    add(&["-device", "isa-debugcon,iobase=0xe9,chardev=log"]);
+    add(&["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]);
+    if settings.icount {
+        // The processor's random numbers are to be the same each time, too.
+        add(&["-icount", "shift=0,align=off,sleep=off", "-seed", "1"]);
+    }
+    arguments
+}
+
+/// The kernel ends the child when the thread that started it is gone.
+fn die_with_parent(command: &mut Command) {
+    use rustix::process::{Signal, getppid, set_parent_process_death_signal};
+    let parent = rustix::process::getpid();
+    let tie = move || {
+        set_parent_process_death_signal(Some(Signal::KILL))?;
+        // The parent may have died before the call.
+        if getppid() == Some(parent) { Ok(()) } else { Err(std::io::ErrorKind::NotFound.into()) }
+    };
+    // SAFETY: between fork and exec only async-signal-safe calls are allowed; `tie` makes two bare system calls and
+    // allocates nothing.
+    unsafe { command.pre_exec(tie) };
+}
+
+/// Why an emulator has ended by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// The guest wrote this to the isa-debug-exit port.
+    DebugExit(u8),
+    /// The machine was reset (by a triple fault, usually) or switched off.
+    Reset,
+    /// The emulator itself failed, or somebody ended it.
+    Failed(ExitStatus),
+}
+
+impl Ending {
+    fn new(status: ExitStatus, complaints: &str) -> Ending {
+        // isa-debug-exit makes it twice the value plus one; for the value 0 that is also the emulator's own failure.
+        let failed = || complaints.lines().any(|line| !line.contains("warning:"));
+        match status.code() {
+            Some(0) => Ending::Reset,
+            Some(1) if failed() => Ending::Failed(status),
+            Some(code) if code & 1 == 1 => Ending::DebugExit(u8::try_from(code >> 1).unwrap_or(u8::MAX)),
+            _ => Ending::Failed(status),
+        }
+    }
+}
+
+impl fmt::Display for Ending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Ending::DebugExit(value) => write!(f, "the guest ended the machine with status {value}"),
+            Ending::Reset => f.write_str("the machine was reset (a triple fault?) or switched off"),
+            Ending::Failed(status) => write!(f, "the emulator failed ({status})"),
+        }
+    }
+}
+
+/// The image of the first process.
+#[derive(Clone, Debug)]
+pub enum RootTask {
+    File(PathBuf),
+    Image(Vec<u8>),
+}
+
+/// What the machine starts from.
+#[derive(Clone, Debug)]
+pub enum Medium {
+    /// The emulator is the boot loader: it loads a kernel file and a root task as the boot module.
+    Direct { kernel: PathBuf, root_task: RootTask },
+    /// A disc with a boot loader on it; the file of the firmware, if it isn't the emulator's BIOS.
+    Disc { image: PathBuf, firmware: Option<PathBuf> },
+}
+
+/// Slots of the root task's CNode, as a power of two, unless the kernel is told otherwise.
+const USUAL_CNODE_BITS: u32 = 15;
+
+/// Each page of the image (4 KiB) has a capability, and one more where a service sees it too; as many again are left for everything else.
+fn cnode_bits(image_bytes: usize) -> u32 {
+    let pages = image_bytes.div_ceil(4096);
+    (4 * pages).next_power_of_two().ilog2().max(USUAL_CNODE_BITS)
+}
+
+impl Medium {
+    /// The emulator's arguments. `files` gets what must exist until the emulator has ended.
+    fn arguments(self, files: &mut Vec<tempfile::TempPath>) -> Result<Vec<OsString>> {
+        let mut arguments: Vec<OsString> = Vec::new();
+        match self {
+            Medium::Direct { kernel, root_task } => {
+                let root_task = match root_task {
+                    RootTask::File(path) => path,
+                    RootTask::Image(image) => {
+                        let bits = cnode_bits(image.len());
+                        if bits > USUAL_CNODE_BITS {
+                            arguments.extend(["-append".into(), format!("cnode_bits={bits}").into()]);
+                        }
                         let mut file = tempfile::NamedTempFile::new().context("making a file for the boot image")?;
                         std::io::Write::write_all(&mut file, &image).context("writing the boot image")?;
                         let path = file.into_temp_path();
@@ -272,5 +411,13 @@ mod tests {
         for wrong in ["", "G", "12K", "1M", "65G", "99999999G", "-5M"] {
             assert!(wrong.parse::<MemorySize>().is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn big_images_get_big_cnodes() {
+        assert_eq!(cnode_bits(0), 15);
+        assert_eq!(cnode_bits(32 << 20), 15);
+        assert_eq!(cnode_bits((32 << 20) + 1), 16);
+        assert_eq!(cnode_bits(100 << 20), 17);
     }
 }

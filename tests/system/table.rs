@@ -3,6 +3,7 @@
 use crate::busybox::{HARD, PLAIN, Strain};
 use crate::compare::{self, Case, Extra, applets};
 use crate::programs::Program;
+use chestnut::batch::Outcome;
 use chestnut::machine::Settings;
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::collections::BTreeSet;
@@ -39,6 +40,10 @@ pub fn trials(arguments: &Arguments) -> Vec<Trial> {
         let name = format!("basics_{}", words.first().map_or("none", String::as_str));
         cases.push(case(Program::CPie("basics"), &name, words, "some words\nof input\n"));
     }
+    // The host's tests are not run by user 0, perhaps.
+    let expected = Outcome { stdout: PRIVILEGES.as_bytes().to_vec(), stderr: Vec::new(), status: 0 };
+    let privileges = case(Program::C("privileges"), "privileges", Vec::new(), "");
+    cases.push(Case { expected: Some(expected), ..privileges });
     for name in C {
         cases.push(case(Program::C(name), name, Vec::new(), ""));
     }
@@ -131,6 +136,24 @@ const BASICS: &[&str] = &[
     "unknown",
 ];
 
+/// What `privileges.c` prints for user 0 of Linux.
+const PRIVILEGES: &str = "\
+gave up user 0 for good
+status 0
+gave up user 0 for a while
+status 0
+kept one capability
+status 0
+lost some
+status 0
+was urgent
+status 0
+set-id: user 12345, effective 0, secure 1, capable 1, dumpable 0
+status 0
+set-id: user 12345, effective 12345, secure 0, capable 0, dumpable 1
+status 0
+";
+
 /// Programs of `tests/programs` that need no argument.
 const C: &[&str] = &[
     "bounds",
@@ -138,6 +161,7 @@ const C: &[&str] = &[
     "directories",
     "divide",
     "epoll",
+    "execs",
     "exhaust",
     "faults",
     "files",
@@ -147,23 +171,29 @@ const C: &[&str] = &[
     "jobs",
     "jumps",
     "locks",
+    "many",
     "memfds",
     "memory",
     "null",
     "opening",
     "overflow",
     "passing",
+    "pidfds",
     "pipes",
     "poll",
     "processes",
     "ptys",
+    "queues",
     "redzone",
     "registers",
+    "schedules",
+    "signalfds",
     "signals",
     "sockets",
     "terminal",
     "threads",
     "timerfd",
+    "timers",
     "transfers",
     "watches",
 ];

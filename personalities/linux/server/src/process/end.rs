@@ -51,8 +51,8 @@ impl Server {
         *thread.activity.borrow_mut() = Activity::Absent;
         thread.machine.suspend();
         let process = &thread.process;
-        let time = thread.processor_time();
-        process.usage.set(process.usage.get().plus(Usage { time, ..Usage::default() }));
+        let (user, system) = (thread.user_time(), thread.system_time());
+        process.usage.set(process.usage.get().plus(Usage { user, system, ..Usage::default() }));
         if thread.tid.get() == process.pid {
             process.name.set(thread.name.get());
         }
@@ -136,7 +136,7 @@ impl Server {
     fn finish_process(&self, process: &Rc<Process>, ending: Ending) {
         self.trace_ending(process, ending);
         let usage = process.total_usage();
-        process.alarm.borrow_mut().setting += 1;
+        process.timers.stop();
         process.life.set(Life::Zombie(ending));
         process.has_left_parent.set(true);
         process.left_parent.wake(Events::all());

@@ -44,6 +44,11 @@ pub fn trials(arguments: &Arguments) -> Vec<Trial> {
     let expected = Outcome { stdout: PRIVILEGES.as_bytes().to_vec(), stderr: Vec::new(), status: 0 };
     let privileges = case(Program::C("privileges"), "privileges", Vec::new(), "");
     cases.push(Case { expected: Some(expected), ..privileges });
+    // The build machine's tree is to stay as it is.
+    let expected =
+        Outcome { stdout: include_bytes!("../programs/mounts.expected").to_vec(), stderr: Vec::new(), status: 0 };
+    let mounts = case(Program::C("mounts"), "mounts", Vec::new(), "");
+    cases.push(Case { expected: Some(expected), ..mounts });
     for name in C {
         cases.push(case(Program::C(name), name, Vec::new(), ""));
     }

@@ -170,6 +170,7 @@ const C: &[&str] = &[
     "exhaust",
     "faults",
     "files",
+    "fpes",
     "golike",
     "hello",
     "illegal",

@@ -27,7 +27,7 @@ impl End {
         // A writer that is there already counts as one that has come: when it goes, this end is hung up. So does a nameless
         // pipe's writer that has gone.
         let writer_there = u64::from(pipe.writers.open.get() > 0);
-        let writers_before = if pipe.nameless.get() { 0 } else { pipe.writers.ever.get() - writer_there };
+        let writers_before = if pipe.nameless { 0 } else { pipe.writers.ever.get() - writer_there };
         if reads {
             pipe.readers.add();
         }

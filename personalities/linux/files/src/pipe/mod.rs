@@ -37,8 +37,8 @@ pub struct Pipe {
     readers: Count,
     writers: Count,
     waiters: WaitQueue,
-    /// It has no name: opened once more (by way of /proc/self/fd), it waits for nobody.
-    nameless: Cell<bool>,
+    /// Made by pipe(2): who opens it again (by /proc/PID/fd) waits for nobody.
+    nameless: bool,
 }
 
 /// How many ends of one direction there are, and how many there have ever been.
@@ -60,14 +60,19 @@ impl Count {
 }
 
 impl Pipe {
+    /// A FIFO's.
     pub fn new() -> Rc<Self> {
+        Self::make(false)
+    }
+
+    fn make(nameless: bool) -> Rc<Self> {
         Rc::new(Pipe {
             buffer: RefCell::default(),
             capacity: Cell::new(DEFAULT_CAPACITY),
             readers: Count::default(),
             writers: Count::default(),
             waiters: WaitQueue::new(),
-            nameless: Cell::new(false),
+            nameless,
         })
     }
 
@@ -75,11 +80,13 @@ impl Pipe {
     /// [`File::opened`] of the result waits for the other side.
     pub(crate) fn open(self: &Rc<Self>, flags: OpenFlags) -> Result<Rc<dyn File>> {
         let nonblocking = flags.contains(OpenFlags::NONBLOCKING);
-        let nameless = self.nameless.get();
-        if flags.writable() && !flags.readable() && nonblocking && !nameless && self.readers.open.get() == 0 {
+        if self.nameless {
+            return Ok(Rc::new(End::new(self.clone(), flags.readable(), flags.writable(), true)));
+        }
+        if flags.writable() && !flags.readable() && nonblocking && self.readers.open.get() == 0 {
             return Err(Errno::ENXIO);
         }
-        Ok(Rc::new(End::new(self.clone(), flags.readable(), flags.writable(), nonblocking || nameless)))
+        Ok(Rc::new(End::new(self.clone(), flags.readable(), flags.writable(), nonblocking)))
     }
 
     /// F_GETPIPE_SZ, bytes.
@@ -150,8 +157,7 @@ impl OpenFile {
 /// pipe2(2): the reading and the writing end. `flags` may hold NONBLOCKING (the descriptor flag CLOSE_ON_EXEC is the
 /// table's). `filesystem` numbers the inodes.
 pub fn pipe(filesystem: &Rc<Filesystem>, user: u32, group: u32, flags: OpenFlags) -> Result<[Rc<OpenFile>; 2]> {
-    let pipe = Pipe::new();
-    pipe.nameless.set(true);
+    let pipe = Pipe::make(true);
     let inode = Inode::new(filesystem, Body::Fifo(pipe.clone()), 0o600, user, group);
     let location = Location::detached(inode.clone(), format!("pipe:[{}]", inode.number).as_bytes());
     let flags = flags & OpenFlags::NONBLOCKING;

@@ -259,3 +259,17 @@ fn what_nobody_read_is_gone_when_all_have_closed() {
     let both = world.open("/f", OpenFlags::READ_WRITE).unwrap();
     assert_eq!(get(&both, 9), Err(Errno::EAGAIN));
 }
+
+#[test]
+fn opening_a_nameless_pipe_again_waits_for_nobody() {
+    let [reader, writer] = make();
+    put(&writer, b"left").unwrap();
+    drop(writer);
+    let pipe = reader.pipe().unwrap().clone();
+    let again = pipe.open(OpenFlags::empty()).unwrap();
+    assert_eq!(again.opened(), Ok(()));
+    drop(reader);
+    // Not refused although nobody else reads or writes (a FIFO's ENXIO).
+    assert!(pipe.open(OpenFlags::WRITE_ONLY | OpenFlags::NONBLOCKING).is_ok());
+    drop(again);
+}

@@ -238,6 +238,19 @@ fn a_writer_that_was_there_first_hangs_up_too() {
 }
 
 #[test]
+fn a_nameless_pipe_opened_once_more_waits_for_nobody() {
+    let [reader, writer] = make();
+    put(&writer, b"all").unwrap();
+    drop(writer);
+    let again = reader.pipe().unwrap().open(OpenFlags::empty()).unwrap();
+    assert_eq!(again.opened(), Ok(()));
+    assert_eq!(again.readiness(), Events::READABLE | Events::HUP);
+    drop(reader);
+    let alone = again;
+    assert_eq!(alone.readiness(), Events::READABLE | Events::HUP);
+}
+
+#[test]
 fn what_nobody_read_is_gone_when_all_have_closed() {
     let world = fifo();
     let both = world.open("/f", OpenFlags::READ_WRITE).unwrap();

@@ -7,32 +7,10 @@
 //! and RSP = its stack. A root task starts with RDI = address of [`BootInfo`](chestnut_abi::BootInfo) and nothing else,
 //! so its stack and its heap are part of its image.
 
-use crate::{cap::IoPort, ipc_buffer, logger};
+use crate::{cap::IoPort, heap, ipc_buffer, logger};
 use alloc::boxed::Box;
 use chestnut_abi::BootInfo;
 use chestnut_manifest::StartInfo;
-use talc::{TalcLock, source::Manual};
-
-/// The heap. A spinning lock is enough where one thread uses it, and is never contended then.
-type Heap = TalcLock<spinning_top::RawSpinlock, Manual>;
-
-#[cfg(target_os = "none")]
-#[global_allocator]
-static HEAP: Heap = TalcLock::new(Manual);
-#[cfg(not(target_os = "none"))]
-static HEAP: Heap = TalcLock::new(Manual);
-
-/// Gives memory to the allocator.
-///
-/// # Safety
-/// The memory is mapped, readable and writable, and used by nobody else from now on.
-pub unsafe fn claim_heap(start: *mut u8, bytes: usize) {
-    if bytes > 0 {
-        // SAFETY: the caller promises what `claim` asks for.
-        let claimed = unsafe { HEAP.lock().claim(start, bytes) };
-        assert!(claimed.is_some(), "a heap of {bytes} bytes is too small");
-    }
-}
 
 /// What a service does before its own code: heap, IPC buffer, log.
 ///
@@ -43,9 +21,9 @@ pub unsafe fn begin_service(info: *const u8, info_bytes: usize, buffer: usize) -
     let bytes = unsafe { core::slice::from_raw_parts(info, info_bytes) };
     // SAFETY: root mapped an IPC buffer there, for the runtime alone.
     unsafe { ipc_buffer::set_address(buffer) };
-    let (heap, heap_bytes) = StartInfo::heap(bytes).expect("the start information begins with the heap");
+    let (heap_start, heap_bytes) = StartInfo::heap(bytes).expect("the start information begins with the heap");
     // SAFETY: root maps the heap for the allocator alone.
-    unsafe { claim_heap(heap as *mut u8, heap_bytes as usize) };
+    unsafe { heap::claim(heap_start as *mut u8, heap_bytes as usize) };
     let info = StartInfo::decode(bytes).expect("root encodes the start information of the same build");
     if let Some(port) = info.capability(logger::CAPABILITY) {
         logger::init(IoPort(port));
@@ -56,14 +34,14 @@ pub unsafe fn begin_service(info: *const u8, info_bytes: usize, buffer: usize) -
 /// What a root task does before its own code.
 ///
 /// # Safety
-/// `info` is what the kernel passed in RDI; `heap` is memory for the allocator alone; called once.
-pub unsafe fn begin_root(info: *const BootInfo, heap: *mut u8, heap_bytes: usize) -> &'static BootInfo {
+/// `info` is what the kernel passed in RDI; `heap_start` is memory for the allocator alone; called once.
+pub unsafe fn begin_root(info: *const BootInfo, heap_start: *mut u8, heap_bytes: usize) -> &'static BootInfo {
     // SAFETY: the kernel maps the structure for the life of the root task and never writes it again.
     let info = unsafe { &*info };
     // SAFETY: the kernel says where it mapped the initial thread's IPC buffer.
     unsafe { ipc_buffer::set_address(info.ipc_buffer as usize) };
     // SAFETY: passed on.
-    unsafe { claim_heap(heap, heap_bytes) };
+    unsafe { heap::claim(heap_start, heap_bytes) };
     info
 }
 

@@ -9,9 +9,11 @@
 //! | `faults::…` | programs that go wrong end as under Linux, and others go on |
 //! | `launcher::…` | `cargo run -- run`, its pipes, options, exit status and error messages |
 //! | `terminal::…` | the interactive shell on a pseudo-terminal |
+//! | `attack::…` | programs that do their worst, and the shell beside them |
 //!
 //! Nothing is skipped: a test whose program can't be fetched or built fails and says so. Images are built once per process.
 
+mod attack;
 mod boot;
 mod compare;
 mod faults;
@@ -48,6 +50,7 @@ fn main() -> ExitCode {
     trials.extend(faults::trials(&arguments));
     trials.extend(launcher::trials());
     trials.extend(terminal::trials());
+    trials.extend(attack::trials());
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 

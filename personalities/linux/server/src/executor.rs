@@ -67,7 +67,8 @@ impl Executor {
 
     /// Futures that wait.
     pub fn len(&self) -> usize {
-        self.tasks.borrow().len() + self.new.borrow().len()
+        // While tasks are being polled nobody can count them.
+        self.tasks.try_borrow().map_or(0, |tasks| tasks.len()) + self.new.borrow().len()
     }
     pub fn is_empty(&self) -> bool {
         self.len() == 0

@@ -17,6 +17,7 @@ pub mod executor;
 pub mod faults;
 pub mod memory;
 pub mod messages;
+pub mod pressure;
 pub mod process;
 pub mod procfs;
 pub mod server;

@@ -9,6 +9,7 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+pub mod behaviour;
 pub mod bootinfo;
 pub mod error;
 pub mod fault;

@@ -1,5 +1,6 @@
 //! The command line.
 
+use crate::bench;
 use crate::boot::boot;
 use crate::compile::{self, Variant};
 use crate::machine::{MemorySize, Settings};
@@ -42,6 +43,7 @@ Examples:
   cargo run -- run ./a.out one two                a statically linked program of this machine
   echo hello | cargo run -q -- run wc -c          with pipes
   cargo run -- boot my-sel4-root-task             any seL4 (MCS, x86_64) root task
+  cargo run -- bench getpid fork-exit-wait        what they cost, counted
 
 Exit status: the program's; 128 + n if signal n ended it; 124 after the time limit; 125 if the launcher can't do
 what it was asked for; 126 and 127 as of a shell.";
@@ -55,11 +57,13 @@ enum Subcommands {
     Run(RunArguments),
     /// Boot a root task made for seL4 (MCS, x86_64) on Chestnut's kernel, with COM1 on this terminal; Ctrl-] ends it.
     Boot(BootArguments),
+    /// Count what system calls and programs cost, on Chestnut and on Debian's own kernel in the same emulator.
+    Bench(bench::Options),
 }
 
 #[derive(Args, Debug)]
 struct RunArguments {
-    /// A file of this machine (statically linked, or a script), or else a program of the guest.
+    /// A file of this machine (dynamically linked only if --root brings its libraries), or else a program of the guest.
     program: OsString,
     /// Its arguments.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -103,6 +107,9 @@ struct MachineArguments {
     /// Count instructions: the time-stamp counter advances by one for each, the same in every run.
     #[arg(long)]
     icount: bool,
+    /// Show every Linux system call on standard error: who, its arguments, its result, as strace does.
+    #[arg(long)]
+    trace: bool,
     /// Show the log of the guest's services.
     #[arg(long, short)]
     verbose: bool,
@@ -144,6 +151,7 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         None => shell(&arguments.machine),
         Some(Subcommands::Run(run)) => run_program(&run),
         Some(Subcommands::Boot(boot)) => boot_root_task(&boot),
+        Some(Subcommands::Bench(options)) => bench::bench(&options),
     };
     match result {
         Ok(status) => ExitCode::from(status),
@@ -161,7 +169,8 @@ fn shell(machine: &MachineArguments) -> Result<u8> {
              `cargo run -- run PROGRAM ARGUMENTS`"
         );
     }
-    let system = System::prepare(&Workspace::find()?, machine.kernel)?;
+    let mut system = System::prepare(&Workspace::find()?, machine.kernel)?;
+    system.trace = machine.trace;
     let command = Command {
         program: "/bin/sh".to_owned(),
         // The hyphen makes it a login shell, which reads /etc/profile.
@@ -175,10 +184,11 @@ fn shell(machine: &MachineArguments) -> Result<u8> {
 
 fn run_program(run: &RunArguments) -> Result<u8> {
     let mut system = System::prepare(&Workspace::find()?, run.machine.kernel)?;
+    system.trace = run.machine.trace;
     if let Some(folder) = &run.root {
         system.files.copy_tree("", folder).context("taking over the folder given by --root")?;
     }
-    let program = program::find(&run.program, &mut system.files)?;
+    let program = program::find(&run.program, &mut system.files, run.root.as_deref())?;
     let words = std::iter::once(&run.program).chain(&run.arguments);
     let command = Command {
         program: program.path,

@@ -11,12 +11,14 @@
 //! | [`disc`] | how does a PC without an emulator's help start it? |
 //! | [`system`] | all of the above for one boot of the whole system |
 //! | [`machine`], [`pump`] | how is the emulator run, and what came in over its wires? |
+//! | [`bench`] | what do Chestnut's paths cost, and its peers'? |
 //! | [`boot`], [`session`], [`batch`] | one plain root task; one program for the user; many programs for the tests |
 //!
 //! It is a library so that the whole-system tests start machines in the same way as the user does.
 
 pub mod archive;
 pub mod batch;
+pub mod bench;
 pub mod boot;
 pub mod cli;
 pub mod compile;

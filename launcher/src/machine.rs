@@ -194,7 +194,10 @@ impl Medium {
 fn arguments(settings: &Settings) -> Vec<OsString> {
     let mut arguments: Vec<OsString> = Vec::new();
     let mut add = |words: &[&str]| arguments.extend(words.iter().map(OsString::from));
-    add(&["-machine", "pc", "-accel", "tcg", "-cpu", &settings.cpu, "-m", &format!("{}M", settings.memory.0)]);
+    if !settings.emulator_arguments.iter().any(|word| word == "-accel") {
+        add(&["-accel", "tcg"]);
+    }
+    add(&["-machine", "pc", "-cpu", &settings.cpu, "-m", &format!("{}M", settings.memory.0)]);
     add(&["-nodefaults", "-display", "none", "-vga", "none", "-nic", "none", "-no-reboot"]);
     for (name, descriptor) in WIRES {
         add(&["-chardev", &format!("socket,id={name},fd={descriptor}")]);
@@ -203,7 +206,8 @@ fn arguments(settings: &Settings) -> Vec<OsString> {
     add(&["-device", "isa-debugcon,iobase=0xe9,chardev=log"]);
     add(&["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]);
     if settings.icount {
-        add(&["-icount", "shift=0,align=off,sleep=off"]);
+        // The processor's random numbers are to be the same each time, too.
+        add(&["-icount", "shift=0,align=off,sleep=off", "-seed", "1"]);
     }
     arguments
 }

@@ -6,7 +6,8 @@
 use crate::machine::{Ending, Machine, Medium, RootTask, Settings, Wires};
 use crate::tail::Tail;
 use anyhow::{Context, Result};
-use chestnut_manifest::{GuestMessage, HostMessage, MAX_FRAME};
+use chestnut_manifest::link::Link;
+use chestnut_manifest::{GuestMessage, HostMessage};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::stdio::stdin;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGWINCH};
@@ -49,7 +50,7 @@ pub struct Pump {
     com1: Wire,
     com2: Wire,
     log: Wire,
-    frame: Vec<u8>,
+    link: Link<HostMessage, GuestMessage>,
     line: Vec<u8>,
     signals: Option<Signals>,
     /// Most bytes of standard input that are wanted now.
@@ -83,7 +84,7 @@ impl Pump {
             com1: Wire::new(com1)?,
             com2: Wire::new(com2)?,
             log: Wire::new(log)?,
-            frame: Vec::new(),
+            link: Link::default(),
             line: Vec::new(),
             signals: None,
             input_wanted: 0,
@@ -110,8 +111,17 @@ impl Pump {
 
     /// Queues a message for COM2.
     pub fn send(&mut self, message: &HostMessage) -> Result<()> {
-        self.com2.outgoing.extend(postcard::to_allocvec_cobs(message)?);
+        self.link.send(message)?;
+        self.flush_link();
         Ok(())
+    }
+
+    /// What the link has to say goes to COM2.
+    fn flush_link(&mut self) {
+        while !self.link.outgoing().is_empty() {
+            self.com2.outgoing.extend(self.link.outgoing());
+            self.link.written(self.link.outgoing().len());
+        }
     }
 
     /// Waits for the next event, but not longer than until `time_limit`.
@@ -182,7 +192,7 @@ impl Pump {
         }
         if is_ready(1) {
             let bytes = self.com2.exchange()?;
-            self.take_frames(&bytes);
+            self.take_messages(&bytes)?;
         }
         if let Some(signals) = self.signals.as_mut().filter(|_| is_ready(3)) {
             self.events.extend(signals.pending().map(Event::Signal));
@@ -207,24 +217,19 @@ impl Pump {
         }
     }
 
-    fn take_frames(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.frame.push(*byte);
-            if *byte == 0 {
-                let mut frame = std::mem::take(&mut self.frame);
-                let message = postcard::from_bytes_cobs(&mut frame);
-                if let Ok(GuestMessage::Trace(line)) = &message {
-                    self.log_end.push(format!("[linux] {line}\n").as_bytes());
-                }
-                self.events.push_back(match message {
-                    Ok(message) => Event::Message(message),
-                    Err(error) => Event::Log(format!("host channel: a message can't be read ({error})")),
-                });
-            } else if self.frame.len() > MAX_FRAME {
-                self.frame.clear();
-                self.events.push_back(Event::Log("host channel: a message is too long".to_owned()));
+    fn take_messages(&mut self, bytes: &[u8]) -> Result<()> {
+        for message in self.link.receive(bytes)? {
+            if let GuestMessage::Trace(line) = &message {
+                self.log_end.push(format!("[linux] {line}\n").as_bytes());
             }
+            self.events.push_back(Event::Message(message));
         }
+        self.flush_link();
+        let garbled = self.link.garbled();
+        if garbled > 0 {
+            self.events.push_back(Event::Log(format!("host channel: {garbled} frames can't be read")));
+        }
+        Ok(())
     }
 
     fn take_input(&mut self) -> Result<()> {

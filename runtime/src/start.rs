@@ -7,10 +7,48 @@
 //! and RSP = its stack. A root task starts with RDI = address of [`BootInfo`](chestnut_abi::BootInfo) and nothing else,
 //! so its stack and its heap are part of its image.
 
-use crate::{cap::IoPort, heap, ipc_buffer, logger};
+use crate::heap::{Heap, More, Usage};
+use crate::{cap::IoPort, ipc_buffer, logger};
 use alloc::boxed::Box;
 use chestnut_abi::BootInfo;
 use chestnut_manifest::StartInfo;
+
+#[cfg(target_os = "none")]
+#[global_allocator]
+static HEAP: Heap = Heap::new();
+#[cfg(not(target_os = "none"))]
+static HEAP: Heap = Heap::new();
+
+/// Gives memory to the allocator.
+///
+/// # Safety
+/// The memory is mapped, readable and writable, and used by nobody else from now on.
+pub unsafe fn claim_heap(start: *mut u8, bytes: usize) {
+    if bytes > 0 {
+        // SAFETY: passed on.
+        let claimed = unsafe { HEAP.claim(start, bytes) };
+        assert!(claimed, "a heap of {bytes} bytes is too small");
+    }
+}
+
+/// Asks `more` from now on when an allocation finds no room.
+///
+/// # Safety
+/// `more` allocates nothing and frees nothing, and what it returns is mapped, readable and writable, and used by nobody else.
+pub unsafe fn grow_heap_by(more: More) {
+    // SAFETY: passed on.
+    unsafe { HEAP.grow_by(more) };
+}
+
+/// What the program's heap holds.
+pub fn heap_usage() -> Usage {
+    HEAP.usage()
+}
+
+/// Bytes of the program's heap that are free.
+pub fn heap_free() -> usize {
+    HEAP.free_bytes()
+}
 
 /// What a service does before its own code: heap, IPC buffer, log.
 ///
@@ -21,9 +59,9 @@ pub unsafe fn begin_service(info: *const u8, info_bytes: usize, buffer: usize) -
     let bytes = unsafe { core::slice::from_raw_parts(info, info_bytes) };
     // SAFETY: root mapped an IPC buffer there, for the runtime alone.
     unsafe { ipc_buffer::set_address(buffer) };
-    let (heap_start, heap_bytes) = StartInfo::heap(bytes).expect("the start information begins with the heap");
+    let (heap, heap_bytes) = StartInfo::heap(bytes).expect("the start information begins with the heap");
     // SAFETY: root maps the heap for the allocator alone.
-    unsafe { heap::claim(heap_start as *mut u8, heap_bytes as usize) };
+    unsafe { claim_heap(heap as *mut u8, heap_bytes as usize) };
     let info = StartInfo::decode(bytes).expect("root encodes the start information of the same build");
     if let Some(port) = info.capability(logger::CAPABILITY) {
         logger::init(IoPort(port));
@@ -34,14 +72,14 @@ pub unsafe fn begin_service(info: *const u8, info_bytes: usize, buffer: usize) -
 /// What a root task does before its own code.
 ///
 /// # Safety
-/// `info` is what the kernel passed in RDI; `heap_start` is memory for the allocator alone; called once.
-pub unsafe fn begin_root(info: *const BootInfo, heap_start: *mut u8, heap_bytes: usize) -> &'static BootInfo {
+/// `info` is what the kernel passed in RDI; `heap` is memory for the allocator alone; called once.
+pub unsafe fn begin_root(info: *const BootInfo, heap: *mut u8, heap_bytes: usize) -> &'static BootInfo {
     // SAFETY: the kernel maps the structure for the life of the root task and never writes it again.
     let info = unsafe { &*info };
     // SAFETY: the kernel says where it mapped the initial thread's IPC buffer.
     unsafe { ipc_buffer::set_address(info.ipc_buffer as usize) };
     // SAFETY: passed on.
-    unsafe { heap::claim(heap_start, heap_bytes) };
+    unsafe { claim_heap(heap, heap_bytes) };
     info
 }
 

@@ -7,20 +7,26 @@
 //! | `limits::…` | the kernel's size, the length of boot, the longest time with interrupts off |
 //! | `programs::…` | real programs do what they do on the host: output, messages, exit status |
 //! | `faults::…` | programs that go wrong end as under Linux, and others go on |
+//! | `services::…` | services fail twenty times under load, and nothing is lost |
 //! | `launcher::…` | `cargo run -- run`, its pipes, options, exit status and error messages |
+//! | `bench::…` | `cargo run -- bench`: figures, the peer beside, records |
 //! | `terminal::…` | the interactive shell on a pseudo-terminal |
 //! | `attack::…` | programs that do their worst, and the shell beside them |
 //!
 //! Nothing is skipped: a test whose program can't be fetched or built fails and says so. Images are built once per process.
 
 mod attack;
+mod bench;
 mod boot;
+mod busybox;
 mod compare;
 mod faults;
 mod kernel;
 mod launcher;
 mod limits;
 mod programs;
+mod root_folder;
+mod services;
 mod shared;
 mod table;
 mod terminal;
@@ -49,8 +55,10 @@ fn main() -> ExitCode {
     trials.extend(table::trials(&arguments));
     trials.extend(faults::trials(&arguments));
     trials.extend(launcher::trials());
+    trials.extend(services::trials());
     trials.extend(terminal::trials());
     trials.extend(attack::trials());
+    trials.extend(bench::trials());
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 

@@ -186,10 +186,11 @@ pub fn schedule(k: Kernel) {
     set_timer(k);
 }
 
-/// Whether a thread that has this context, and isn't running on it now, may run at once.
+/// Whether a thread that has this context, and isn't running on it now, may run at once. Not so for a sporadic one: when it is
+/// woken its refills count from then on, which is [`wake`]'s part.
 #[inline(always)]
 pub fn has_time(k: Kernel, context: Ref<SchedContext>) -> bool {
-    is_ready(k, context) && is_sufficient(k, context, 0)
+    is_ready(k, context) && is_sufficient(k, context, 0) && !context.sporadic.get()
 }
 
 /// The current thread has been changed by hand: time is charged to its context from now on.

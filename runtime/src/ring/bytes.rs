@@ -46,6 +46,11 @@ impl ByteConsumer {
         Self(Consumer::attach(memory))
     }
 
+    /// How often a producer has attached: another number than before says that it is another producer.
+    pub fn producers(&self) -> u32 {
+        self.0.producers()
+    }
+
     /// How many bytes can be read now.
     pub fn available(&self) -> Result<usize, Broken> {
         self.0.available().map(|count| count as usize)

@@ -12,9 +12,11 @@
 //! | 4–7 | 1 while the consumer sleeps until there is something | consumer (1), producer (0) |
 //! | 64–67 | tail: elements put, modulo 2^32 | producer |
 //! | 68–71 | 1 while the producer sleeps until there is room | producer (1), consumer (0) |
+//! | 72–75 | how often a producer has attached, modulo 2^32 | producer |
 //! | 128– | the elements: the largest power of two of bytes that fits | producer |
 //!
-//! All zero is an empty ring. A side that is restarted attaches to the memory and goes on where its index says.
+//! All zero is an empty ring. A side that is restarted attaches to the memory and goes on where its index says. The
+//! consumer can see that the producer is another one than before.
 //!
 //! **Sleeping.** A side that finds nothing to do says so ([`Consumer::sleeps`], [`Producer::sleeps`]), which looks once
 //! more; only if that still finds nothing may it wait. The other side asks after its work whether to signal
@@ -39,6 +41,7 @@ const HEAD: usize = 0;
 const CONSUMER_SLEEPS: usize = 4;
 const TAIL: usize = 64;
 const PRODUCER_SLEEPS: usize = 68;
+const PRODUCERS: usize = 72;
 
 /// The other side wrote an index that can't be: the stream is lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,6 +109,7 @@ struct Consumer(Side);
 
 impl Producer {
     fn attach(memory: Memory) -> Self {
+        memory.word(PRODUCERS).fetch_add(1, SeqCst);
         Self(Side { memory, own: memory.word(TAIL).load(SeqCst) })
     }
 
@@ -148,6 +152,11 @@ impl Producer {
 impl Consumer {
     fn attach(memory: Memory) -> Self {
         Self(Side { memory, own: memory.word(HEAD).load(SeqCst) })
+    }
+
+    /// How often a producer has attached: another number than before says that it is another producer.
+    fn producers(&self) -> u32 {
+        self.0.memory.word(PRODUCERS).load(SeqCst)
     }
 
     /// Bytes that may be read now.

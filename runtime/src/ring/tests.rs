@@ -52,7 +52,7 @@ fn what_was_peeked_but_not_acknowledged_is_there_after_a_restart() {
     producer = ByteProducer::attach(memory);
     producer.write(b"g").unwrap();
     assert_eq!(restarted.read(&mut data), Ok(1));
-    assert_eq!(data[0], b'g');
+    assert_eq!((data[0], restarted.producers()), (b'g', 2));
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! The host channel: messages between the launcher and the Linux server over COM2.
 //!
-//! Each message is encoded with `postcard` and framed with COBS (`postcard::to_vec_cobs` and a zero byte between frames).
-//! The host sends nothing before [`GuestMessage::Ready`]: the UART would lose what comes before its driver.
+//! A [`Link`](crate::link::Link) at either end carries them. The host sends nothing before [`GuestMessage::Ready`]: the UART would lose what comes before its driver.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -10,7 +9,7 @@ use serde::{Deserialize, Serialize};
 /// Most bytes that one `Stdin`, `Stdout`, `Stderr` or `Trace` message carries.
 pub const MAX_PAYLOAD: usize = 1024;
 /// Most bytes that a framed message takes, its zero byte included.
-pub const MAX_FRAME: usize = MAX_PAYLOAD + 32;
+pub(crate) const MAX_FRAME: usize = MAX_PAYLOAD + 32;
 /// Most bytes of `Stdin` that the host may have sent and the guest not yet acknowledged with `StdinConsumed`.
 pub const STDIN_WINDOW: u32 = 4096;
 
@@ -40,6 +39,6 @@ pub enum GuestMessage {
     StdinConsumed(u32),
     /// The program has ended; all its output was sent before. 128 + n if signal n ended it.
     Exit(u8),
-    /// A line for whoever debugs the guest, such as the name of a system call that is missing.
+    /// A line of a trace: who, and a system call with its result, a signal, or an end.
     Trace(String),
 }

@@ -1,6 +1,6 @@
 //! What a manifest must satisfy, checked on the host before anything boots.
 
-use crate::{Manifest, Memory, PortRange, Service};
+use crate::{Manifest, Memory, PortRange, Restart, Service};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -35,6 +35,7 @@ impl Manifest {
         checker.shared_memory();
         checker.signals();
         checker.capability_names();
+        checker.failures();
         if checker.problems.is_empty() { Ok(()) } else { Err(checker.problems) }
     }
 }
@@ -211,6 +212,21 @@ impl Checker<'_> {
         }
         if let Some(other) = bits.insert((of, bit), user.clone()) {
             self.report(user, format!("bit {bit} of service \"{of}\" is used by {other}"));
+        }
+    }
+
+    fn failures(&mut self) {
+        let manifest = self.manifest;
+        for failure in &manifest.failures {
+            let entry = format!("failure of \"{}\"", failure.service);
+            self.known(&entry, "service", &failure.service);
+            let named = |service: &&Service| service.name == failure.service;
+            if manifest.services.iter().find(named).is_some_and(|service| service.restart == Restart::Never) {
+                self.report(&entry, "the system can't go on without this service (restart = \"never\")");
+            }
+            if failure.every == 0 {
+                self.report(&entry, "every must not be 0 microseconds");
+            }
         }
     }
 

@@ -8,8 +8,8 @@
 //! | [`Manifest`] | launcher | root | archive, [`archive::MANIFEST`] |
 //! | [`RunRequest`] | launcher | linux | archive, [`archive::RUN`] |
 //! | [`StartInfo`] | root | each service | the page that RDI points at |
-//! | [`HostMessage`] | launcher | linux | host channel (COM2), COBS framed |
-//! | [`GuestMessage`] | linux | launcher | host channel (COM2), COBS framed |
+//! | [`HostMessage`] | launcher | linux | host channel (COM2), by a [`link`] |
+//! | [`GuestMessage`] | linux | launcher | host channel (COM2), by a [`link`] |
 //!
 //! Fields are in bytes and microseconds unless their comment says otherwise. Nothing here is a promise to anybody
 //! outside of one build: launcher and guest always come from the same sources.
@@ -21,14 +21,17 @@ extern crate alloc;
 pub mod archive;
 mod channel;
 mod check;
+pub mod link;
 mod run;
 mod services;
 mod start;
 
-pub use channel::{GuestMessage, HostMessage, MAX_FRAME, MAX_PAYLOAD, STDIN_WINDOW};
+pub use channel::{GuestMessage, HostMessage, MAX_PAYLOAD, STDIN_WINDOW};
 pub use check::Problem;
 pub use run::{Command, RunRequest, Stdio};
-pub use services::{Deadline, Device, Grant, Interrupt, Manifest, Memory, PortRange, Restart, Ring, Service, Signal};
+pub use services::{
+    Deadline, Device, Failure, Grant, Interrupt, Manifest, Memory, PortRange, Restart, Ring, Service, Signal,
+};
 pub use start::{NamedCapability, Region, StartInfo, UntypedMemory, slots};
 
 /// A line of the log (debugcon) that begins with this says that the system can't go on: root writes it when a service

@@ -23,6 +23,8 @@ pub struct Manifest {
     pub signals: Vec<Signal>,
     #[serde(rename = "deadline", default)]
     pub deadlines: Vec<Deadline>,
+    #[serde(rename = "failure", default)]
+    pub failures: Vec<Failure>,
 }
 
 /// One process.
@@ -180,4 +182,18 @@ pub struct Deadline {
     pub client: String,
     /// Who watches it.
     pub timer: String,
+}
+
+/// Lets a service fail now and then, wherever it is, to see what the others make of that.
+///
+/// Root takes it apart in the middle of what it does, as after a fault, and makes it anew.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Failure {
+    /// A service that is made anew.
+    pub service: String,
+    /// How often it fails.
+    pub times: u32,
+    /// Microseconds from the system's start to the first failure, and between two of them. Not 0.
+    pub every: u64,
 }

@@ -1,8 +1,9 @@
 //! The repository's manifest is valid; wrong manifests are refused with the cause; everything survives its encoding.
 
+use chestnut_manifest::link::Link;
 use chestnut_manifest::{
-    Command, GuestMessage, HostMessage, MAX_FRAME, MAX_PAYLOAD, Manifest, Memory, NamedCapability, RunRequest,
-    StartInfo, Stdio,
+    Command, Failure, GuestMessage, HostMessage, MAX_PAYLOAD, Manifest, Memory, NamedCapability, RunRequest, StartInfo,
+    Stdio,
 };
 
 fn ours() -> Manifest {
@@ -49,7 +50,7 @@ fn ports_overlap_only_when_both_say_shared() {
     );
     let mut manifest = ours();
     manifest.services[2].ports[0].shared = false;
-    assert_eq!(manifest.check().expect_err("overlap").len(), 2, "with the log port of both other services");
+    assert_eq!(manifest.check().expect_err("overlap").len(), 3, "with the log port of the three other services");
 }
 
 #[test]
@@ -137,14 +138,31 @@ fn the_heap_is_read_without_the_rest() {
 }
 
 #[test]
-fn the_largest_messages_fit_a_frame() {
-    let payload = vec![0xff; MAX_PAYLOAD];
-    let frame = postcard::to_allocvec_cobs(&GuestMessage::Stdout(payload.clone())).expect("encodes");
-    assert!(frame.len() <= MAX_FRAME, "{}", frame.len());
-    let mut frame = postcard::to_allocvec_cobs(&HostMessage::Stdin(payload.clone())).expect("encodes");
-    assert!(frame.len() <= MAX_FRAME, "{}", frame.len());
-    assert_eq!(frame.iter().filter(|byte| **byte == 0).count(), 1, "one zero byte, at the end");
-    assert_eq!(postcard::from_bytes_cobs::<HostMessage>(&mut frame), Ok(HostMessage::Stdin(payload)));
+fn the_largest_message_goes_through_a_link() {
+    let payload = vec![0; MAX_PAYLOAD];
+    let mut guest = Link::<GuestMessage, HostMessage>::default();
+    let mut host = Link::<HostMessage, GuestMessage>::default();
+    guest.send(&GuestMessage::Stdout(payload.clone())).expect("encodes");
+    assert_eq!(host.receive(guest.outgoing()), Ok(vec![GuestMessage::Stdout(payload.clone())]));
+    host.send(&HostMessage::Stdin(payload.clone())).expect("encodes");
+    assert_eq!(guest.receive(host.outgoing()), Ok(vec![HostMessage::Stdin(payload)]));
+}
+
+#[test]
+fn only_what_is_made_anew_may_fail() {
+    let fail = |service: &str, every| {
+        let mut manifest = ours();
+        manifest.failures.push(Failure { service: service.into(), times: 1, every });
+        manifest
+    };
+    fail("serial", 1000).check().expect("valid");
+    let why = r#"failure of "linux": the system can't go on without this service (restart = "never")"#;
+    assert_eq!(problem(&fail("linux", 1000)), why);
+    assert_eq!(problem(&fail("serial", 0)), r#"failure of "serial": every must not be 0 microseconds"#);
+    assert_eq!(
+        problem(&fail("parallel", 1)),
+        r#"failure of "parallel": service "parallel" is not a service of this manifest"#
+    );
 }
 
 #[test]
@@ -157,7 +175,7 @@ fn run_requests_survive_postcard() {
         stdio,
     };
     let commands = vec![command(Stdio::Terminal), command(Stdio::Channel), command(Stdio::Input(vec![0, 1]))];
-    let request = RunRequest { commands, started: 1_735_689_600_000_000 };
+    let request = RunRequest { commands, started: 1_735_689_600_000_000, trace: true };
     let bytes = postcard::to_allocvec(&request).expect("encodes");
     assert_eq!(postcard::from_bytes::<RunRequest>(&bytes).expect("decodes"), request);
 }

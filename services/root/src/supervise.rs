@@ -9,6 +9,7 @@ use crate::{
     construct::{Process, construct},
     failure::{Doing, Result},
     faults::{Fault, Registers},
+    metronome,
     resources::Resources,
     shared::Shared,
 };
@@ -25,8 +26,17 @@ const RESTART_WINDOW: u64 = 10_000_000;
 /// A service and how it has been doing.
 struct Supervised {
     process: Option<Process>,
-    /// When it was made anew, in ticks: the last few times.
+    /// When it was made anew after a fault, in ticks: the last few times.
     restarts: Vec<u64>,
+}
+
+/// A [failure](chestnut_manifest::Failure) that the manifest asks for.
+struct Planned {
+    number: usize,
+    left: u32,
+    /// Ticks.
+    next: u64,
+    interval: u64,
 }
 
 /// Root at work.
@@ -34,6 +44,7 @@ pub struct Supervisor {
     shared: Shared,
     resources: Resources,
     services: Vec<Supervised>,
+    planned: Vec<Planned>,
 }
 
 impl Supervisor {
@@ -54,7 +65,8 @@ impl Supervisor {
                 log::info!("started {}", description.name);
             }
         }
-        Ok(Self { shared, resources, services })
+        let planned = plan(&shared, &mut resources)?;
+        Ok(Self { shared, resources, services, planned })
     }
 
     /// Waits for what the services have to say, for ever.
@@ -68,6 +80,9 @@ impl Supervisor {
     }
 
     fn handle(&mut self, message: &Received) -> Result<()> {
+        if message.badge == metronome::BADGE {
+            return self.fail_as_planned();
+        }
         let number = (message.badge as usize).wrapping_sub(1);
         let Some(service) = self.shared.manifest.services.get(number) else {
             log::warn!("a message from nobody: badge {}, label {}", message.badge, message.label());
@@ -86,11 +101,25 @@ impl Supervisor {
         }
         match service.restart {
             Restart::Never => stop(&format_args!("{} can't go on: {fault}", service.name)),
-            Restart::Always => self.restart(number),
+            Restart::Always => self.restart_unless_hopeless(number),
         }
     }
 
-    fn restart(&mut self, number: usize) -> Result<()> {
+    /// The services whose failure is due fail.
+    fn fail_as_planned(&mut self) -> Result<()> {
+        let now = clock::ticks();
+        for index in 0..self.planned.len() {
+            let planned = &mut self.planned[index];
+            if planned.left > 0 && now >= planned.next {
+                (planned.left, planned.next) = (planned.left - 1, now + planned.interval);
+                let number = planned.number;
+                self.restart(number)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn restart_unless_hopeless(&mut self, number: usize) -> Result<()> {
         let service = &self.shared.manifest.services[number];
         let supervised = &mut self.services[number];
         let now = clock::ticks();
@@ -100,6 +129,12 @@ impl Supervisor {
             stop(&format_args!("{} has failed {} times within 10 seconds", service.name, MOST_RESTARTS + 1));
         }
         supervised.restarts.push(now);
+        self.restart(number)
+    }
+
+    fn restart(&mut self, number: usize) -> Result<()> {
+        let service = &self.shared.manifest.services[number];
+        let supervised = &mut self.services[number];
         if let Some(process) = supervised.process.take() {
             process.tcb.suspend().doing(format_args!("stopping {}", service.name))?;
             process.arena.clear(&mut self.resources).doing(format_args!("taking {} apart", service.name))?;
@@ -114,6 +149,21 @@ impl Supervisor {
         log::info!("restarted {}", service.name);
         Ok(())
     }
+}
+
+/// Makes ready for the failures that the manifest asks for, if any.
+fn plan(shared: &Shared, resources: &mut Resources) -> Result<Vec<Planned>> {
+    let mut planned = Vec::new();
+    let now = clock::ticks();
+    for failure in &shared.manifest.failures {
+        let interval = failure.every.saturating_mul(shared.tsc_mhz.into());
+        let number = shared.number(&failure.service)?;
+        planned.push(Planned { number, left: failure.times, next: now.saturating_add(interval), interval });
+    }
+    if let Some(period) = shared.manifest.failures.iter().map(|failure| failure.every).min() {
+        metronome::start(period, shared, resources)?;
+    }
+    Ok(planned)
 }
 
 /// Says why the system can't go on, and runs no more: the launcher reads the log and ends the machine. The services

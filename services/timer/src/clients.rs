@@ -34,12 +34,12 @@ impl<W: Wake> Clients<W> {
         self.0.push((deadline, wake));
     }
 
-    /// Wakes everybody whose deadline is not after `now`, once.
+    /// Wakes everybody whose deadline is not after `now`. Forgets the deadline only then: a timer that is made anew in
+    /// between wakes twice rather than never.
     pub fn wake_due(&self, now: u64) {
-        for (deadline, client) in &self.0 {
-            if deadline.take_if_due(now) {
-                client.wake();
-            }
+        for (deadline, client) in self.0.iter().filter(|(deadline, _)| deadline.get() <= now) {
+            client.wake();
+            deadline.take_if_due(now);
         }
     }
 

@@ -7,6 +7,7 @@
 //!
 //! A test runs in a thread of its own, in the root task's VSpace and CSpace ([`scene`]), so that one that faults or hangs takes nothing along; the
 //! driver (in [`driver`]) waits above it with a time limit, and takes back whatever the test made.
+//! [`scene`] and [`driver`] serve the kernel's benchmarks (`bench/kernel`), too.
 //! The expectations are those of the seL4 manual and of libsel4's documented errors; files of `tests/` are named for the object they test.
 #![no_std]
 
@@ -15,10 +16,10 @@ pub mod table;
 pub use table::TESTS;
 
 #[cfg(all(feature = "guest", target_os = "none"))]
-mod check;
+pub mod check;
 #[cfg(all(feature = "guest", target_os = "none"))]
 pub mod driver;
 #[cfg(all(feature = "guest", target_os = "none"))]
-mod scene;
+pub mod scene;
 #[cfg(all(feature = "guest", target_os = "none"))]
 mod tests;

@@ -1,9 +1,14 @@
-//! Every cell of the interface's table, invocation by outcome, has a guest test, or a reason why it can't have one.
+//! Every cell of the interface's tables — invocation by outcome, system call by situation, fault by answer — has a guest test, or a
+//! reason why it can't have one.
 
+use chestnut_abi::behaviour::{FAULTS, SYSTEM_CALLS};
+use chestnut_abi::fault::label;
 use chestnut_abi::invocation::{INVOCATIONS, Invocation};
-use chestnut_abi::{Error, Label};
+use chestnut_abi::{Error, Label, Syscall};
 use chestnut_kernel_tests::TESTS;
-use chestnut_kernel_tests::table::{COVERAGE, Outcome};
+use chestnut_kernel_tests::table::cells::cells;
+use chestnut_kernel_tests::table::list::COVERAGE;
+use chestnut_kernel_tests::table::{Outcome, cell_list, list};
 use std::collections::BTreeSet;
 
 /// Outcomes that a PC never shows: with an IOAPIC, interrupts are not got by their number, whatever the arguments.
@@ -38,9 +43,36 @@ fn no_cell_is_empty() {
 }
 
 #[test]
+fn system_calls_and_faults_have_a_test_for_each_cell_and_no_other() {
+    let wanted: BTreeSet<String> =
+        cells().map(|cell| format!("{}::{}_{}", cell.table, cell.row, cell.column)).collect();
+    let listed: BTreeSet<String> = cell_list::TESTS.iter().map(|name| name.to_string()).collect();
+    let missing: Vec<&String> = wanted.difference(&listed).collect();
+    let unknown: Vec<&String> = listed.difference(&wanted).collect();
+    assert!(
+        missing.is_empty() && unknown.is_empty(),
+        "cells without a test: {missing:#?}
+tests of no cell: {unknown:#?}"
+    );
+    assert_eq!(cells().count(), wanted.len(), "two cells of one name");
+}
+
+#[test]
+fn every_system_call_and_every_fault_label_is_in_the_tables() {
+    for number in -100..100 {
+        let call = Syscall::from_number(number);
+        let rows = SYSTEM_CALLS.iter().filter(|row| Some(row.call) == call).count();
+        assert_eq!(rows, call.is_some() as usize, "rows for {call:?}");
+    }
+    for label in [label::CAP, label::UNKNOWN_SYSCALL, label::USER_EXCEPTION, label::TIMEOUT, label::VM] {
+        assert!(FAULTS.iter().any(|fault| fault.label == label), "no row for label {label}");
+    }
+}
+
+#[test]
 fn names_are_unique_and_there_are_enough() {
     let names: BTreeSet<&str> = TESTS.iter().copied().collect();
     assert_eq!(names.len(), TESTS.len());
-    assert_eq!(COVERAGE.len(), TESTS.len());
+    assert_eq!(COVERAGE.len(), list::TESTS.len());
     assert!(TESTS.len() >= 150, "{} tests", TESTS.len());
 }

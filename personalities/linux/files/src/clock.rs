@@ -1,5 +1,6 @@
 //! Time, as files need it: stamps on inodes, and the inter-byte timer of terminals.
 
+use alloc::rc::Rc;
 use core::task::Waker;
 use core::time::Duration;
 
@@ -16,7 +17,29 @@ pub trait Clock {
     fn realtime(&self) -> Timestamp;
     /// CLOCK_MONOTONIC, since boot.
     fn monotonic(&self) -> Duration;
-    /// Wakes `waker` once, at `deadline` of the monotonic clock or a little later. Waking somebody who no longer cares is
-    /// harmless, so there is no way to take it back.
-    fn wake_at(&self, deadline: Duration, waker: &Waker);
+    /// Wakes `waker` once, at `deadline` of the monotonic clock or a little later, unless [`Clock::forget`] is called before with
+    /// the same deadline and the number that this returns. Use [`Wakeup`], which can't forget to.
+    fn wake_at(&self, deadline: Duration, waker: &Waker) -> u64;
+    /// Nobody wants to be woken any more.
+    fn forget(&self, deadline: Duration, number: u64);
+}
+
+/// A wake-up that is due; dropping it takes it back, so that who waits again and again with long deadlines leaves nothing behind.
+pub struct Wakeup {
+    clock: Rc<dyn Clock>,
+    deadline: Duration,
+    number: u64,
+}
+
+impl Wakeup {
+    pub fn new(clock: &Rc<dyn Clock>, deadline: Duration, waker: &Waker) -> Self {
+        let number = clock.wake_at(deadline, waker);
+        Wakeup { clock: clock.clone(), deadline, number }
+    }
+}
+
+impl Drop for Wakeup {
+    fn drop(&mut self) {
+        self.clock.forget(self.deadline, self.number);
+    }
 }

@@ -90,16 +90,22 @@ impl Drop for TestPage {
 #[derive(Default)]
 pub struct TestClock {
     now: Cell<Duration>,
-    timers: RefCell<Vec<(Duration, Waker)>>,
+    timers: RefCell<Vec<(Duration, u64, Waker)>>,
+    next: Cell<u64>,
 }
 
 impl TestClock {
     pub fn advance(&self, by: Duration) {
         self.now.set(self.now.get() + by);
         let (due, later): (Vec<_>, Vec<_>) =
-            self.timers.take().into_iter().partition(|(deadline, _)| *deadline <= self.now.get());
+            self.timers.take().into_iter().partition(|(deadline, ..)| *deadline <= self.now.get());
         *self.timers.borrow_mut() = later;
-        due.into_iter().for_each(|(_, waker)| waker.wake());
+        due.into_iter().for_each(|(.., waker)| waker.wake());
+    }
+
+    /// How many are to be woken.
+    pub fn sleepers(&self) -> usize {
+        self.timers.borrow().len()
     }
 }
 
@@ -113,8 +119,14 @@ impl Clock for TestClock {
         self.now.get()
     }
 
-    fn wake_at(&self, deadline: Duration, waker: &Waker) {
-        self.timers.borrow_mut().push((deadline, waker.clone()));
+    fn wake_at(&self, deadline: Duration, waker: &Waker) -> u64 {
+        let number = self.next.replace(self.next.get() + 1);
+        self.timers.borrow_mut().push((deadline, number, waker.clone()));
+        number
+    }
+
+    fn forget(&self, deadline: Duration, number: u64) {
+        self.timers.borrow_mut().retain(|(known, other, _)| (*known, *other) != (deadline, number));
     }
 }
 

@@ -1,7 +1,7 @@
 //! Makes the server: clock, file systems, terminal, init; then the message loop.
 
 use crate::archive::{self, Archive};
-use crate::capability::{Capabilities, Kernel, SharedPage, features, seed};
+use crate::capability::{Capabilities, Kernel, SharedPage, features};
 use crate::clock::SystemClock;
 use crate::devices::{Devices, HostChannel, TerminalLine, Wire};
 use crate::memory::Memory;
@@ -9,6 +9,7 @@ use crate::process::INIT;
 use crate::process::jobs::Jobs;
 use crate::server::{Parts, Server};
 use crate::session::Session;
+use crate::trace::Tracer;
 use crate::{procfs, session};
 use alloc::boxed::Box;
 use alloc::rc::Rc;
@@ -17,6 +18,7 @@ use chestnut_linux_files::clock::Clock;
 use chestnut_linux_files::devfs::{self, Generator};
 use chestnut_linux_files::inode::Filesystem;
 use chestnut_linux_files::page::PageStore;
+use chestnut_linux_files::pty;
 use chestnut_linux_files::terminal::{Line, Terminal, WindowSize};
 use chestnut_linux_files::tmpfs;
 use chestnut_linux_files::vfs::Vfs;
@@ -33,13 +35,18 @@ pub struct Given {
     pub host: Box<dyn Wire>,
     /// Tells the timer service the next deadline in ticks.
     pub alarm: Box<dyn Fn(u64)>,
+    pub entropy: Entropy,
 }
+
+/// Takes random bytes from the entropy service: all of them, or if the flag is not set, as many as there are; says how many.
+pub type Entropy = Box<dyn Fn(&mut [u8], bool) -> usize>;
 
 /// Device numbers of file systems (st_dev): minor numbers of major 0.
 const ROOT_DEVICE: u64 = 1;
 const NAMELESS_DEVICE: u64 = 2;
 const DEV_DEVICE: u64 = 3;
 const PROC_DEVICE: u64 = 4;
+const PTS_DEVICE: u64 = 5;
 
 /// `f_type` of the file system of pipes and the like.
 const NAMELESS_MAGIC: u64 = 0x5049_5045;
@@ -50,7 +57,7 @@ const FIRST_SIZE: WindowSize = WindowSize { rows: 24, columns: 80, width: 0, hei
 /// Makes the server and everything around it. What fails here is the boot image's fault or want of memory: it ends the
 /// server with its reason in the log.
 pub fn make(given: Given) -> (&'static Server, Devices) {
-    let Given { kernel, tsc_mhz, archive, terminal, host, alarm } = given;
+    let Given { kernel, tsc_mhz, archive, terminal, host, alarm, entropy } = given;
     let archive = Archive::new(archive).expect("the boot archive is a tar file");
     let request = archive.file(RUN).expect("the boot archive says what to run");
     let request: RunRequest = postcard::from_bytes(request).expect("the run request is of the same build");
@@ -70,7 +77,9 @@ pub fn make(given: Given) -> (&'static Server, Devices) {
     let nameless = Filesystem::new("pipefs", NAMELESS_MAGIC, NAMELESS_DEVICE, true, files_clock.clone(), store.clone());
     archive::fill(&vfs, &archive).expect("the archive's files go into the root file system");
 
-    let generator = Rc::new(Generator::new(seed()));
+    let mut seed = [0; 32];
+    entropy(&mut seed, true);
+    let generator = Rc::new(Generator::new(seed, Box::new(move |bytes| entropy(bytes, false))));
     let parts = Parts {
         kernel,
         capabilities,
@@ -88,11 +97,17 @@ pub fn make(given: Given) -> (&'static Server, Devices) {
     let console = Terminal::new(devfs::CONSOLE, files_line, Rc::new(Jobs(server)), files_clock.clone());
     console.set_window_size(FIRST_SIZE);
     let _ = server.console.set(console.clone());
-    devfs::mount(&server.vfs, DEV_DEVICE, files_clock, store, generator, console.clone()).expect("/dev can be made");
+    let devices = devfs::mount(&server.vfs, DEV_DEVICE, files_clock.clone(), store.clone(), generator, console.clone());
+    devices.expect("/dev can be made");
+    pty::mount(&server.vfs, PTS_DEVICE, files_clock, store, Rc::new(Jobs(server))).expect("/dev/pts can be made");
     procfs::mount(server, PROC_DEVICE).expect("/proc can be made");
     server.new_process(INIT, 0, Caller::root(server.vfs.root())).expect("memory for init");
 
+    server.executor.start(server.files.follow_clock(server.clock.clone()));
+
     let host = HostChannel::new(host);
+    server.tracing.set(request.trace);
+    let _ = server.tracer.set(Tracer::new(host.clone()));
     let devices = Devices { line: line.clone(), host: host.clone(), terminal: OnceCell::from(console), clock };
     let session = Session { server, host, line };
     server.executor.start(session::run(Rc::new(session), request.commands));

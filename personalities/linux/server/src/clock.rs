@@ -10,6 +10,7 @@ use alloc::collections::BTreeMap;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use chestnut_linux_files::clock::{Clock, Timestamp};
+use chestnut_linux_files::wait::{Events, WaitQueue};
 use chestnut_linux_trampoline::TimePage;
 use core::cell::{Cell, RefCell};
 use core::future::Future;
@@ -31,6 +32,10 @@ pub struct SystemClock {
     alarm: Box<dyn Fn(u64)>,
     /// What it was told last.
     told: Cell<u64>,
+    /// The deadline that was for, if it still stands.
+    told_for: Cell<Option<Duration>>,
+    /// Woken when CLOCK_REALTIME has been set.
+    pub wall_was_set: WaitQueue,
 }
 
 const NANOSECONDS: u64 = 1_000_000_000;
@@ -51,6 +56,8 @@ impl SystemClock {
             next_key: Cell::new(0),
             alarm,
             told: Cell::new(u64::MAX),
+            told_for: Cell::new(None),
+            wall_was_set: WaitQueue::new(),
         })
     }
 
@@ -70,15 +77,33 @@ impl SystemClock {
         let offset = (wall.as_nanos() as u64).wrapping_sub(self.monotonic().as_nanos() as u64);
         self.wall_offset.set(offset);
         self.time_page.view().set_wall_offset(offset);
+        self.wall_was_set.wake(Events::all());
     }
     /// What to add to the monotonic clock for the wall's.
     pub fn wall_offset(&self) -> Duration {
         Duration::from_nanos(self.wall_offset.get())
     }
 
-    /// Wakes all whose time has come and tells the timer service of the next.
+    /// Wakes all whose time has come and tells the timer service of the next. Costs next to nothing if nobody sleeps or the
+    /// first one's time is still to come, as it is done for each message.
     pub fn run(&self) {
+        let first = self.sleepers.borrow().keys().next().map(|(deadline, _)| *deadline);
+        let Some(first) = first else {
+            self.tell(u64::MAX);
+            return;
+        };
         let now = self.monotonic();
+        if first <= now {
+            self.wake_until(now);
+            self.told_for.set(None);
+        }
+        let next = self.sleepers.borrow().keys().next().map(|(deadline, _)| *deadline);
+        if next.is_none() || next != self.told_for.get() {
+            self.tell(next.map_or(u64::MAX, |deadline| self.ticks_at(deadline)));
+            self.told_for.set(next);
+        }
+    }
+    fn wake_until(&self, now: Duration) {
         let due: Vec<Waker> = {
             let mut sleepers = self.sleepers.borrow_mut();
             let later = sleepers.split_off(&(now + Duration::from_nanos(1), 0));
@@ -87,15 +112,18 @@ impl SystemClock {
         for waker in due {
             waker.wake();
         }
-        let next = self.sleepers.borrow().keys().next().map_or(u64::MAX, |(deadline, _)| self.ticks_at(*deadline));
-        if next != self.told.get() {
-            self.told.set(next);
-            (self.alarm)(next);
+    }
+    fn tell(&self, ticks: u64) {
+        if ticks != self.told.get() {
+            self.told.set(ticks);
+            (self.alarm)(ticks);
         }
+        self.told_for.set(None);
     }
     /// The timer service has rung: it forgets the deadline that it was told.
     pub fn rung(&self) {
         self.told.set(u64::MAX);
+        self.told_for.set(None);
     }
 
     /// The reading of the time-stamp counter at which the monotonic clock has reached `time`.
@@ -118,10 +146,14 @@ impl Clock for SystemClock {
     fn monotonic(&self) -> Duration {
         Duration::from_nanos(TimePage::monotonic(ticks(), self.tsc_base, self.multiplier))
     }
-    fn wake_at(&self, deadline: Duration, waker: &Waker) {
+    fn wake_at(&self, deadline: Duration, waker: &Waker) -> u64 {
         let key = self.next_key.get();
         self.next_key.set(key + 1);
         self.sleepers.borrow_mut().insert((deadline, key), waker.clone());
+        key
+    }
+    fn forget(&self, deadline: Duration, number: u64) {
+        self.sleepers.borrow_mut().remove(&(deadline, number));
     }
 }
 
@@ -140,9 +172,7 @@ impl Future for Sleep {
         if self.clock.monotonic() >= self.deadline {
             return Poll::Ready(());
         }
-        let key = self.clock.next_key.get();
-        self.clock.wake_at(self.deadline, context.waker());
-        self.key = Some(key);
+        self.key = Some(self.clock.wake_at(self.deadline, context.waker()));
         Poll::Pending
     }
 }
@@ -150,7 +180,7 @@ impl Future for Sleep {
 impl Sleep {
     fn forget(&mut self) {
         if let Some(key) = self.key.take() {
-            self.clock.sleepers.borrow_mut().remove(&(self.deadline, key));
+            self.clock.forget(self.deadline, key);
         }
     }
 }

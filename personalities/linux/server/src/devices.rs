@@ -1,7 +1,7 @@
 //! The server's wires to other services: two byte rings each for the terminal and the host channel, and the timer.
 //!
 //! Output that finds no room in a ring waits here; input that nobody takes stays in the ring. Messages of the host
-//! channel are postcard, framed by COBS (see `chestnut-manifest`).
+//! channel go through a link, which sees to it that none is lost when the driver is made anew (see `chestnut-manifest`).
 
 use crate::clock::SystemClock;
 use alloc::boxed::Box;
@@ -10,9 +10,10 @@ use alloc::rc::Rc;
 use alloc::vec::Vec;
 use chestnut_linux_files::terminal::{Line, Terminal};
 use chestnut_linux_files::wait::{Events, WaitQueue};
-use chestnut_manifest::{GuestMessage, HostMessage, MAX_FRAME};
+use chestnut_manifest::link::{Link, Lost};
+use chestnut_manifest::{GuestMessage, HostMessage, LOG_FATAL};
+use chestnut_runtime::logger;
 use core::cell::{Cell, OnceCell, RefCell};
-use postcard::accumulator::{CobsAccumulator, FeedResult};
 
 /// Bits of the server's notification (services/manifest.toml).
 const TERMINAL: u64 = 1 << 0;
@@ -27,6 +28,8 @@ pub trait Wire {
     fn write(&self, bytes: &[u8]) -> usize;
     /// Bytes written and not yet taken by the other side.
     fn unread(&self) -> usize;
+    /// Another number than before says that the driver was made anew.
+    fn driver(&self) -> u32;
 }
 
 /// The terminal's side of COM1.
@@ -77,9 +80,9 @@ impl Line for TerminalLine {
 /// The host channel on COM2.
 pub struct HostChannel {
     wire: Box<dyn Wire>,
-    /// Frames and parts of frames that found no room.
-    outgoing: RefCell<VecDeque<u8>>,
-    accumulator: RefCell<CobsAccumulator<MAX_FRAME>>,
+    link: RefCell<Link<GuestMessage, HostMessage>>,
+    /// The driver that the link has been told of.
+    driver: Cell<u32>,
     incoming: RefCell<VecDeque<HostMessage>>,
     /// Woken when something came in or went out.
     pub changed: WaitQueue,
@@ -91,9 +94,9 @@ impl HostChannel {
 
     pub fn new(wire: Box<dyn Wire>) -> Rc<Self> {
         Rc::new(Self {
+            driver: Cell::new(wire.driver()),
             wire,
-            outgoing: RefCell::default(),
-            accumulator: RefCell::new(CobsAccumulator::new()),
+            link: RefCell::default(),
             incoming: RefCell::default(),
             changed: WaitQueue::new(),
         })
@@ -101,10 +104,7 @@ impl HostChannel {
 
     /// Queues a message.
     pub fn send(&self, message: &GuestMessage) {
-        match postcard::to_allocvec_cobs(message) {
-            Ok(frame) => self.outgoing.borrow_mut().extend(frame),
-            Err(error) => log::error!("a message to the host can't be encoded: {error}"),
-        }
+        unless_lost(self.link.borrow_mut().send(message));
     }
 
     /// The next message that has come, if any.
@@ -112,38 +112,56 @@ impl HostChannel {
         self.incoming.borrow_mut().pop_front()
     }
 
+    /// Little is queued.
+    pub fn has_room(&self) -> bool {
+        self.queued() <= Self::LIMIT
+    }
+
     /// Waits until little is queued.
     pub async fn ready(&self) {
-        while self.outgoing.borrow().len() > Self::LIMIT {
-            self.changed.wait(Events::OUT).await;
-        }
-    }
-    /// Waits until everything has been taken by the driver's ring.
-    pub async fn drained(&self) {
-        while !self.outgoing.borrow().is_empty() {
+        while !self.has_room() {
             self.changed.wait(Events::OUT).await;
         }
     }
 
+    /// Waits until everything has been taken by the driver's ring.
+    pub async fn drained(&self) {
+        while self.queued() > 0 {
+            self.changed.wait(Events::OUT).await;
+        }
+    }
+
+    fn queued(&self) -> usize {
+        self.link.borrow().queued()
+    }
+
+    fn check_driver(&self) {
+        let driver = self.wire.driver();
+        if self.driver.replace(driver) != driver {
+            unless_lost(self.link.borrow_mut().broken());
+        }
+    }
+
     fn pump_out(&self) {
-        let mut outgoing = self.outgoing.borrow_mut();
+        self.check_driver();
+        let mut link = self.link.borrow_mut();
         let mut moved = false;
-        while !outgoing.is_empty() {
-            let (front, _) = outgoing.as_slices();
-            let count = self.wire.write(front);
+        while !link.outgoing().is_empty() {
+            let count = self.wire.write(link.outgoing());
             if count == 0 {
                 break;
             }
-            outgoing.drain(..count);
+            link.written(count);
             moved = true;
         }
-        drop(outgoing);
+        drop(link);
         if moved {
             self.changed.wake(Events::OUT);
         }
     }
 
     fn pump_in(&self) {
+        self.check_driver();
         let mut chunk = [0; 512];
         let mut arrived = false;
         loop {
@@ -151,26 +169,23 @@ impl HostChannel {
             if count == 0 {
                 break;
             }
-            let mut window = &chunk[..count];
-            while !window.is_empty() {
-                window = match self.accumulator.borrow_mut().feed::<HostMessage>(window) {
-                    FeedResult::Consumed => break,
-                    FeedResult::OverFull(rest) | FeedResult::DeserError(rest) => {
-                        log::warn!("a message from the host can't be decoded");
-                        rest
-                    }
-                    FeedResult::Success { data, remaining } => {
-                        self.incoming.borrow_mut().push_back(data);
-                        arrived = true;
-                        remaining
-                    }
-                };
-            }
+            let messages = unless_lost(self.link.borrow_mut().receive(&chunk[..count])).unwrap_or_default();
+            arrived |= !messages.is_empty();
+            self.incoming.borrow_mut().extend(messages);
+        }
+        let garbled = self.link.borrow_mut().garbled();
+        if garbled > 0 {
+            log::warn!("host channel: {garbled} frames can't be read");
         }
         if arrived {
             self.changed.wake(Events::IN);
         }
     }
+}
+
+/// Without the host channel a program's output and status can't reach anybody: the log says so, and the launcher ends the run.
+fn unless_lost<T>(result: Result<T, Lost>) -> Option<T> {
+    result.map_err(|lost| logger::print(format_args!("{LOG_FATAL}{lost}\n"))).ok()
 }
 
 /// Everything that the notification can tell of.

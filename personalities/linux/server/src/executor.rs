@@ -51,7 +51,13 @@ impl Executor {
     }
 
     /// Polls what is awake until nothing is.
+    #[inline]
     pub fn run(&self) {
+        if self.flag.0.load(Ordering::Relaxed) || !self.new.borrow().is_empty() {
+            self.poll_all();
+        }
+    }
+    fn poll_all(&self) {
         let mut tasks = self.tasks.borrow_mut();
         loop {
             let new = self.new.take();

@@ -15,6 +15,7 @@ pub mod devices;
 pub mod exec;
 pub mod executor;
 pub mod faults;
+pub mod file_services;
 pub mod memory;
 pub mod messages;
 pub mod pressure;
@@ -22,5 +23,6 @@ pub mod process;
 pub mod procfs;
 pub mod server;
 pub mod session;
-pub mod sockets;
+
 pub mod syscall;
+pub mod trace;

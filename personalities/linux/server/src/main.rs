@@ -16,6 +16,7 @@ fn main(start: &'static StartInfo) -> ! {
         terminal: regions::wire(start, "terminal"),
         host: regions::wire(start, "host"),
         alarm: regions::alarm(start),
+        entropy: regions::entropy(start),
     });
     server.serve(&devices)
 }

@@ -6,11 +6,13 @@
 use crate::capability::{Capabilities, Frame, Kernel, OutOfMemory, Reply};
 use crate::clock::SystemClock;
 use crate::executor::Executor;
+use crate::file_services::FileServices;
 use crate::memory::{AddressSpace, Memory};
 use crate::process::futex::Futexes;
 use crate::process::table::Table;
 use crate::process::thread::{Activity, Answer};
 use crate::process::{Process, Thread};
+use crate::trace::Tracer;
 use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
 use alloc::rc::Rc;
@@ -36,6 +38,7 @@ pub struct Server {
     pub vfs: Vfs,
     /// Numbers the inodes of pipes, eventfds and shared memory.
     pub nameless: Rc<Filesystem>,
+    pub files: FileServices,
     pub console: OnceCell<Rc<Terminal>>,
     pub text: Frame,
     pub vdso: Frame,
@@ -46,8 +49,9 @@ pub struct Server {
     pub domain_name: RefCell<Vec<u8>>,
     /// Numbers of system calls that were reported as missing.
     pub reported: RefCell<BTreeSet<u64>>,
-    /// Every call is logged.
+    /// Every call is told to the launcher, by `tracer`.
     pub tracing: Cell<bool>,
+    pub tracer: OnceCell<Tracer>,
     /// The program that the launcher asked for, while it runs.
     pub init_program: Cell<u32>,
     /// An answer that goes out along with the next receive.
@@ -85,6 +89,7 @@ impl Server {
             futexes: Rc::default(),
             generator,
             vfs,
+            files: FileServices::new(&nameless),
             nameless,
             console: OnceCell::new(),
             text: page(text::bytes())?,
@@ -95,6 +100,7 @@ impl Server {
             domain_name: RefCell::new(b"(none)".to_vec()),
             reported: RefCell::default(),
             tracing: Cell::new(false),
+            tracer: OnceCell::new(),
             init_program: Cell::new(0),
             next_answer: RefCell::default(),
         })))

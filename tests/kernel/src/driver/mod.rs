@@ -3,7 +3,7 @@
 //! It relies on nothing but what a root task is given. When a test ends, fails, faults or takes too long, its untyped is
 //! revoked and its slots are emptied; memory that is still in use after that is a failure too.
 
-mod console;
+pub mod console;
 mod prepare;
 mod watchdog;
 
@@ -16,15 +16,15 @@ use crate::table::{FUNCTIONS, TESTS};
 use chestnut_abi::bootinfo::slot;
 use chestnut_abi::{BootInfo, Label, fault};
 use console::Console;
-use core::fmt::Write;
+use core::fmt::{self, Write};
 use core::sync::atomic::{AtomicPtr, Ordering::Relaxed};
-use watchdog::Watchdog;
+pub use watchdog::Watchdog;
 
 /// What tests have.
 static SCENE: Scene = Scene::new(ARENA, TEST_SLOTS.start, TEST_SLOTS.end, fixed::WATCHDOG_BLOCK + 1);
 
 /// How a test ended.
-enum Verdict {
+pub enum Verdict {
     Passed,
     /// Its reason is in [`check::reason`].
     Failed,
@@ -43,12 +43,17 @@ pub fn boot_info() -> &'static BootInfo {
     unsafe { &*BOOT_INFO.load(Relaxed) }
 }
 
-/// Runs every test.
-pub fn run(info: &'static BootInfo) -> ! {
+/// Makes what tests need; the watchdog limits the time of each.
+pub fn prepare(info: &'static BootInfo) -> Watchdog {
     BOOT_INFO.store(core::ptr::from_ref(info).cast_mut(), Relaxed);
     prepare::capabilities(info);
+    Watchdog::prepare()
+}
+
+/// Runs every test.
+pub fn run(info: &'static BootInfo) -> ! {
+    let watchdog = prepare(info);
     let mut console = Console;
-    let watchdog = Watchdog::prepare();
     _ = writeln!(console, "{} tests", TESTS.len());
     let mut failures = 0;
     for (name, test) in TESTS.iter().zip(FUNCTIONS) {
@@ -56,25 +61,29 @@ pub fn run(info: &'static BootInfo) -> ! {
         let verdict = run_test(*test, &watchdog);
         _ = match verdict {
             Verdict::Passed => writeln!(console, "test {name} ... ok"),
-            Verdict::Failed => writeln!(console, "test {name} ... FAILED: {}", check::reason()),
-            Verdict::Faulted(fault) => {
-                let words: [_; 5] = core::array::from_fn(|index| fault.word(index));
-                let words = &words[..fault.length().min(words.len())];
-                writeln!(console, "test {name} ... FAILED: {} {words:x?} (fault:0)", fault_name(fault.label()))
-            }
-            Verdict::TooSlow => writeln!(console, "test {name} ... FAILED: took too long (watchdog:0)"),
-            Verdict::Leaked(bytes) => {
-                writeln!(
-                    console,
-                    "test {name} ... FAILED: {bytes:#x} bytes of its untyped are not free again (driver:0)"
-                )
-            }
+            _ => writeln!(console, "test {name} ... FAILED: {verdict}"),
         };
         failures += !matches!(verdict, Verdict::Passed) as u64;
     }
     _ = writeln!(console, "{failures} of {} failed", TESTS.len());
     _ = writeln!(console, "done");
     console::exit(failures == 0)
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Verdict::Passed => write!(f, "passed"),
+            Verdict::Failed => write!(f, "{}", check::reason()),
+            Verdict::Faulted(fault) => {
+                let words: [_; 5] = core::array::from_fn(|index| fault.word(index));
+                let words = &words[..fault.length().min(words.len())];
+                write!(f, "{} {words:x?} (fault:0)", fault_name(fault.label()))
+            }
+            Verdict::TooSlow => write!(f, "took too long (watchdog:0)"),
+            Verdict::Leaked(bytes) => write!(f, "{bytes:#x} bytes of its untyped are not free again (driver:0)"),
+        }
+    }
 }
 
 fn fault_name(label: u64) -> &'static str {
@@ -89,7 +98,7 @@ fn fault_name(label: u64) -> &'static str {
 }
 
 /// Runs one test to its end and takes back what it used.
-fn run_test(test: fn(&Scene), watchdog: &Watchdog) -> Verdict {
+pub fn run_test(test: fn(&Scene), watchdog: &Watchdog) -> Verdict {
     SCENE.reset();
     shared::clear();
     check::forget();

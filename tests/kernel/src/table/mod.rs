@@ -1,5 +1,7 @@
 //! The list of all tests: by module and name, with what of the interface each covers.
 //!
+//! [`list`] has the tests that are written one by one, [`cell_list`] those that are cells of the tables in [`cells`].
+//!
 //! A cell is an invocation and an outcome: success or one of its documented errors. `every "TCB"` stands for what the tests of `kinds` do with
 //! each invocation of an object: made on a capability of another kind (`IllegalOperation`) and on an empty slot (`InvalidCapability`). The host
 //! test `coverage` compares the cells with the table in [`chestnut_abi::invocation`].
@@ -78,8 +80,39 @@ macro_rules! tests {
     };
 }
 
-mod list;
+/// Tests that are cells of tables: each module has one function for all of its cells.
+macro_rules! cell_tests {
+    ($($module:ident { $($name:ident;)* })*) => {
+        /// Every cell's name, in the order in which they run.
+        pub const TESTS: &[&str] = &[$($(concat!(stringify!($module), "::", stringify!($name)),)*)*];
 
+        /// The tests themselves, in the same order.
+        #[cfg(all(feature = "guest", target_os = "none"))]
+        pub(crate) const FUNCTIONS: &[fn(&crate::scene::Scene)] =
+            &[$($(|t| crate::tests::$module::run(t, stringify!($name)),)*)*];
+    };
+}
+
+pub mod cell_list;
+pub mod cells;
+pub mod list;
+
+const COUNT: usize = list::TESTS.len() + cell_list::TESTS.len();
+
+/// One list behind the other.
+const fn join<T: Copy>(first: &[T], second: &[T]) -> [T; COUNT] {
+    let mut all = [first[0]; COUNT];
+    let mut index = 0;
+    while index < COUNT {
+        all[index] = if index < first.len() { first[index] } else { second[index - first.len()] };
+        index += 1;
+    }
+    all
+}
+
+/// Every test's name, in the order in which they run.
+pub const TESTS: &[&str] = &join(list::TESTS, cell_list::TESTS);
+
+/// The tests themselves, in the same order.
 #[cfg(all(feature = "guest", target_os = "none"))]
-pub(crate) use list::FUNCTIONS;
-pub use list::{COVERAGE, TESTS};
+pub(crate) const FUNCTIONS: &[fn(&crate::scene::Scene)] = &join(list::FUNCTIONS, cell_list::FUNCTIONS);

@@ -1,6 +1,7 @@
 //! The random generator behind /dev/urandom and getrandom(2).
 
-use core::cell::RefCell;
+use alloc::boxed::Box;
+use core::cell::{Cell, RefCell};
 
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -8,18 +9,35 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use crate::Result;
 use crate::buffer::{Sink, partial};
 
-/// ChaCha20, seeded by the server.
+/// Fills bytes as far as it can at once; returns how many.
+pub type Source = Box<dyn Fn(&mut [u8]) -> usize>;
+
+/// ChaCha20, seeded by the server and stirred by what its source gives now and then.
 pub struct Generator {
     state: RefCell<ChaCha20Rng>,
+    source: Source,
+    /// Bytes that it has given since it was stirred.
+    given: Cell<usize>,
 }
 
+/// So many bytes are given between two times that the source is asked.
+const STIRRED_EVERY: usize = 64 << 10;
+
 impl Generator {
-    pub fn new(seed: [u8; 32]) -> Self {
-        Generator { state: RefCell::new(ChaCha20Rng::from_seed(seed)) }
+    pub fn new(seed: [u8; 32], source: Source) -> Self {
+        Generator { state: RefCell::new(ChaCha20Rng::from_seed(seed)), source, given: Cell::new(0) }
     }
 
     /// Random bytes for AT_RANDOM and address-space layout.
     pub fn fill(&self, bytes: &mut [u8]) {
+        let given = self.given.get() + bytes.len();
+        self.given.set(given);
+        if given > STIRRED_EVERY {
+            self.given.set(0);
+            let mut news = [0; 32];
+            let count = (self.source)(&mut news);
+            self.mix(&news[..count]);
+        }
         self.state.borrow_mut().fill_bytes(bytes);
     }
 

@@ -1,6 +1,9 @@
 //! /dev by null(4), full(4), random(4), tty(4).
 
+use alloc::boxed::Box;
 use alloc::rc::Rc;
+use alloc::vec;
+use core::cell::Cell;
 
 use super::{CONSOLE, Generator, device_number, mount};
 use crate::Errno;
@@ -11,7 +14,7 @@ use crate::testing::{Desk, World, get, put};
 
 fn world() -> (World, Desk) {
     let (world, desk) = (World::new(), Desk::new());
-    let generator = Rc::new(Generator::new([7; 32]));
+    let generator = Rc::new(Generator::new([7; 32], Box::new(|_| 0)));
     mount(&world.vfs, 5, world.clock.clone(), world.store.clone(), generator, desk.terminal.clone()).unwrap();
     (world, desk)
 }
@@ -67,14 +70,14 @@ fn random_bytes_differ_and_can_be_stirred() {
     assert_ne!(first[..300], first[300..]);
     assert_eq!(put(&random, &[1; 100]), Ok(100));
     let same = |seed| {
-        let generator = Generator::new(seed);
+        let generator = Generator::new(seed, Box::new(|_| 0));
         let mut bytes = [0; 8];
         generator.fill(&mut bytes);
         bytes
     };
     assert_eq!(same([1; 32]), same([1; 32]));
     assert_ne!(same([1; 32]), same([2; 32]));
-    let stirred = Generator::new([1; 32]);
+    let stirred = Generator::new([1; 32], Box::new(|_| 0));
     stirred.mix(b"x");
     let mut bytes = [0; 8];
     stirred.fill(&mut bytes);
@@ -98,4 +101,24 @@ fn tty_is_the_controlling_terminal() {
     let tty = world.open_as(&caller, "/dev/tty", OpenFlags::READ_WRITE).unwrap();
     put(&tty, b"x").unwrap();
     assert_eq!(desk.line.take(), "x");
+}
+
+#[test]
+fn the_generator_asks_its_source_now_and_then() {
+    let asked = Rc::new(Cell::new(0));
+    let counted = asked.clone();
+    let generator = |source: super::random::Source| Generator::new([3; 32], source);
+    let stirred = generator(Box::new(move |bytes: &mut [u8]| {
+        counted.set(counted.get() + 1);
+        bytes.fill(counted.get());
+        bytes.len()
+    }));
+    let alone = generator(Box::new(|_| 0));
+    let mut bytes = [vec![0; 60_000], vec![0; 60_000]];
+    stirred.fill(&mut bytes[0]);
+    alone.fill(&mut bytes[1]);
+    assert!(asked.get() == 0 && bytes[0] == bytes[1]);
+    stirred.fill(&mut bytes[0]);
+    alone.fill(&mut bytes[1]);
+    assert!(asked.get() == 1 && bytes[0] != bytes[1]);
 }

@@ -12,7 +12,7 @@ use linux_raw_sys::{general, ioctl};
 use super::{Attempt, File, OpenFlags, Whence};
 use crate::buffer::{Argument, Limited, Sink, Source};
 use crate::caller::Caller;
-use crate::clock::Clock;
+use crate::clock::{Clock, Wakeup};
 use crate::inode::{Body, Filesystem, Inode, Metadata, mode};
 use crate::inotify::{self, Mask};
 use crate::terminal::Terminal;
@@ -387,7 +387,8 @@ impl OpenFile {
             _ => return Err(Errno::EAGAIN),
         };
         let clock = self.inode().filesystem.clock.clone();
-        Pause { wait: queue.wait(events), deadline: attempt.deadline.map(|deadline| (deadline, clock)) }.await;
+        let deadline = attempt.deadline.map(|deadline| (deadline, clock));
+        Pause { wait: queue.wait(events), deadline, wakeup: None }.await;
         Ok(())
     }
 }
@@ -406,6 +407,7 @@ impl Drop for OpenFile {
 struct Pause {
     wait: Wait,
     deadline: Option<(Duration, Rc<dyn Clock>)>,
+    wakeup: Option<Wakeup>,
 }
 
 impl Future for Pause {
@@ -413,7 +415,7 @@ impl Future for Pause {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         if let Some((deadline, clock)) = self.deadline.take() {
-            clock.wake_at(deadline, context.waker());
+            self.wakeup = Some(Wakeup::new(&clock, deadline, context.waker()));
         }
         Pin::new(&mut self.wait).poll(context)
     }

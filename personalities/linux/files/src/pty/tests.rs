@@ -1,5 +1,6 @@
 //! Pseudo-terminals by pty(7), pts(4), ioctl_tty(2), and as Linux was seen to behave where these are silent.
 
+use alloc::boxed::Box;
 use alloc::rc::Rc;
 use alloc::vec;
 
@@ -24,7 +25,7 @@ impl Room {
     fn new() -> Self {
         let (world, jobs) = (World::new(), Rc::new(TestJobs::default()));
         let console = Desk::new().terminal;
-        let generator = Rc::new(Generator::new([0; 32]));
+        let generator = Rc::new(Generator::new([0; 32], Box::new(|_| 0)));
         devfs::mount(&world.vfs, 5, world.clock.clone(), world.store.clone(), generator, console).unwrap();
         let all = super::mount(&world.vfs, 6, world.clock.clone(), world.store.clone(), jobs.clone()).unwrap();
         Room { world, jobs, _all: all }

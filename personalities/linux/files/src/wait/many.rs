@@ -7,7 +7,7 @@ use core::task::{Context, Poll};
 use core::time::Duration;
 
 use super::{Events, Registration};
-use crate::clock::Clock;
+use crate::clock::{Clock, Wakeup};
 use crate::open::OpenFile;
 
 /// One row of a poll set.
@@ -30,6 +30,7 @@ impl PollEntry {
 /// Returns how many have a `ready` that isn't empty.
 pub async fn poll_files(entries: &mut [PollEntry], deadline: Option<Duration>, clock: &Rc<dyn Clock>) -> usize {
     let mut registrations: Vec<Registration> = Vec::new();
+    let mut wakeup: Option<Wakeup> = None;
     poll_fn(|context| {
         let ready = look(entries);
         if ready > 0 || deadline.is_some_and(|deadline| clock.monotonic() >= deadline) {
@@ -38,9 +39,7 @@ pub async fn poll_files(entries: &mut [PollEntry], deadline: Option<Duration>, c
         // Wakers may differ from poll to poll, so all register anew.
         registrations.clear();
         register(entries, context, &mut registrations);
-        if let Some(deadline) = deadline {
-            clock.wake_at(deadline, context.waker());
-        }
+        wakeup = deadline.map(|deadline| Wakeup::new(clock, deadline, context.waker()));
         Poll::Pending
     })
     .await

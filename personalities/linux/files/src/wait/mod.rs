@@ -23,6 +23,8 @@ use core::task::{Context, Poll, Waker};
 
 use bitflags::bitflags;
 
+use crate::clock::Wakeup;
+
 bitflags! {
     /// What a file is ready for; the bits of poll(2).
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -103,17 +105,17 @@ impl WaitQueue {
     /// Has `waker` woken at each wake-up for `events`, until the registration is dropped. For those who keep watch over
     /// many files (poll, epoll); a single wait is [`WaitQueue::wait`].
     pub fn register(&self, events: Events, waker: &Waker) -> Registration {
-        if let Some((clock, deadline)) = self.next_alarm() {
-            clock.wake_at(deadline, waker);
-        }
-        self.enter(events, Who::Task(waker.clone()))
+        let wakeup = self.next_alarm().map(|(clock, deadline)| Wakeup::new(&clock, deadline, waker));
+        let mut registration = self.enter(events, Who::Task(waker.clone()));
+        registration.wakeup = wakeup;
+        registration
     }
 
     fn enter(&self, events: Events, who: Who) -> Registration {
         let key = self.inner.next_key.get();
         self.inner.next_key.set(key + 1);
         self.inner.waiters.borrow_mut().push(Waiter { key, events, who });
-        Registration { queue: self.clone(), key }
+        Registration { queue: self.clone(), key, wakeup: None }
     }
 
     /// A future that is ready when polled the second time, which is after a wake-up or by chance: look again then.
@@ -135,6 +137,8 @@ impl WaitQueue {
 pub struct Registration {
     queue: WaitQueue,
     key: u64,
+    /// For the queue's alarm.
+    wakeup: Option<Wakeup>,
 }
 
 impl Drop for Registration {

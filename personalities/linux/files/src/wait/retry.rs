@@ -7,7 +7,7 @@ use core::task::Poll;
 use core::time::Duration;
 
 use super::{Events, Registration, WaitQueue};
-use crate::clock::Clock;
+use crate::clock::{Clock, Wakeup};
 use crate::{Errno, Result};
 
 /// Calls `attempt` now and after each wake-up of `queues`, until it answers something else than `EAGAIN`, or `deadline`
@@ -20,6 +20,7 @@ pub(crate) async fn retry<T>(
     mut attempt: impl FnMut() -> Result<T>,
 ) -> Result<T> {
     let mut registrations: Vec<Registration> = Vec::new();
+    let mut wakeup: Option<Wakeup> = None;
     poll_fn(|context| {
         match attempt() {
             Err(Errno::EAGAIN) => {}
@@ -30,9 +31,7 @@ pub(crate) async fn retry<T>(
         }
         registrations.clear();
         registrations.extend(queues.iter().map(|queue| queue.register(events, context.waker())));
-        if let Some(deadline) = deadline {
-            clock.wake_at(deadline, context.waker());
-        }
+        wakeup = deadline.map(|deadline| Wakeup::new(clock, deadline, context.waker()));
         Poll::Pending
     })
     .await

@@ -91,3 +91,21 @@ fn a_past_deadline_only_looks() {
     assert_eq!(now(poll_files(&mut entries, Some(Duration::ZERO), &clock)), 1);
     assert_eq!(entries[0].ready, Events::HUP);
 }
+
+#[test]
+fn who_waits_again_and_again_leaves_nothing_behind() {
+    let (clock, [reader, writer], _) = pipes();
+    let dynamic: Rc<dyn Clock> = clock.clone();
+    for _ in 0..10 {
+        let mut entries = [PollEntry::new(reader.clone(), Events::IN)];
+        let mut poll = Task::new(poll_files(&mut entries, Some(Duration::from_secs(3600)), &dynamic));
+        assert_eq!(poll.poll(), Poll::Pending);
+        assert_eq!(poll.poll(), Poll::Pending);
+        assert_eq!(clock.sleepers(), 1);
+        crate::testing::put(&writer, b"x").unwrap();
+        assert_eq!(poll.poll_if_woken(), Poll::Ready(1));
+        drop(poll);
+        assert_eq!(clock.sleepers(), 0);
+        crate::testing::get(&reader, 1).unwrap();
+    }
+}

@@ -27,7 +27,7 @@ mod kernel;
 pub use frame::{Frame, Frames};
 pub use kernel::{Kernel, ticks};
 pub use reply::{Replies, Reply};
-pub use shared::{PageLayout, Processor, SharedPage, features, processor, seed};
+pub use shared::{PageLayout, Processor, SharedPage, features, processor};
 pub use space::{Mapping, Space, Spaces};
 pub use thread::{Redirect, Thread, Threads};
 
@@ -110,13 +110,12 @@ impl Capabilities {
 
     /// Bytes that the server's heap still has or can get.
     pub fn headroom(&self) -> usize {
-        let heap = chestnut_runtime::heap::usage();
-        (heap.claimed - heap.used).saturating_add(self.kernel.heap_room())
+        chestnut_runtime::start::heap_free().saturating_add(self.kernel.heap_room())
     }
 
     /// What has been made so far and how much of it is in use.
     pub fn holdings(&self) -> Holdings {
-        let heap = chestnut_runtime::heap::usage();
+        let heap = chestnut_runtime::start::heap_usage();
         let (untyped_bytes, slots) = self.kernel.used();
         let (spaces, structures) = self.spaces.counts();
         Holdings {

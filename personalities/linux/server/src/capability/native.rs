@@ -17,8 +17,8 @@ use chestnut_runtime::cap::{
     AsidPool, CNode, Endpoint, Frame, PageDirectory, PageTable, Pdpt, SchedContext, SchedControl, Slot as SlotAt, Tcb,
     Untyped, VSpace,
 };
-use chestnut_runtime::heap;
 use chestnut_runtime::message::{InvocationError, encode};
+use chestnut_runtime::start;
 use core::cell::{Cell, RefCell};
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, Ordering};
@@ -151,7 +151,7 @@ impl Kernel {
         kernel.endpoint.set(Endpoint(endpoint));
         THE_KERNEL.store(ptr::from_ref(kernel).cast_mut(), Ordering::Relaxed);
         // SAFETY: `grow_heap` only makes invocations and changes cells; it maps a part of the address space that nothing else uses.
-        unsafe { heap::grow_by(more_heap) };
+        unsafe { start::grow_heap_by(more_heap) };
         kernel
     }
 

@@ -1,8 +1,9 @@
 //! Memory that root has mapped for the server: rings, the timer's page, the boot archive. Only in the guest.
 
+use crate::boot::Entropy;
 use crate::devices::Wire;
 use alloc::boxed::Box;
-use chestnut_manifest::StartInfo;
+use chestnut_manifest::{StartInfo, slots};
 use chestnut_runtime::cap::Notification;
 use chestnut_runtime::clock::Deadline;
 use chestnut_runtime::ring::HEADER_BYTES;
@@ -84,6 +85,10 @@ impl Wire for RingWire {
         done
     }
 
+    fn driver(&self) -> u32 {
+        self.input.borrow().producers()
+    }
+
     fn unread(&self) -> usize {
         self.capacity.saturating_sub(self.output.borrow().room().unwrap_or(self.capacity))
     }
@@ -98,6 +103,30 @@ pub fn alarm(start: &StartInfo) -> Box<dyn Fn(u64)> {
     Box::new(move |ticks| {
         deadline.set(ticks);
         timer.signal();
+    })
+}
+
+/// Random bytes from the entropy service: as many as there are, or if `all` are wanted, waits for them.
+pub fn entropy(start: &StartInfo) -> Entropy {
+    let ring = RefCell::new(ByteConsumer::attach(ring(start, "entropy")));
+    let service = notification(start, "entropy");
+    Box::new(move |bytes, all| {
+        let mut ring = ring.borrow_mut();
+        let mut done = 0;
+        loop {
+            // Nobody can go on without randomness: a broken ring is a reason to stop.
+            done += ring.read(&mut bytes[done..]).unwrap_or_else(|broken| panic!("entropy: {broken}"));
+            if ring.wakes() {
+                service.signal();
+            }
+            if done == bytes.len() || !all {
+                return done;
+            }
+            if ring.sleeps().unwrap_or(true) {
+                // The notification is also everybody else's: what they say is looked for at the start anyway.
+                Notification(slots::NOTIFICATION).wait();
+            }
+        }
     })
 }
 

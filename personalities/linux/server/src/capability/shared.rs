@@ -83,27 +83,3 @@ pub fn processor() -> Processor {
     let model = signature >> 4 & 15 | if base == 6 || base == 15 { (signature >> 16 & 15) << 4 } else { 0 };
     Processor { vendor, name, family, model, stepping: signature & 15 }
 }
-
-/// Thirty-two bytes that nobody can tell beforehand where the processor has a random generator; else what the time-stamp
-/// counter brought along.
-pub fn seed() -> [u8; 32] {
-    let mut seed = [0; 32];
-    let has_generator = core::arch::x86_64::__cpuid(1).ecx >> 30 & 1 != 0;
-    for chunk in seed.chunks_exact_mut(8) {
-        let word = if has_generator { random_word() } else { None };
-        chunk.copy_from_slice(&word.unwrap_or_else(super::ticks).to_le_bytes());
-    }
-    seed
-}
-
-/// A word from RDRAND, which must be there. It may have none for a moment.
-fn random_word() -> Option<u64> {
-    (0..16).find_map(|_| {
-        let (word, valid): (u64, u8);
-        // SAFETY: RDRAND changes its register and the flags only; the caller has asked CPUID for it.
-        unsafe {
-            core::arch::asm!("rdrand {}", "setc {}", out(reg) word, out(reg_byte) valid, options(nomem, nostack))
-        };
-        (valid != 0).then_some(word)
-    })
-}

@@ -262,11 +262,12 @@ fn map_segment(space: &Rc<AddressSpace>, location: &Rc<Location>, segment: &Segm
             length: file_end - start,
             protection: segment.protection,
             behaviour: Behaviour::empty(),
-            shown: Shown::File { location: location.clone(), offset: page_down(segment.offset) },
+            shown: Shown::File { location: location.clone(), offset: page_down(segment.offset), writes: None },
         })?;
-        let tail = zeros_from.min(end) - file_end;
-        if tail > 0 && segment.protection.contains(Protection::WRITE) {
-            // Past the file's end in its last page, the program expects zeros. A file that is cut off there is malformed.
+        let tail = zeros_from - file_end;
+        if end > file_end && tail > 0 && segment.protection.contains(Protection::WRITE) {
+            // In the file's last page the program expects zeros, and up to the page's end: the dynamic linker allocates from
+            // there before it can ask for memory. A file that is cut off there is malformed.
             space.write(file_end, &vec![0; tail as usize]).map_err(|_| Errno::ENOEXEC)?;
         }
     }

@@ -66,6 +66,13 @@ impl<S> Default for Areas<S> {
 }
 
 impl<S: Shown> Areas<S> {
+    /// The same areas, of those that are `kept`.
+    pub fn clone_those(&self, kept: impl Fn(&Area<S>) -> bool) -> Self {
+        let those = self.map.iter().filter(|(_, area)| kept(area));
+        let map: BTreeMap<u64, Area<S>> = those.map(|(&start, area)| (start, area.clone())).collect();
+        let total = map.iter().map(|(&start, area)| area.end - start).sum();
+        Self { map, total }
+    }
     pub const fn total(&self) -> u64 {
         self.total
     }
@@ -246,6 +253,15 @@ mod tests {
         assert_eq!(list(&areas), vec![(0x1000, 0x3000, 0), (0x5000, 0x9000, 0x4000)]);
         assert_eq!(areas.total(), 0x6000);
         assert!(areas.find(0x4fff).is_none() && areas.find(0x5000).is_some());
+    }
+
+    #[test]
+    fn a_part_of_the_areas_counts_for_itself() {
+        let mut areas = Areas::default();
+        areas.insert(0x1000, area(0x3000, Protection::READ, 0));
+        areas.insert(0x3000, area(0x8000, Protection::WRITE, 0));
+        let part = areas.clone_those(|area| area.protection == Protection::WRITE);
+        assert_eq!((list(&part), part.total()), (vec![(0x3000, 0x8000, 0)], 0x5000));
     }
 
     #[test]

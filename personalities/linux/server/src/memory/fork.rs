@@ -1,14 +1,15 @@
 //! Copying an address space lazily: both sides keep the same frames until one of them writes.
 
-use super::area::{Areas, Behaviour};
+use super::area::Behaviour;
 use super::space::{AddressSpace, Page, Shown};
 use crate::pressure;
+use alloc::collections::BTreeMap;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use chestnut_linux_files::Errno;
 
-/// Heap bytes that a page and an area take in the child, with what the maps around them need.
-const PAGE_RECORD: usize = 96;
+/// Heap bytes that a page and an area take in the child, with what is needed while they are copied.
+const PAGE_RECORD: usize = 160;
 const AREA_RECORD: usize = 256;
 
 impl AddressSpace {
@@ -24,19 +25,21 @@ impl AddressSpace {
         {
             let mut state = self.state.borrow_mut();
             let mut new = child.state.borrow_mut();
-            new.areas = Areas::default();
-            for (start, area) in state.areas.iter().filter(|(_, area)| !area.behaviour.contains(Behaviour::FIXED)) {
+            new.areas = state.areas.clone_those(|area| !area.behaviour.contains(Behaviour::FIXED));
+            // In order, so that the tree of pages is built at once.
+            let mut pages = Vec::with_capacity(state.pages.len());
+            for (start, area) in new.areas.iter() {
                 if let Shown::File { location, .. } = &area.shown {
                     mapped_files.push(location.inode().clone());
                 }
-                new.areas.insert(start, area.clone());
                 if area.behaviour.contains(Behaviour::SHARED) {
                     continue;
                 }
-                for (&address, page) in state.pages.range(start..area.end) {
-                    new.pages.insert(address, Page { frame: page.frame.clone(), shown: None, may_write: false });
-                }
+                pages.extend(state.pages.range(start..area.end).map(|(&address, page)| {
+                    (address, Page { frame: page.frame.clone(), shown: None, may_write: false })
+                }));
             }
+            new.pages = BTreeMap::from_iter(pages);
             new.break_start = state.break_start;
             new.break_end = state.break_end;
             self.refresh(&mut state, 0..u64::MAX);

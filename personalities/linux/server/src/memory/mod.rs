@@ -1,10 +1,11 @@
 //! Memory of Linux programs: address spaces with demand paging and copy-on-write, and the page cache.
 //!
-//! [`area`] knows ranges, [`space`] knows pages and answers faults, [`map`] holds the calls that change areas, [`user`] is how
+//! [`area`] knows ranges, [`space`] knows pages, `fault` answers faults, [`map`] holds the calls that change areas, [`user`] is how
 //! the server reads and writes a program's memory, [`store`] gives the file systems their pages. Everything here
 //! stands on frames that count their holders: a page may be changed in place exactly when nobody else holds its frame.
 
 pub mod area;
+mod fault;
 mod fork;
 mod map;
 mod space;
@@ -16,7 +17,7 @@ pub mod user;
 pub use area::{Behaviour, Protection};
 pub use map::{MapRequest, Place, Remap};
 pub use space::{AddressSpace, Fault, Intent, Marks, Shown};
-pub use store::{FramePage, FrameStore};
+pub use store::{FramePage, FrameStore, SizedStore};
 pub use user::{Iovec, UserArgument, UserSink, UserSource};
 
 use crate::capability::{Capabilities, Frame, OutOfMemory};

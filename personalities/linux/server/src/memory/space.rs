@@ -7,13 +7,14 @@
 //! The state is never borrowed while a file is asked for a page, because files report changes of their pages back to us.
 
 use super::area::{Area, Areas, Behaviour, Protection};
-use super::{FramePage, Memory, PAGE, page_down};
+use super::{FramePage, Memory, PAGE};
 use crate::capability::{Access, Frame, Mapping, Space};
 use alloc::collections::BTreeMap;
 use alloc::rc::{Rc, Weak};
 use alloc::vec::Vec;
 use chestnut_linux_files::Errno;
 use chestnut_linux_files::inode::Inode;
+use chestnut_linux_files::memfd::WritableMapping;
 use chestnut_linux_files::page::Observer;
 use chestnut_linux_files::vfs::Location;
 use core::cell::{Cell, RefCell};
@@ -23,8 +24,8 @@ use core::cell::{Cell, RefCell};
 pub enum Shown {
     /// Memory that begins as zeros.
     Zeros,
-    /// A file from a byte offset on.
-    File { location: Rc<Location>, offset: u64 },
+    /// A file from a byte offset on; `writes` says that its bytes may be written through here, which seals look at.
+    File { location: Rc<Location>, offset: u64, writes: Option<WritableMapping> },
     /// Pages of the server's own (trampoline, vDSO, thread pages), from page `first` of `frames` on.
     Pages { label: &'static str, frames: Rc<[Frame]>, first: usize },
 }
@@ -33,7 +34,9 @@ impl super::area::Shown for Shown {
     fn advanced(&self, bytes: u64) -> Self {
         match self {
             Self::Zeros => Self::Zeros,
-            Self::File { location, offset } => Self::File { location: location.clone(), offset: offset + bytes },
+            Self::File { location, offset, writes } => {
+                Self::File { location: location.clone(), offset: offset + bytes, writes: writes.clone() }
+            }
             Self::Pages { label, frames, first } => {
                 Self::Pages { label, frames: frames.clone(), first: first + (bytes / PAGE) as usize }
             }
@@ -42,8 +45,8 @@ impl super::area::Shown for Shown {
     fn continues(&self, earlier: &Self, bytes: u64) -> bool {
         match (earlier, self) {
             (Self::Zeros, Self::Zeros) => true,
-            (Self::File { location, offset }, Self::File { location: other, offset: next }) => {
-                Rc::ptr_eq(location, other) && offset + bytes == *next
+            (Self::File { location, offset, writes }, Self::File { location: other, offset: next, writes: too }) => {
+                Rc::ptr_eq(location, other) && offset + bytes == *next && writes.is_some() == too.is_some()
             }
             _ => false,
         }
@@ -124,11 +127,6 @@ pub struct Marks {
     pub auxiliary: (u64, u64),
 }
 
-/// Pages around a faulting one that are shown along with it, if they are there: a power of two.
-const AROUND: u64 = 8;
-/// Bytes that a growing stack keeps free below itself.
-const STACK_GAP: u64 = 256 * PAGE;
-
 impl AddressSpace {
     /// An empty space.
     pub fn new(memory: &Rc<Memory>) -> Result<Rc<Self>, Errno> {
@@ -173,104 +171,14 @@ impl AddressSpace {
         self.state.borrow().areas.total()
     }
 
-    /// A program's access faulted: makes it possible, or says why not.
-    pub fn fault(&self, address: u64, intent: Intent) -> Result<(), Fault> {
-        self.minor_faults.set(self.minor_faults.get() + 1);
-        let page = page_down(address);
-        self.make_present(page, intent)?;
-        self.show(page)?;
-        self.show_around(page);
-        Ok(())
-    }
-
-    /// Makes pages present and shown at once.
-    pub fn show_all(&self, range: core::ops::Range<u64>) -> Result<(), Fault> {
-        for page in range.step_by(PAGE as usize) {
-            self.make_present(page, Intent::Read)?;
-            self.show(page)?;
-        }
-        Ok(())
-    }
-
-    /// The frame behind an address, for the server's own access. A later write by somebody else is seen by the program.
-    pub fn frame(&self, address: u64, intent: Intent) -> Result<Frame, Fault> {
-        let page = page_down(address);
-        self.make_present(page, intent)?;
-        let state = self.state.borrow();
-        state.pages.get(&page).map(|page| page.frame.clone()).ok_or(Fault::Unmapped)
-    }
-
-    /// Makes sure that the page is there and, for a write, is this space's to write.
-    fn make_present(&self, page: u64, intent: Intent) -> Result<(), Fault> {
-        let (shown, behaviour, start) = self.allowed(page, intent)?;
-        let private = !behaviour.contains(Behaviour::SHARED);
-        {
-            let mut state = self.state.borrow_mut();
-            if let Some(present) = state.pages.get_mut(&page) {
-                let ready = intent != Intent::Write
-                    || behaviour.contains(Behaviour::FIXED)
-                    || if private { present.frame.holders() == 1 } else { present.may_write };
-                if ready {
-                    return Ok(());
-                }
-                if private {
-                    let copy = self.copy_of(&present.frame)?;
-                    self.replace(present, copy);
-                    return Ok(());
-                }
-            }
-        }
-        let (frame, may_write) = self.fetch(&shown, page - start, intent, private)?;
-        let mut state = self.state.borrow_mut();
-        match state.pages.get_mut(&page) {
-            Some(present) => {
-                if present.frame != frame {
-                    self.replace(present, frame);
-                }
-                present.may_write |= may_write;
-            }
-            None => {
-                state.pages.insert(page, Page { frame, shown: None, may_write });
-            }
-        }
-        Ok(())
-    }
-
-    /// The area's word on an access; may grow a stack.
-    fn allowed(&self, page: u64, intent: Intent) -> Result<(Shown, Behaviour, u64), Fault> {
-        let mut state = self.state.borrow_mut();
-        if state.areas.find(page).is_none() {
-            self.grow_stack(&mut state, page)?;
-        }
-        let (start, area) = state.areas.find(page).ok_or(Fault::Unmapped)?;
-        let needed = match intent {
-            // The processor has no way to allow writing or executing without reading.
-            Intent::Read => Protection::all(),
-            Intent::Write => Protection::WRITE,
-            Intent::Execute => Protection::EXECUTE,
-        };
-        if !area.protection.intersects(needed) {
-            return Err(Fault::Forbidden);
-        }
-        Ok((area.shown.clone(), area.behaviour, start))
-    }
-
-    fn grow_stack(&self, state: &mut State, page: u64) -> Result<(), Fault> {
-        let (start, area) = state.areas.next_above(page).ok_or(Fault::Unmapped)?;
-        let low = area.end.saturating_sub(self.stack_limit.get());
-        let below = page.saturating_sub(STACK_GAP);
-        if !area.behaviour.contains(Behaviour::GROWS_DOWN) || page < low || page < super::USER_START {
-            return Err(Fault::Unmapped);
-        }
-        if state.areas.overlapping(below..page).next().is_some() {
-            return Err(Fault::Unmapped);
-        }
-        state.areas.grow_down(start, page);
-        Ok(())
-    }
-
     /// The frame that belongs at `offset` bytes of what an area shows, and whether it may be written in place.
-    fn fetch(&self, shown: &Shown, offset: u64, intent: Intent, private: bool) -> Result<(Frame, bool), Fault> {
+    pub(super) fn fetch(
+        &self,
+        shown: &Shown,
+        offset: u64,
+        intent: Intent,
+        private: bool,
+    ) -> Result<(Frame, bool), Fault> {
         let write = intent == Intent::Write;
         match shown {
             Shown::Zeros if write => Ok((self.clean()?, true)),
@@ -279,7 +187,7 @@ impl AddressSpace {
                 let frame = frames.get(first + (offset / PAGE) as usize).ok_or(Fault::PastEnd)?;
                 Ok((frame.clone(), true))
             }
-            Shown::File { location, offset: from } => {
+            Shown::File { location, offset: from, .. } => {
                 let contents = location.inode().contents().ok_or(Fault::PastEnd)?;
                 let index = (from + offset) / PAGE;
                 let page = contents.page(index, write && !private).map_err(|error| match error {
@@ -298,10 +206,10 @@ impl AddressSpace {
         }
     }
 
-    fn clean(&self) -> Result<Frame, Fault> {
+    pub(super) fn clean(&self) -> Result<Frame, Fault> {
         self.memory.capabilities.frames.allocate().map_err(|_| Fault::OutOfMemory)
     }
-    fn copy_of(&self, frame: &Frame) -> Result<Frame, Fault> {
+    pub(super) fn copy_of(&self, frame: &Frame) -> Result<Frame, Fault> {
         if *frame == self.memory.zero {
             return self.clean();
         }
@@ -311,7 +219,7 @@ impl AddressSpace {
     }
 
     /// Puts another frame in a page's place.
-    fn replace(&self, page: &mut Page, frame: Frame) {
+    pub(super) fn replace(&self, page: &mut Page, frame: Frame) {
         self.hide(page);
         page.frame = frame;
     }
@@ -322,7 +230,7 @@ impl AddressSpace {
     }
 
     /// What the program may do with a page as it is now.
-    fn access(area: &Area<Shown>, page: &Page) -> Access {
+    pub(super) fn access(area: &Area<Shown>, page: &Page) -> Access {
         let in_place = if area.behaviour.intersects(Behaviour::SHARED.union(Behaviour::FIXED)) {
             page.may_write
         } else {
@@ -334,75 +242,29 @@ impl AddressSpace {
         }
     }
 
-    /// Maps a present page, or changes how it is mapped.
-    fn show(&self, page: u64) -> Result<(), Fault> {
-        let mut state = self.state.borrow_mut();
-        let State { areas, pages, .. } = &mut *state;
-        let (Some((_, area)), Some(present)) = (areas.find(page), pages.get_mut(&page)) else { return Ok(()) };
-        let access = Self::access(area, present);
-        match &mut present.shown {
-            Some((_, now)) if *now == access => {}
-            Some((mapping, now)) => {
-                self.space.protect(mapping, page, access);
-                *now = access;
-            }
-            None => {
-                let mapping = self.space.map(&present.frame, page, access).map_err(|_| Fault::OutOfMemory)?;
-                present.shown = Some((mapping, access));
-            }
-        }
-        Ok(())
-    }
-
-    /// Shows neighbours that the program will probably want: what is present, and what its file has in memory or image. Their
-    /// failures are nobody's: the program will fault there if it must.
-    fn show_around(&self, page: u64) {
-        let first = page & !(AROUND * PAGE - 1);
-        let window = first..first + AROUND * PAGE;
-        let (range, file) = {
-            let state = self.state.borrow();
-            let Some((start, area)) = state.areas.find(page) else { return };
-            let range = window.start.max(start)..window.end.min(area.end);
-            (range, matches!(area.shown, Shown::File { .. }) && !area.protection.is_empty())
-        };
-        let mut at = range.start;
-        while at < range.end {
-            let (present, shown) = match self.state.borrow().pages.get(&at) {
-                Some(page) => (true, page.shown.is_some()),
-                None => (false, false),
-            };
-            if !shown && (present || (file && self.make_present(at, Intent::Read).is_ok())) {
-                let _ = self.show(at);
-            }
-            at += PAGE;
-        }
-    }
-
     /// Gives up the pages of a range, whatever areas are there.
     pub(super) fn drop_pages(&self, state: &mut State, range: core::ops::Range<u64>) {
-        let addresses: Vec<u64> = state.pages.range(range).map(|(&address, _)| address).collect();
-        for address in addresses {
-            if let Some(mut page) = state.pages.remove(&address) {
-                self.hide(&mut page);
-            }
+        for (_, mut page) in state.pages.extract_if(range, |_, _| true) {
+            self.hide(&mut page);
         }
     }
 
     /// Shows every present page of a range as its area says now.
     pub(super) fn refresh(&self, state: &mut State, range: core::ops::Range<u64>) {
         let State { areas, pages, .. } = state;
-        for (&address, page) in pages.range_mut(range) {
-            let Some((_, area)) = areas.find(address) else { continue };
-            if area.protection.is_empty() {
-                self.hide(page);
-                continue;
-            }
-            let access = Self::access(area, page);
-            if let Some((mapping, now)) = &mut page.shown
-                && *now != access
-            {
-                self.space.protect(mapping, address, access);
-                *now = access;
+        for (start, area) in areas.overlapping(range.clone()) {
+            for (&address, page) in pages.range_mut(start.max(range.start)..area.end.min(range.end)) {
+                if area.protection.is_empty() {
+                    self.hide(page);
+                    continue;
+                }
+                let access = Self::access(area, page);
+                if let Some((mapping, now)) = &mut page.shown
+                    && *now != access
+                {
+                    self.space.protect(mapping, address, access);
+                    *now = access;
+                }
             }
         }
     }
@@ -425,7 +287,7 @@ impl AddressSpace {
         let mut state = self.state.borrow_mut();
         let mut ranges = Vec::new();
         for (start, area) in state.areas.iter() {
-            let Shown::File { location, offset } = &area.shown else { continue };
+            let Shown::File { location, offset, .. } = &area.shown else { continue };
             if Rc::as_ptr(location.inode()) as usize != inode {
                 continue;
             }
@@ -481,7 +343,7 @@ impl AddressSpace {
         let mut state = self.state.borrow_mut();
         let State { areas, pages, .. } = &mut *state;
         for (start, area) in areas.iter() {
-            let Shown::File { location, offset } = &area.shown else { continue };
+            let Shown::File { location, offset, .. } = &area.shown else { continue };
             let Some(page) = index.checked_sub(offset / PAGE) else { continue };
             let address = start + page * PAGE;
             if Rc::as_ptr(location.inode()) as usize == inode

@@ -62,15 +62,13 @@ impl AddressSpace {
     }
 
     pub fn read_words<const N: usize>(&self, address: u64) -> Result<[u64; N]> {
-        let mut words = [0; N];
-        for (index, word) in words.iter_mut().enumerate() {
-            *word = self.read_u64(address.wrapping_add(8 * index as u64))?;
-        }
-        Ok(words)
+        let mut bytes = [[0; 8]; N];
+        self.read(address, bytes.as_flattened_mut())?;
+        Ok(bytes.map(u64::from_le_bytes))
     }
     pub fn write_words(&self, address: u64, words: &[u64]) -> Result<()> {
-        let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
-        self.write(address, &bytes)
+        let bytes: Vec<[u8; 8]> = words.iter().map(|word| word.to_le_bytes()).collect();
+        self.write(address, bytes.as_flattened())
     }
     pub fn read_u64(&self, address: u64) -> Result<u64> {
         let mut bytes = [0; 8];
@@ -208,6 +206,10 @@ impl UserSink {
     pub fn new(space: &Rc<AddressSpace>, vector: Vec<Iovec>) -> Self {
         Self(Cursor::new(space, vector))
     }
+    /// How many bytes have been put, also after this is gone.
+    pub fn moved(&self) -> Rc<Cell<u64>> {
+        self.0.moved.clone()
+    }
 }
 
 impl Sink for UserSink {
@@ -216,6 +218,11 @@ impl Sink for UserSink {
     }
     fn put(&mut self, bytes: &[u8]) -> Result<usize> {
         self.0.advance(bytes.len(), |space, address, done, part| space.write_some(address, &bytes[done..done + part]))
+    }
+    fn put_zeros(&mut self, length: usize) -> Result<usize> {
+        self.0.advance(length, |space, address, _, part| {
+            space.each_page(address, part, Intent::Write, |frame, at, _, part| frame.clear_part(at, part))
+        })
     }
     fn put_page(&mut self, page: &dyn Page, offset: usize, length: usize) -> Result<usize> {
         let Some(source) = FramePage::frame_of(page) else { return Err(Errno::EFAULT) };

@@ -29,13 +29,16 @@ impl Wire for Nowhere {
     fn write(&self, bytes: &[u8]) -> usize {
         bytes.len()
     }
+    fn driver(&self) -> u32 {
+        0
+    }
     fn unread(&self) -> usize {
         0
     }
 }
 
 fn server() -> &'static Server {
-    let request = RunRequest { commands: Vec::new(), started: 1 << 50 };
+    let request = RunRequest { commands: Vec::new(), started: 1 << 50, trace: false };
     let request = postcard::to_allocvec(&request).unwrap();
     let mut tar = tar::Builder::new(Vec::new());
     let mut add = |path: &str, bytes: &[u8], mode| {
@@ -57,6 +60,7 @@ fn server() -> &'static Server {
         archive,
         terminal: Box::new(Nowhere),
         host: Box::new(Nowhere),
+        entropy: Box::new(|bytes, _| bytes.len()),
         alarm: Box::new(|_| ()),
     });
     server.executor.run();
@@ -246,7 +250,7 @@ fn check(root: bool) {
     let config = ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() };
     proptest!(config, |(acts in proptest::collection::vec(act(), 1..150))| {
         let (before, pending) = (server.capabilities.holdings(), server.executor.len());
-        let file_pages = server.memory.store.used();
+        let file_pages = server.memory.store.used() as usize;
         play(server, root, &acts);
         let after = server.capabilities.holdings();
         prop_assert_eq!(after.threads.used, before.threads.used);
@@ -255,7 +259,7 @@ fn check(root: bool) {
         prop_assert_eq!(after.mappings, before.mappings);
         prop_assert_eq!(server.executor.len(), pending);
         // Beyond what they wrote into files.
-        prop_assert_eq!(after.frames.used - server.memory.store.used(), before.frames.used - file_pages);
+        prop_assert_eq!(after.frames.used - server.memory.store.used() as usize, before.frames.used - file_pages);
     });
 }
 

@@ -149,8 +149,8 @@ impl Server {
         if has(CHILD_CLEARTID) {
             thread.clear_tid_address.set(request.child_tid);
         }
-        let fs_base = if has(SETTLS) { request.tls } else { parent.machine.registers().fs_base };
-        thread.start(fs_base);
+        let registers = parent.machine.registers();
+        thread.start(if has(SETTLS) { request.tls } else { registers.fs_base }, registers.gs_base);
         Ok(thread)
     }
 

@@ -133,9 +133,12 @@ impl Server {
             if action.handler > SignalAction::IGNORE {
                 return Settled::Handler(action);
             }
-            self.take(thread, SignalSet::of(signal));
+            let taken = self.take(thread, SignalSet::of(signal));
             if action.handler == SignalAction::IGNORE {
                 continue;
+            }
+            if let Some(info) = taken {
+                self.trace_signal(thread, &info);
             }
             match signal.default_action() {
                 DefaultAction::Ignore | DefaultAction::Continue => {}
@@ -229,6 +232,7 @@ impl Server {
     /// Puts a frame on the thread's stack. False if there was no room and the process has ended of that.
     fn run_handler(&self, thread: &Rc<Thread>, info: SignalInfo, action: SignalAction) -> bool {
         let signal = info.signal;
+        self.trace_signal(thread, &info);
         if action.flags & action_flag::RESETHAND != 0 {
             thread.process.actions.borrow().borrow_mut().set(signal, SignalAction::default());
         }
@@ -268,6 +272,7 @@ impl Server {
                 registers.rip,
                 registers.rsp,
             );
+            self.trace_signal(thread, &info);
             self.end_process(&thread.process, Ending::Killed(signal));
             return false;
         }

@@ -8,7 +8,7 @@ use crate::memory::Intent;
 use crate::server::Server;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
-use chestnut_linux_files::open::Descriptors;
+use chestnut_linux_files::open::{Descriptors, OpenFile};
 use chestnut_linux_files::wait::Events;
 use core::cell::RefCell;
 
@@ -134,6 +134,7 @@ impl Server {
 
     /// What remains to be done when the last thread has gone.
     fn finish_process(&self, process: &Rc<Process>, ending: Ending) {
+        self.trace_ending(process, ending);
         let usage = process.total_usage();
         process.alarm.borrow_mut().setting += 1;
         process.life.set(Life::Zombie(ending));
@@ -143,7 +144,11 @@ impl Server {
         drop(space);
         process.usage.set(usage);
         let files = process.files.replace(Rc::new(RefCell::new(Descriptors::new(0))));
+        let open: Vec<Rc<OpenFile>> = files.borrow().iter().map(|(_, descriptor)| descriptor.file.clone()).collect();
         drop(files);
+        // Record locks are the process's, and end with it.
+        open.iter().for_each(|file| file.closed_by(process.pid));
+        drop(open);
         *process.executable.borrow_mut() = None;
 
         self.give_children_away(process);

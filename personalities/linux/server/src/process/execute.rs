@@ -107,6 +107,7 @@ impl Server {
         if let Some(own) = own_files {
             *process.files.borrow_mut() = Rc::new(RefCell::new(own));
         }
+        closed.iter().for_each(|file| file.closed_by(process.pid));
         drop(closed);
         let mut actions = process.actions.borrow().borrow().clone();
         actions.reset_handlers();
@@ -147,7 +148,7 @@ impl Server {
         if !thread.deliverable().is_empty() {
             thread.page().set_attention(true);
         }
-        thread.start(0);
+        thread.start(0, 0);
         Ok(())
     }
 

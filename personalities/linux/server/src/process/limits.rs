@@ -6,6 +6,7 @@ pub const INFINITY: u64 = u64::MAX;
 /// Kinds of limits.
 pub const COUNT: usize = 16;
 
+pub const FILE_SIZE: usize = 1;
 pub const DATA: usize = 2;
 pub const STACK: usize = 3;
 pub const CORE: usize = 4;

@@ -201,9 +201,9 @@ impl Thread {
     }
 
     /// Starts it with what is in its page.
-    pub fn start(&self, fs_base: u64) {
+    pub fn start(&self, fs_base: u64, gs_base: u64) {
         *self.activity.borrow_mut() = Activity::Running;
-        self.machine.set_registers(&self.at_text(text::start(), fs_base, 0), true);
+        self.machine.set_registers(&self.at_text(text::start(), fs_base, gs_base), true);
     }
 
     /// execve: another page, in another space.

@@ -258,7 +258,7 @@ fn maps(_: &'static Server, process: &Process, _: Option<&Thread>) -> Vec<u8> {
             'p'
         };
         let (offset, device, number, label) = match &area.shown {
-            Shown::File { location, offset } => {
+            Shown::File { location, offset, .. } => {
                 let metadata = location.inode().metadata();
                 (*offset, metadata.device, metadata.number, location.path(&root))
             }

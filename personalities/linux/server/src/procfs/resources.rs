@@ -30,7 +30,7 @@ pub fn text(server: &'static Server) -> Vec<u8> {
         ("heap_claimed", holdings.heap_claimed),
         ("processes", server.table.processes().len()),
         ("pending_calls", server.executor.len()),
-        ("file_pages", server.memory.store.used()),
+        ("file_pages", server.memory.store.used() as usize),
     ];
     for (name, number) in numbers {
         let _ = writeln!(text, "{name} {number}");

@@ -77,7 +77,16 @@ pub fn mmap(call: &Call) -> Result<u64> {
         }
         match file.inode().kind() {
             Kind::Regular if file.inode().contents().is_some() => {
-                Shown::File { location: file.location().clone(), offset }
+                let mut writes = None;
+                if shared && file.is_writable() {
+                    match file.inode().map_for_writing() {
+                        Ok(mapping) => writes = Some(mapping),
+                        Err(error) if protection.contains(Protection::WRITE) => return Err(error),
+                        // Sealed: it can be read, and never be made writable.
+                        Err(_) => behaviour |= Behaviour::READ_ONLY_FILE,
+                    }
+                }
+                Shown::File { location: file.location().clone(), offset, writes }
             }
             // /dev/zero: memory.
             Kind::CharacterDevice if file.metadata().represents == ZERO_DEVICE => {
@@ -103,7 +112,7 @@ const ZERO_DEVICE: u64 = chestnut_linux_files::devfs::device_number(1, 5);
 fn anonymous_shared(call: &Call, length: u64) -> Result<Shown> {
     let location = shared_memory(call, b"/dev/zero (deleted)");
     location.inode().truncate(length.checked_next_multiple_of(PAGE).ok_or(Errno::ENOMEM)?)?;
-    Ok(Shown::File { location, offset: 0 })
+    Ok(Shown::File { location, offset: 0, writes: None })
 }
 
 fn protection(bits: u32) -> Result<Protection> {

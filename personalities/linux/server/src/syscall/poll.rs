@@ -23,29 +23,33 @@ pub fn poll(call: &Call) -> Result<Outcome> {
 /// ppoll(fds, count, timeout, mask, set size)
 pub fn ppoll(call: &Call) -> Result<Outcome> {
     let timeout = read_timeout(call, call.word(2))?;
-    set_mask(call, call.word(3), call.word(4))?;
-    poll_until(call, timeout, call.word(2))
+    with_mask(call, call.word(3), call.word(4), || poll_until(call, timeout, call.word(2)))
 }
 
-fn read_timeout(call: &Call, address: u64) -> Result<Option<Duration>> {
+/// The `struct timespec` that a call's timeout argument points at; null is no timeout.
+pub fn read_timeout(call: &Call, address: u64) -> Result<Option<Duration>> {
     if address == 0 {
         return Ok(None);
     }
     duration_of(call.space().read_words(address)?).map(Some).ok_or(Errno::EINVAL)
 }
 
-/// Sets the mask that holds while the call waits.
-fn set_mask(call: &Call, address: u64, bytes: u64) -> Result<()> {
+/// Sets the mask that holds while the call waits; a call that is refused leaves none behind.
+pub fn with_mask(call: &Call, address: u64, bytes: u64, begin: impl FnOnce() -> Result<Outcome>) -> Result<Outcome> {
     if address == 0 {
-        return Ok(());
+        return begin();
     }
     if bytes != 8 {
         return Err(Errno::EINVAL);
     }
     let mask = SignalSet(call.space().read_u64(address)?);
     call.thread.set_temporary_mask(mask);
-    attention_if_deliverable(call);
-    Ok(())
+    let outcome = begin();
+    match outcome {
+        Ok(Outcome::Later(_)) => attention_if_deliverable(call),
+        _ => call.thread.restore_mask(),
+    }
+    outcome
 }
 
 fn entry_of(call: &Call, descriptor: i32, events: Events) -> PollEntry {
@@ -119,11 +123,8 @@ pub fn select(call: &Call) -> Result<Outcome> {
 /// pselect6(count, read, write, except, timeout, { mask, size })
 pub fn pselect6(call: &Call) -> Result<Outcome> {
     let timeout = read_timeout(call, call.word(4))?;
-    if call.word(5) != 0 {
-        let [address, bytes] = call.space().read_words(call.word(5))?;
-        set_mask(call, address, bytes)?;
-    }
-    select_until(call, timeout, call.word(4), false)
+    let [address, bytes] = if call.word(5) == 0 { [0; 2] } else { call.space().read_words(call.word(5))? };
+    with_mask(call, address, bytes, || select_until(call, timeout, call.word(4), false))
 }
 
 /// What each of the three sets asks for, and what sets its bits.

@@ -1,96 +1,154 @@
-//! Calls on sockets: pairs of AF_UNIX. Other families, and sockets with names, are refused as unknown families are.
+//! Calls on sockets apart from sending and receiving: socket(2), bind(2), listen(2), accept(2), connect(2), names, options.
 
 use super::{Call, Outcome, files};
-use crate::sockets::{Boundaries, Socket, pair};
-use alloc::format;
+use crate::memory::AddressSpace;
 use alloc::rc::Rc;
-use chestnut_linux_files::inode::{Body, Inode};
-use chestnut_linux_files::open::{File, OpenFile, OpenFlags};
-use chestnut_linux_files::vfs::Location;
+use alloc::vec;
+use alloc::vec::Vec;
+use chestnut_linux_files::open::OpenFlags;
+use chestnut_linux_files::socket::Socket;
 use chestnut_linux_files::{Errno, Result};
-use core::cell::RefCell;
 use linux_raw_sys::general::{O_CLOEXEC, O_NONBLOCK};
 
-const AF_UNIX: u32 = 1;
-const SOCK_STREAM: u32 = 1;
-const SOCK_DGRAM: u32 = 2;
-const SOCK_SEQPACKET: u32 = 5;
-const EAFNOSUPPORT: Errno = Errno(97);
-const EPROTONOSUPPORT: Errno = Errno(93);
-const MSG_NOSIGNAL: u32 = 0x4000;
+/// Bytes of `struct sockaddr_storage`, which no address is longer than.
+pub const ADDRESS_MAX: usize = 128;
+/// Bytes of an option's value that are looked at.
+const OPTION_MAX: usize = 64;
 
 /// socket(family, type, protocol)
-pub fn socket(_: &Call) -> Result<u64> {
-    Err(EAFNOSUPPORT)
+pub fn socket(call: &Call) -> Result<u64> {
+    let kind = call.half(1);
+    let file = call.server.files.sockets.socket(&call.caller(), call.half(0), kind, call.half(2))?;
+    call.install(file, kind & O_CLOEXEC != 0)
 }
 
 /// socketpair(family, type, protocol, fds)
 pub fn socketpair(call: &Call) -> Result<u64> {
-    let (family, kind, protocol) = (call.half(0), call.half(1), call.half(2));
-    if family != AF_UNIX {
-        return Err(EAFNOSUPPORT);
-    }
-    if protocol > 1 {
-        return Err(EPROTONOSUPPORT);
-    }
-    let boundaries = match kind & !(O_CLOEXEC | O_NONBLOCK) {
-        SOCK_STREAM => Boundaries::None,
-        SOCK_DGRAM | SOCK_SEQPACKET => Boundaries::Packets,
-        _ => return Err(EPROTONOSUPPORT),
-    };
-    let flags = OpenFlags::READ_WRITE | (OpenFlags::from_argument(kind) & OpenFlags::NONBLOCKING);
-    let ends = pair(boundaries).map(|socket| {
-        let body = Body::Socket(RefCell::new(None));
-        let inode = Inode::new(&call.server.nameless, body, 0o777, 0, 0);
-        let location = Location::detached(inode.clone(), format!("socket:[{}]", inode.number).as_bytes());
-        let file: Rc<dyn File> = socket;
-        OpenFile::new(file, location, flags)
-    });
+    let kind = call.half(1);
+    let ends = call.server.files.sockets.pair(&call.caller(), call.half(0), kind, call.half(2))?;
     files::insert_pair(call, ends, kind & O_CLOEXEC != 0, call.word(3))
 }
 
-fn socket_of(file: &OpenFile) -> Result<&Socket> {
-    file.file().as_any().and_then(|any| any.downcast_ref()).ok_or(Errno::ENOTSOCK)
+/// bind(fd, address, length)
+pub fn bind(call: &Call) -> Result<u64> {
+    let socket = socket_of(call)?;
+    let address = read_address(&call.space(), call.word(1), call.int(2))?;
+    socket.bind(&call.server.vfs, &call.caller(), &address)?;
+    Ok(0)
+}
+
+/// listen(fd, backlog)
+pub fn listen(call: &Call) -> Result<u64> {
+    socket_of(call)?.listen(&call.caller(), call.int(1))?;
+    Ok(0)
+}
+
+/// accept(fd, address, length)
+pub fn accept(call: &Call) -> Result<Outcome> {
+    accept_with(call, 0)
+}
+
+/// accept4(fd, address, length, flags)
+pub fn accept4(call: &Call) -> Result<Outcome> {
+    accept_with(call, call.half(3))
+}
+
+fn accept_with(call: &Call, flags: u32) -> Result<Outcome> {
+    if flags & !(O_CLOEXEC | O_NONBLOCK) != 0 {
+        return Err(Errno::EINVAL);
+    }
+    let file = call.file(0)?;
+    let socket = file.socket()?;
+    let (address, length) = (call.word(1), call.word(2));
+    let (space, descriptors) = (call.space(), call.process().descriptors());
+    // A connection that could be given no number would be lost.
+    descriptors.borrow().check_room()?;
+    let nonblocking = file.attempt().nonblocking;
+    let restarts = !socket.has_receive_timeout();
+    let future = async move {
+        let accepted = socket.accept(OpenFlags::from_argument(flags), nonblocking).await?;
+        if address != 0 {
+            put_address(&space, address, length, &accepted.socket()?.peer_address()?)?;
+        }
+        // The listening socket stays open while somebody waits at it.
+        drop(file);
+        let number = descriptors.borrow_mut().insert(accepted, flags & O_CLOEXEC != 0)?;
+        Ok(number as u64)
+    };
+    Ok(if restarts { call.wait(future) } else { call.wait_once(future) })
+}
+
+/// connect(fd, address, length)
+pub fn connect(call: &Call) -> Result<Outcome> {
+    let file = call.file(0)?;
+    let socket = file.socket()?;
+    let address = read_address(&call.space(), call.word(1), call.int(2))?;
+    let (server, caller, nonblocking) = (call.server, call.caller_copy(), file.attempt().nonblocking);
+    let restarts = !socket.has_send_timeout();
+    let future = async move {
+        socket.connect(&server.vfs, &caller, &address, nonblocking).await?;
+        drop(file);
+        Ok(0)
+    };
+    Ok(if restarts { call.wait(future) } else { call.wait_once(future) })
+}
+
+/// getsockname(fd, address, length)
+pub fn getsockname(call: &Call) -> Result<u64> {
+    let address = socket_of(call)?.local_address();
+    put_address(&call.space(), call.word(1), call.word(2), &address)?;
+    Ok(0)
+}
+
+/// getpeername(fd, address, length)
+pub fn getpeername(call: &Call) -> Result<u64> {
+    let address = socket_of(call)?.peer_address()?;
+    put_address(&call.space(), call.word(1), call.word(2), &address)?;
+    Ok(0)
 }
 
 /// shutdown(fd, how)
 pub fn shutdown(call: &Call) -> Result<u64> {
-    let file = call.file(0)?;
-    let socket = socket_of(&file)?;
-    let (reading, writing) = match call.half(1) {
-        0 => (true, false),
-        1 => (false, true),
-        2 => (true, true),
-        _ => return Err(Errno::EINVAL),
-    };
-    socket.shut_down(reading, writing);
+    socket_of(call)?.shut_down(call.half(1))?;
     Ok(0)
 }
 
-/// sendto(fd, buf, length, flags, address, address length): to the other end of a pair; flags as write(2) has none.
-pub fn sendto(call: &Call) -> Result<Outcome> {
-    let file = call.file(0)?;
-    socket_of(&file)?;
-    if call.word(4) != 0 {
-        return Err(Errno::EISCONN);
-    }
-    match call.half(3) {
-        0 => files::write(call),
-        MSG_NOSIGNAL => files::write_without_signal(call),
-        _ => Err(Errno::EOPNOTSUPP),
-    }
+/// setsockopt(fd, level, name, value, length)
+pub fn setsockopt(call: &Call) -> Result<u64> {
+    let socket = socket_of(call)?;
+    let length = usize::try_from(call.int(4)).map_err(|_| Errno::EINVAL)?;
+    let mut value = vec![0; length.min(OPTION_MAX)];
+    call.space().read(call.word(3), &mut value)?;
+    socket.set_option(&call.caller(), call.half(1), call.half(2), &value)?;
+    Ok(0)
 }
 
-/// recvfrom(fd, buf, length, flags, address, address length)
-pub fn recvfrom(call: &Call) -> Result<Outcome> {
-    let file = call.file(0)?;
-    socket_of(&file)?;
-    if call.half(3) != 0 {
-        return Err(Errno::EOPNOTSUPP);
-    }
-    if call.word(4) != 0 && call.word(5) != 0 {
-        // The other end has no name.
-        call.space().write_u32(call.word(5), 0)?;
-    }
-    files::read(call)
+/// getsockopt(fd, level, name, value, length)
+pub fn getsockopt(call: &Call) -> Result<u64> {
+    let (socket, space) = (socket_of(call)?, call.space());
+    let room = usize::try_from(space.read_u32(call.word(4))? as i32).map_err(|_| Errno::EINVAL)?;
+    let mut value = socket.option(call.half(1), call.half(2))?;
+    value.truncate(room);
+    space.write(call.word(3), &value)?;
+    space.write_u32(call.word(4), value.len() as u32)?;
+    Ok(0)
+}
+
+fn socket_of(call: &Call) -> Result<Rc<Socket>> {
+    call.file(0)?.socket()
+}
+
+/// A `sockaddr` argument.
+pub fn read_address(space: &AddressSpace, address: u64, length: i32) -> Result<Vec<u8>> {
+    let length = usize::try_from(length).ok().filter(|&length| length <= ADDRESS_MAX).ok_or(Errno::EINVAL)?;
+    let mut bytes = vec![0; length];
+    space.read(address, &mut bytes)?;
+    Ok(bytes)
+}
+
+/// Stores a `sockaddr` cut to the room that a program says there is, and its true length in that word's place.
+pub fn put_address(space: &AddressSpace, address: u64, length_address: u64, bytes: &[u8]) -> Result<()> {
+    let room = usize::try_from(space.read_u32(length_address)? as i32).map_err(|_| Errno::EINVAL)?;
+    space.write(address, &bytes[..bytes.len().min(room)])?;
+    space.write_u32(length_address, bytes.len() as u32)
 }

@@ -1,15 +1,17 @@
 //! Calls on the system as a whole and on what a process is allowed: uname, sysinfo, limits, priorities, prctl, randomness.
 
 use super::{Call, Outcome};
-use crate::memory::PAGE;
+use crate::memory::{PAGE, USER_END};
 use crate::process::limits::{self, Limit};
 use crate::process::signal::Signal;
 use crate::process::{Ending, INIT};
 use alloc::rc::Rc;
 use alloc::vec;
 use alloc::vec::Vec;
+use chestnut_abi::UserContext;
 use chestnut_linux_files::clock::Clock;
 use chestnut_linux_files::{Errno, Result};
+use chestnut_linux_trampoline::text;
 use linux_raw_sys::{general as linux, prctl, system};
 
 /// What uname says besides the names that can be set. The release is the interface's version that programs check for.
@@ -206,16 +208,28 @@ const ARCH_SET_FS: u32 = 0x1002;
 const ARCH_GET_FS: u32 = 0x1003;
 const ARCH_GET_GS: u32 = 0x1004;
 
-/// arch_prctl(code, address). Setting FS is the trampoline's. Setting GS is not there: no C library asks for it.
+/// arch_prctl(code, address). FS is set by the trampoline, unless the thread is traced.
 pub fn arch_prctl(call: &Call) -> Result<u64> {
+    let base = call.word(1);
     let registers = call.thread.machine.registers();
     match call.half(0) {
         ARCH_GET_FS => call.space().write_u64(call.word(1), registers.fs_base)?,
         ARCH_GET_GS => call.space().write_u64(call.word(1), registers.gs_base)?,
-        ARCH_SET_FS | ARCH_SET_GS => return Err(Errno::EPERM),
+        ARCH_SET_FS | ARCH_SET_GS if base >= USER_END => return Err(Errno::EPERM),
+        ARCH_SET_FS => set_bases(call, UserContext { fs_base: base, ..registers }),
+        ARCH_SET_GS => set_bases(call, UserContext { gs_base: base, ..registers }),
         _ => return Err(Errno::EINVAL),
     }
     Ok(0)
+}
+
+/// Gives the thread, whose call is held, these registers.
+fn set_bases(call: &Call, registers: UserContext) {
+    /// Bytes of the instruction that calls the server.
+    const SYSCALL: u64 = 2;
+    // What is read of it is where it would begin the call again; it must go on behind.
+    let rip = call.process().own_pages.borrow().text_address + text::server_call() + SYSCALL;
+    call.thread.machine.set_registers(&UserContext { rip, ..registers }, false);
 }
 
 /// prctl(option, …)

@@ -1,8 +1,8 @@
 //! From number to handler. Tracing and the log take their names from here, documentation its list of what works.
 
 use super::{
-    Call, Outcome, directories, files, futex, identity, memory, poll, processes, signals, sockets, status, system,
-    terminals, time,
+    Call, Outcome, attributes, directories, epoll, files, futex, identity, inotify, locks, memfd, memory, messages,
+    mounts, poll, processes, read_write, signals, sockets, status, system, terminals, time, timerfd, transfer,
 };
 
 /// One system call that works.
@@ -29,8 +29,8 @@ macro_rules! calls {
 }
 
 calls! {
-    0 read => files::read;
-    1 write => files::write;
+    0 read => read_write::read;
+    1 write => read_write::write;
     2 open => files::open;
     3 close => files::close;
     4 stat => status::stat;
@@ -46,10 +46,10 @@ calls! {
     14 rt_sigprocmask => signals::rt_sigprocmask;
     15 rt_sigreturn => signals::rt_sigreturn;
     16 ioctl => terminals::ioctl;
-    17 pread64 => files::pread64;
-    18 pwrite64 => files::pwrite64;
-    19 readv => files::readv;
-    20 writev => files::writev;
+    17 pread64 => read_write::pread64;
+    18 pwrite64 => read_write::pwrite64;
+    19 readv => read_write::readv;
+    20 writev => read_write::writev;
     21 access => status::access;
     22 pipe => files::pipe;
     23 select => poll::select;
@@ -66,12 +66,22 @@ calls! {
     37 alarm => time::alarm;
     38 setitimer => time::setitimer;
     39 getpid => identity::getpid;
-    40 sendfile => files::sendfile;
+    40 sendfile => transfer::sendfile;
     41 socket => sockets::socket;
-    44 sendto => sockets::sendto;
-    45 recvfrom => sockets::recvfrom;
+    42 connect => sockets::connect;
+    43 accept => sockets::accept;
+    44 sendto => messages::sendto;
+    45 recvfrom => messages::recvfrom;
+    46 sendmsg => messages::sendmsg;
+    47 recvmsg => messages::recvmsg;
     48 shutdown => sockets::shutdown;
+    49 bind => sockets::bind;
+    50 listen => sockets::listen;
+    51 getsockname => sockets::getsockname;
+    52 getpeername => sockets::getpeername;
     53 socketpair => sockets::socketpair;
+    54 setsockopt => sockets::setsockopt;
+    55 getsockopt => sockets::getsockopt;
     56 clone => processes::clone;
     57 fork => processes::fork;
     58 vfork => processes::vfork;
@@ -81,7 +91,7 @@ calls! {
     62 kill => signals::kill;
     63 uname => system::uname;
     72 fcntl => files::fcntl;
-    73 flock => files::flock;
+    73 flock => locks::flock;
     74 fsync => files::fsync;
     75 fdatasync => files::fsync;
     76 truncate => files::truncate;
@@ -151,24 +161,38 @@ calls! {
     149 mlock => memory::mlock;
     150 munlock => memory::munlock;
     152 munlockall => memory::munlockall;
+    155 pivot_root => mounts::pivot_root;
     157 prctl => system::prctl;
     158 arch_prctl => system::arch_prctl;
     160 setrlimit => system::setrlimit;
     161 chroot => directories::chroot;
     162 sync => files::sync;
     164 settimeofday => time::settimeofday;
-    165 mount => directories::mount;
-    166 umount2 => directories::umount2;
+    165 mount => mounts::mount;
+    166 umount2 => mounts::umount2;
     169 reboot => system::reboot;
     170 sethostname => system::sethostname;
     171 setdomainname => system::setdomainname;
     186 gettid => identity::gettid;
     187 readahead => files::readahead;
+    188 setxattr => attributes::setxattr;
+    189 lsetxattr => attributes::lsetxattr;
+    190 fsetxattr => attributes::fsetxattr;
+    191 getxattr => attributes::getxattr;
+    192 lgetxattr => attributes::lgetxattr;
+    193 fgetxattr => attributes::fgetxattr;
+    194 listxattr => attributes::listxattr;
+    195 llistxattr => attributes::llistxattr;
+    196 flistxattr => attributes::flistxattr;
+    197 removexattr => attributes::removexattr;
+    198 lremovexattr => attributes::lremovexattr;
+    199 fremovexattr => attributes::fremovexattr;
     200 tkill => signals::tkill;
     201 time => time::time;
     202 futex => futex::futex;
     203 sched_setaffinity => system::sched_setaffinity;
     204 sched_getaffinity => system::sched_getaffinity;
+    213 epoll_create => epoll::epoll_create;
     217 getdents64 => directories::getdents64;
     218 set_tid_address => processes::set_tid_address;
     221 fadvise64 => files::fadvise64;
@@ -177,9 +201,14 @@ calls! {
     229 clock_getres => time::clock_getres;
     230 clock_nanosleep => time::clock_nanosleep;
     231 exit_group => processes::exit_group;
+    232 epoll_wait => epoll::epoll_wait;
+    233 epoll_ctl => epoll::epoll_ctl;
     234 tgkill => signals::tgkill;
     235 utimes => status::utimes;
     247 waitid => processes::waitid;
+    253 inotify_init => inotify::inotify_init;
+    254 inotify_add_watch => inotify::inotify_add_watch;
+    255 inotify_rm_watch => inotify::inotify_rm_watch;
     257 openat => files::openat;
     258 mkdirat => directories::mkdirat;
     259 mknodat => directories::mknodat;
@@ -197,27 +226,47 @@ calls! {
     271 ppoll => poll::ppoll;
     273 set_robust_list => processes::set_robust_list;
     274 get_robust_list => processes::get_robust_list;
+    275 splice => transfer::splice;
+    276 tee => transfer::tee;
+    277 sync_file_range => files::sync_file_range;
+    278 vmsplice => transfer::vmsplice;
     280 utimensat => status::utimensat;
+    281 epoll_pwait => epoll::epoll_pwait;
+    283 timerfd_create => timerfd::timerfd_create;
     284 eventfd => files::eventfd;
     285 fallocate => files::fallocate;
+    286 timerfd_settime => timerfd::timerfd_settime;
+    287 timerfd_gettime => timerfd::timerfd_gettime;
+    288 accept4 => sockets::accept4;
     290 eventfd2 => files::eventfd2;
+    291 epoll_create1 => epoll::epoll_create1;
     292 dup3 => files::dup3;
     293 pipe2 => files::pipe2;
-    295 preadv => files::preadv;
-    296 pwritev => files::pwritev;
+    294 inotify_init1 => inotify::inotify_init1;
+    295 preadv => read_write::preadv;
+    296 pwritev => read_write::pwritev;
     297 rt_tgsigqueueinfo => signals::rt_tgsigqueueinfo;
+    299 recvmmsg => messages::recvmmsg;
     302 prlimit64 => system::prlimit64;
+    303 name_to_handle_at => files::name_to_handle_at;
+    304 open_by_handle_at => files::open_by_handle_at;
     306 syncfs => files::syncfs;
+    307 sendmmsg => messages::sendmmsg;
     309 getcpu => system::getcpu;
     316 renameat2 => directories::renameat2;
     318 getrandom => system::getrandom;
-    319 memfd_create => files::memfd_create;
+    319 memfd_create => memfd::memfd_create;
     322 execveat => processes::execveat;
     324 membarrier => memory::membarrier;
+    326 copy_file_range => transfer::copy_file_range;
+    327 preadv2 => read_write::preadv2;
+    328 pwritev2 => read_write::pwritev2;
     332 statx => status::statx;
     435 clone3 => processes::clone3;
     436 close_range => files::close_range;
+    437 openat2 => files::openat2;
     439 faccessat2 => status::faccessat2;
+    441 epoll_pwait2 => epoll::epoll_pwait2;
     452 fchmodat2 => status::fchmodat2;
 }
 

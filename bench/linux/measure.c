@@ -1,0 +1,61 @@
+/* Samples, and what a row prints about them. */
+#include "bench.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MOST 1000
+
+uint64_t started;
+static uint64_t samples[MOST], overhead;
+static unsigned count, divisor = 1;
+static const char *name;
+
+void sample(uint64_t now)
+{
+    uint64_t passed = now - started;
+    if (count < MOST)
+        samples[count++] = (passed > overhead ? passed - overhead : 0) / divisor;
+}
+
+void divide_by(unsigned times)
+{
+    divisor = times;
+}
+
+void need(int has_succeeded, const char *call)
+{
+    if (has_succeeded)
+        return;
+    dprintf(1, "bench %s missing %s: %s\n", name, call, strerror(errno));
+    _exit(1);
+}
+
+static int ascending(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* Measures one row and prints its line. */
+void measure(const struct row *row)
+{
+    name = row->name;
+    repeat(32) {
+        begin();
+        end();
+    }
+    overhead = UINT64_MAX;
+    for (unsigned i = 0; i < count; i++)
+        if (samples[i] < overhead)
+            overhead = samples[i];
+    count = 0;
+    row->run();
+    qsort(samples, count, sizeof samples[0], ascending);
+    if (count == 0)
+        dprintf(1, "bench %s missing no samples\n", name);
+    else
+        dprintf(1, "bench %s %lu %lu ticks\n", name, samples[0], samples[count / 2]);
+}

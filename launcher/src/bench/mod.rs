@@ -1,0 +1,166 @@
+//! `cargo run -- bench`: what Chestnut's paths cost, beside what its peers' cost.
+//!
+//! | module | question that it answers |
+//! |---|---|
+//! | [`row`] | what did a benchmark program say? |
+//! | [`machine`] | how is it run, and how are its lines got out? |
+//! | [`kernel`] | the root task that measures the kernel alone |
+//! | [`linux`], [`debian`], [`initrd`] | the Linux program: on Chestnut, and on Debian's own kernel in the same emulator |
+//! | [`targets`] | what is to be reached? |
+//! | [`report`] | how is it all shown, and what are the limits of counting? |
+//! | [`record`] | how is it kept in a file and compared with one? |
+//!
+//! What is counted are instructions, by the emulator: the same in every run. Other clocks are for curiosity.
+
+mod debian;
+mod initrd;
+mod kernel;
+mod linux;
+mod machine;
+mod options;
+mod record;
+mod report;
+mod row;
+mod targets;
+
+pub use options::Options;
+
+use crate::machine::Settings;
+use crate::workspace::Workspace;
+use anyhow::{Context, Result, bail};
+use linux::Benchmark;
+use record::Record;
+use row::Findings;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+/// Does what the user asked for. Returns the exit status: 1 if a row that was asked for by name has no figure.
+pub fn bench(options: &Options) -> Result<u8> {
+    let workspace = Workspace::find()?;
+    let earlier = options.compare.as_deref().map(Record::read).transpose()?;
+    let settings = options.settings()?;
+    let benchmark = Benchmark::build(&workspace)?;
+    if options.list {
+        list(&benchmark);
+        return Ok(0);
+    }
+    let wanted = Wanted::of(options, &benchmark)?;
+    let mut record = Record {
+        cpu: settings.cpu.clone(),
+        clock: options.clock(),
+        kernel: BTreeMap::new(),
+        chestnut: Findings::new(),
+        debian: None,
+    };
+    if let Some(words) = &wanted.kernel {
+        let mut models = vec![settings.cpu.clone()];
+        models.extend(options.cpu.is_none().then(|| kernel::WITH_FSGSBASE.to_owned()).filter(|_| !options.kvm));
+        for cpu in models {
+            let settings = Settings { cpu: cpu.clone(), ..settings.clone() };
+            record.kernel.insert(cpu, kernel::run(&workspace, &settings, words)?);
+        }
+    }
+    if !wanted.linux.is_empty() {
+        record.chestnut = linux::on_chestnut(&workspace, &settings, &benchmark, &wanted.linux)?;
+        if !options.alone {
+            record.debian = Some(debian::run(&workspace, &settings, &benchmark, &wanted.linux)?);
+        }
+    }
+    print!("{}", report::text(&record, benchmark.rows()));
+    if let Some(earlier) = &earlier {
+        print!("{}", report::changes(earlier, &record));
+    }
+    if let Some(file) = &options.json {
+        record.write(file)?;
+    }
+    if let Some(file) = &options.markdown {
+        write(file, &report::markdown(&record, benchmark.rows()))?;
+    }
+    let failed = !options.names.is_empty() && record.has_missing();
+    Ok(u8::from(failed))
+}
+
+fn list(benchmark: &Benchmark) {
+    println!("{KERNEL}: the kernel's paths, whose names begin with: {}\n", kernel::families().join(" "));
+    println!("{LINUX}:");
+    for row in benchmark.rows() {
+        println!("{:24} {}", row.name, row.what);
+    }
+}
+
+/// Stand for all rows of a table.
+const KERNEL: &str = "kernel";
+const LINUX: &str = "linux";
+
+/// The rows to measure.
+struct Wanted {
+    /// Of the kernel's table: how names begin; an empty list stands for all.
+    kernel: Option<Vec<String>>,
+    linux: BTreeSet<String>,
+}
+
+impl Wanted {
+    /// Those that the user names, or all.
+    fn of(options: &Options, benchmark: &Benchmark) -> Result<Wanted> {
+        let all = || benchmark.rows().iter().map(|row| row.name.clone());
+        if options.names.is_empty() {
+            return Ok(Wanted { kernel: Some(Vec::new()), linux: all().collect() });
+        }
+        let mut wanted = Wanted { kernel: None, linux: BTreeSet::new() };
+        for name in &options.names {
+            if name == LINUX {
+                wanted.linux.extend(all());
+            } else if name == KERNEL {
+                wanted.kernel = Some(Vec::new());
+            } else if benchmark.rows().iter().any(|row| row.name == *name) {
+                wanted.linux.insert(name.clone());
+            } else if kernel::is_row(name) {
+                // If all are wanted already, they stay so.
+                if !options.names.iter().any(|name| name == KERNEL) {
+                    wanted.kernel.get_or_insert_default().push(name.clone());
+                }
+            } else {
+                let known: Vec<String> = all().collect();
+                bail!(
+                    "there is no benchmark \"{name}\"; there are {KERNEL} (all of the kernel's, or those that begin with {}) and \
+                     {LINUX} (all of these: {})",
+                    kernel::families().join(" "),
+                    known.join(" ")
+                );
+            }
+        }
+        Ok(wanted)
+    }
+}
+
+/// Writes the tables to a file: between its marks, or as all of it if it has none.
+fn write(file: &Path, tables: &str) -> Result<()> {
+    let text = match std::fs::read_to_string(file) {
+        Ok(before) => with_tables(&before, tables).unwrap_or_else(|| tables.to_owned()),
+        Err(_) => tables.to_owned(),
+    };
+    std::fs::write(file, text).with_context(|| format!("writing {}", file.display()))
+}
+
+/// Lines of a document around what `bench --markdown` writes.
+const MARKS: [&str; 2] = ["<!-- bench -->\n", "<!-- end of bench -->\n"];
+
+fn with_tables(document: &str, tables: &str) -> Option<String> {
+    let (before, rest) = document.split_once(MARKS[0])?;
+    let (_, after) = rest.split_once(MARKS[1])?;
+    Some(format!("{before}{}\n{tables}\n{}{after}", MARKS[0], MARKS[1]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_between_the_marks_is_written_anew() {
+        let [begin, end] = MARKS;
+        let document = format!("# Title\n{begin}old\n{end}what stays\n");
+        let expected = format!("# Title\n{begin}\nnew\n{end}what stays\n");
+        assert_eq!(with_tables(&document, "new").as_deref(), Some(&*expected));
+        assert_eq!(with_tables("# Title\n", "new"), None);
+    }
+}

@@ -1,0 +1,164 @@
+//! What an access needs: the page is brought in, made this space's own if it is to be written, and shown.
+//!
+//! Programs' faults and the server's own accesses to programs' memory end here, so this is among the most frequent things that
+//! the server does: one look at the areas and one at the pages is enough for a page that is there.
+
+use super::area::{Area, Behaviour, Protection};
+use super::space::{AddressSpace, Fault, Intent, Page, Shown, State};
+use super::{PAGE, USER_START, page_down};
+use crate::capability::Frame;
+use core::ops::Range;
+
+/// Pages around a faulting one that are shown along with it, if they are there: a power of two.
+const AROUND: u64 = 8;
+/// Bytes that a growing stack keeps free below itself.
+const STACK_GAP: u64 = 256 * PAGE;
+
+impl AddressSpace {
+    /// A program's access faulted: makes it possible, or says why not.
+    pub fn fault(&self, address: u64, intent: Intent) -> Result<(), Fault> {
+        self.minor_faults.set(self.minor_faults.get() + 1);
+        let page = page_down(address);
+        // Whoever holds the frame besides would keep the page from being written.
+        drop(self.frame(page, intent)?);
+        self.show_window(page)
+    }
+
+    /// Makes pages present and shown at once.
+    pub fn show_all(&self, range: Range<u64>) -> Result<(), Fault> {
+        for page in range.step_by(PAGE as usize) {
+            drop(self.frame(page, Intent::Read)?);
+            let mut state = self.state.borrow_mut();
+            let State { areas, pages, .. } = &mut *state;
+            if let (Some((_, area)), Some(present)) = (areas.find(page), pages.get_mut(&page)) {
+                self.show(area, page, present)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The frame behind an address, for the server's own access: the page is there then and, for a write, is this space's to
+    /// write. A later write by somebody else is seen by the program.
+    pub fn frame(&self, address: u64, intent: Intent) -> Result<Frame, Fault> {
+        let page = page_down(address);
+        let (shown, private, start) = {
+            let mut state = self.state.borrow_mut();
+            let State { areas, pages, .. } = &mut *state;
+            if areas.find(page).is_none() {
+                self.grow_stack(areas, page)?;
+            }
+            let (start, area) = areas.find(page).ok_or(Fault::Unmapped)?;
+            if !area.protection.intersects(needed(intent)) {
+                return Err(Fault::Forbidden);
+            }
+            let private = !area.behaviour.contains(Behaviour::SHARED);
+            if let Some(present) = pages.get_mut(&page) {
+                let ready = intent != Intent::Write
+                    || area.behaviour.contains(Behaviour::FIXED)
+                    || if private { present.frame.holders() == 1 } else { present.may_write };
+                if !ready && private {
+                    let copy = self.copy_of(&present.frame)?;
+                    self.replace(present, copy);
+                }
+                if ready || private {
+                    return Ok(present.frame.clone());
+                }
+            } else if let Shown::Zeros = area.shown {
+                let may_write = intent == Intent::Write;
+                let frame = if may_write { self.clean()? } else { self.memory.zero.clone() };
+                pages.insert(page, Page { frame: frame.clone(), shown: None, may_write });
+                return Ok(frame);
+            }
+            (area.shown.clone(), private, start)
+        };
+        let (frame, may_write) = self.fetch(&shown, page - start, intent, private)?;
+        let mut state = self.state.borrow_mut();
+        match state.pages.get_mut(&page) {
+            Some(present) => {
+                if present.frame != frame {
+                    self.replace(present, frame.clone());
+                }
+                present.may_write |= may_write;
+            }
+            None => drop(state.pages.insert(page, Page { frame: frame.clone(), shown: None, may_write })),
+        }
+        Ok(frame)
+    }
+
+    fn grow_stack(&self, areas: &mut super::area::Areas<Shown>, page: u64) -> Result<(), Fault> {
+        let (start, area) = areas.next_above(page).ok_or(Fault::Unmapped)?;
+        let low = area.end.saturating_sub(self.stack_limit.get());
+        let below = page.saturating_sub(STACK_GAP);
+        if !area.behaviour.contains(Behaviour::GROWS_DOWN) || page < low || page < USER_START {
+            return Err(Fault::Unmapped);
+        }
+        if areas.overlapping(below..page).next().is_some() {
+            return Err(Fault::Unmapped);
+        }
+        areas.grow_down(start, page);
+        Ok(())
+    }
+
+    /// Maps a present page, or changes how it is mapped.
+    fn show(&self, area: &Area<Shown>, page: u64, present: &mut Page) -> Result<(), Fault> {
+        let access = Self::access(area, present);
+        match &mut present.shown {
+            Some((_, now)) if *now == access => {}
+            Some((mapping, now)) => {
+                self.space.protect(mapping, page, access);
+                *now = access;
+            }
+            None => {
+                let mapping = self.space.map(&present.frame, page, access).map_err(|_| Fault::OutOfMemory)?;
+                present.shown = Some((mapping, access));
+            }
+        }
+        Ok(())
+    }
+
+    /// Shows a present page, and its neighbours that the program will probably want: what is present, and what its file has in
+    /// memory or image. Their failures are nobody's: the program will fault there if it must.
+    fn show_window(&self, page: u64) -> Result<(), Fault> {
+        let first = page & !(AROUND * PAGE - 1);
+        let (range, file) = {
+            let state = self.state.borrow();
+            let Some((start, area)) = state.areas.find(page) else { return Ok(()) };
+            let private = !area.behaviour.contains(Behaviour::SHARED);
+            let file = matches!(area.shown, Shown::File { .. }).then(|| (area.shown.clone(), start, private));
+            (first.max(start)..(first + AROUND * PAGE).min(area.end), file)
+        };
+        if let Some((shown, start, private)) = file {
+            for at in range.clone().step_by(PAGE as usize) {
+                if self.state.borrow().pages.contains_key(&at) {
+                    continue;
+                }
+                if let Ok((frame, may_write)) = self.fetch(&shown, at - start, Intent::Read, private) {
+                    let mut state = self.state.borrow_mut();
+                    state.pages.entry(at).or_insert(Page { frame, shown: None, may_write });
+                }
+            }
+        }
+        let mut state = self.state.borrow_mut();
+        let State { areas, pages, .. } = &mut *state;
+        let Some((_, area)) = areas.find(page) else { return Ok(()) };
+        let mut outcome = Ok(());
+        for (&at, present) in pages.range_mut(range) {
+            if at == page {
+                outcome = self.show(area, at, present);
+            } else if present.shown.is_none() {
+                let _ = self.show(area, at, present);
+            }
+        }
+        outcome
+    }
+}
+
+/// Protections of which one is enough.
+const fn needed(intent: Intent) -> Protection {
+    match intent {
+        // The processor has no way to allow writing or executing without reading.
+        Intent::Read => Protection::all(),
+        Intent::Write => Protection::WRITE,
+        Intent::Execute => Protection::EXECUTE,
+    }
+}

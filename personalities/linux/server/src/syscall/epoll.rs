@@ -1,0 +1,89 @@
+//! epoll(7): epoll_create(2), epoll_ctl(2), epoll_wait(2) and its relatives with a signal mask.
+
+use super::poll::{read_timeout, with_mask};
+use super::{Call, Outcome};
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+use chestnut_linux_files::clock::Clock;
+use chestnut_linux_files::epoll::{self, EpollEvent, Operation};
+use chestnut_linux_files::{Errno, Result};
+use core::time::Duration;
+use linux_raw_sys::general as linux;
+
+/// epoll_create(size)
+pub fn epoll_create(call: &Call) -> Result<u64> {
+    if call.int(0) <= 0 {
+        return Err(Errno::EINVAL);
+    }
+    call.install(epoll::create(&call.server.nameless), false)
+}
+
+/// epoll_create1(flags)
+pub fn epoll_create1(call: &Call) -> Result<u64> {
+    let flags = call.half(0);
+    if flags & !linux::EPOLL_CLOEXEC != 0 {
+        return Err(Errno::EINVAL);
+    }
+    call.install(epoll::create(&call.server.nameless), flags != 0)
+}
+
+/// epoll_ctl(epoll, operation, fd, event)
+pub fn epoll_ctl(call: &Call) -> Result<u64> {
+    let (operation, descriptor) = (call.half(1), call.int(2));
+    let event = match operation {
+        linux::EPOLL_CTL_DEL => EpollEvent { events: 0, data: 0 },
+        _ => {
+            let mut bytes = [0; EpollEvent::SIZE];
+            call.space().read(call.word(3), &mut bytes)?;
+            EpollEvent::decode(&bytes)
+        }
+    };
+    let (instance, file) = (call.file(0)?, call.file(2)?);
+    if file.is_path() || instance.is_path() {
+        return Err(Errno::EBADF);
+    }
+    file.waiters().ok_or(Errno::EPERM)?;
+    let epoll = instance.epoll()?;
+    epoll.control(descriptor, &file, Operation::from_arguments(operation, || Ok(event))?)?;
+    Ok(0)
+}
+
+/// epoll_wait(epoll, events, most, milliseconds)
+pub fn epoll_wait(call: &Call) -> Result<Outcome> {
+    wait(call, milliseconds(call))
+}
+
+/// epoll_pwait(epoll, events, most, milliseconds, mask, set size)
+pub fn epoll_pwait(call: &Call) -> Result<Outcome> {
+    with_mask(call, call.word(4), call.word(5), || wait(call, milliseconds(call)))
+}
+
+/// epoll_pwait2(epoll, events, most, timeout, mask, set size)
+pub fn epoll_pwait2(call: &Call) -> Result<Outcome> {
+    let timeout = read_timeout(call, call.word(3))?;
+    with_mask(call, call.word(4), call.word(5), || wait(call, timeout))
+}
+
+fn milliseconds(call: &Call) -> Option<Duration> {
+    u64::try_from(call.int(3)).ok().map(Duration::from_millis)
+}
+
+fn wait(call: &Call, timeout: Option<Duration>) -> Result<Outcome> {
+    let (address, most) = (call.word(1), call.int(2));
+    if most <= 0 || most > i32::MAX / EpollEvent::SIZE as i32 {
+        return Err(Errno::EINVAL);
+    }
+    let file = call.file(0)?;
+    let epoll = file.epoll()?;
+    let (space, clock) = (call.space(), call.server.clock.clone());
+    let deadline = timeout.map(|timeout| clock.monotonic() + timeout);
+    Ok(call.wait_once(async move {
+        let clock: Rc<dyn Clock> = clock;
+        let events = epoll.wait(most, deadline, &clock).await?;
+        // The instance stays while somebody waits for it, as the call's own reference to the file keeps it.
+        drop(file);
+        let bytes: Vec<u8> = events.iter().flat_map(EpollEvent::encode).collect();
+        space.write(address, &bytes)?;
+        Ok(events.len() as u64)
+    }))
+}

@@ -1,0 +1,154 @@
+//! Services that fail while they are busy: nothing that was acknowledged is lost, and who sleeps wakes in time.
+//!
+//! Root takes a service apart in the middle of whatever it does (`Failure` in the manifest), twenty times, and makes
+//! it anew, while a program moves bytes through both directions of the host channel and another one sleeps and looks at the clock.
+
+use crate::shared::{Shared, explain, system};
+use chestnut::machine::Settings;
+use chestnut::pump::{Event, Pump};
+use chestnut_manifest::{Command, Failure, GuestMessage, HostMessage, LOG_FATAL, MAX_PAYLOAD, STDIN_WINDOW, Stdio};
+use libtest_mimic::{Failed, Trial};
+use std::time::{Duration, Instant};
+
+type Check = fn() -> Result<(), Failed>;
+
+const TESTS: &[(&str, Check)] = &[
+    ("serial_fails", || fails(&["serial"])),
+    ("timer_fails", || fails(&["timer"])),
+    ("entropy_fails", || fails(&["entropy"])),
+    ("all_fail", || fails(&["serial", "timer", "entropy"])),
+];
+
+/// How often each fails.
+const TIMES: u32 = 20;
+/// Microseconds between two failures of one service.
+const EVERY: u64 = 83_000;
+const LIMIT: Duration = Duration::from_secs(120);
+/// Bytes that go there and come back.
+const BYTES: usize = 1 << 20;
+
+/// Copies its input to its output slowly enough that all failures come meanwhile; beside it a program that takes random
+/// bytes and sleeps, and says at the end whether each sleep took its time and not three seconds more (the machine may be busy).
+const SCRIPT: &str = r#"
+sleeper() {
+    late=0
+    for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30; do
+        head -c 70000 /dev/urandom > /dev/null
+        read before _ < /proc/uptime
+        usleep 50000
+        read after _ < /proc/uptime
+        before=${before%.*}${before#*.}
+        after=${after%.*}${after#*.}
+        took=$((${after#0} - ${before#0}))
+        [ $took -ge 4 ] && [ $took -le 305 ] || late="$late $took"
+    done
+    echo "late: $late" >&2
+}
+sleeper &
+while dd bs=32k count=1 iflag=fullblock 2> /dev/null > /tmp/piece && [ -s /tmp/piece ]; do
+    cat /tmp/piece
+    usleep 30000
+done
+wait
+"#;
+
+pub fn trials() -> Vec<Trial> {
+    TESTS.iter().map(|(name, check)| Trial::test(format!("services::{name}"), check)).collect()
+}
+
+/// Bytes without a pattern that a lost or doubled one would fit.
+fn bytes() -> Vec<u8> {
+    let mut state = 1u32;
+    let mut next = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 24) as u8
+    };
+    (0..BYTES).map(|_| next()).collect()
+}
+
+fn fails(services: &[&str]) -> Result<(), Failed> {
+    let mut system = system()?.clone();
+    let failure = |service: &&str| Failure { service: (*service).to_owned(), times: TIMES, every: EVERY };
+    system.manifest.failures = services.iter().map(failure).collect();
+    let command = Command {
+        program: "/bin/sh".to_owned(),
+        arguments: [&b"sh"[..], b"-c", SCRIPT.as_bytes()].map(<[u8]>::to_vec).to_vec(),
+        environment: vec![format!("PATH={}", chestnut::program::PATH).into_bytes()],
+        directory: "/tmp".to_owned(),
+        stdio: Stdio::Channel,
+    };
+    let image = system.image(vec![command]).map_err(explain)?;
+    let pump = Pump::start(&Settings::default(), &system.kernel, image).map_err(explain)?;
+    let sent = bytes();
+    let found = copy(pump, &sent)?;
+    let restarts =
+        |service: &str| found.log.iter().filter(|line| line.ends_with(&format!("restarted {service}"))).count();
+    for service in services {
+        if restarts(service) != TIMES as usize {
+            return Err(format!("{service} was made anew {} times, not {TIMES}", restarts(service)).into());
+        }
+    }
+    if found.stdout != sent {
+        let place = found.stdout.iter().zip(&sent).position(|(found, sent)| found != sent);
+        return Err(
+            format!("{} of {BYTES} bytes came back, different from byte {place:?} on", found.stdout.len()).into()
+        );
+    }
+    let errors = String::from_utf8_lossy(&found.stderr);
+    if found.status != 0 || errors.trim() != "late: 0" {
+        return Err(format!("ended with {}, and said: {errors}", found.status).into());
+    }
+    Ok(())
+}
+
+#[derive(Default)]
+struct Found {
+    stdout: Vec<u8>,
+    stderr: Vec<u8>,
+    status: u8,
+    log: Vec<String>,
+}
+
+/// Feeds the program and takes what it says until it ends.
+fn copy(mut pump: Pump, input: &[u8]) -> Shared<Found> {
+    let deadline = Some(Instant::now() + LIMIT);
+    let mut found = Found::default();
+    let mut pieces = input.chunks(MAX_PAYLOAD);
+    let mut unacknowledged = 0;
+    let mut ended = false;
+    let mut feed = |pump: &mut Pump, unacknowledged: &mut u32| -> Shared<()> {
+        while *unacknowledged + MAX_PAYLOAD as u32 <= STDIN_WINDOW && !ended {
+            let message = match pieces.next() {
+                Some(piece) => {
+                    *unacknowledged += piece.len() as u32;
+                    HostMessage::Stdin(piece.to_vec())
+                }
+                None => {
+                    ended = true;
+                    HostMessage::StdinEnd
+                }
+            };
+            pump.send(&message).map_err(explain)?;
+        }
+        Ok(())
+    };
+    loop {
+        match pump.next(deadline).map_err(explain)? {
+            Event::Message(GuestMessage::Ready) => feed(&mut pump, &mut unacknowledged)?,
+            Event::Message(GuestMessage::StdinConsumed(count)) => {
+                unacknowledged = unacknowledged.saturating_sub(count);
+                feed(&mut pump, &mut unacknowledged)?;
+            }
+            Event::Message(GuestMessage::Stdout(bytes)) => found.stdout.extend(bytes),
+            Event::Message(GuestMessage::Stderr(bytes)) => found.stderr.extend(bytes),
+            Event::Message(GuestMessage::Exit(status)) => return Ok(Found { status, ..found }),
+            Event::Log(line) if line.starts_with(LOG_FATAL) => return Err(format!("{line}{}", pump.last_words())),
+            Event::Log(line) => found.log.push(line),
+            Event::TimeUp | Event::Ended(_) => {
+                let (out, err) = (found.stdout.len(), String::from_utf8_lossy(&found.stderr).into_owned());
+                return Err(format!("not finished; {out} bytes came back; errors: {err}{}", pump.last_words()));
+            }
+            _ => {}
+        }
+    }
+}

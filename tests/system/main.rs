@@ -3,6 +3,8 @@
 //! | names | what they show |
 //! |---|---|
 //! | `kernel::CPU::…` | the kernel's behaviour, seen by a root task in user mode |
+//! | `kernel::image::…` | what is in the kernel's files and what isn't |
+//! | `kernel::hostile::…` | ten million random system calls harm nobody |
 //! | `boot::…` | each way to boot, what the kernel says and keeps, `cargo run -- boot` |
 //! | `limits::…` | the kernel's size, the length of boot, the longest time with interrupts off |
 //! | `programs::…` | real programs do what they do on the host: output, messages, exit status |
@@ -21,6 +23,8 @@ mod boot;
 mod busybox;
 mod compare;
 mod faults;
+mod hostile;
+mod image;
 mod kernel;
 mod launcher;
 mod limits;
@@ -50,6 +54,8 @@ fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let mut trials: Vec<Trial> = Vec::new();
     trials.extend(kernel::trials(&arguments));
+    trials.extend(image::trials(&arguments));
+    trials.extend(hostile::trials());
     trials.extend(boot::trials());
     trials.extend(limits::trials());
     trials.extend(table::trials(&arguments));

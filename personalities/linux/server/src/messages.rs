@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use crate::capability::{Message, Reply, Threads};
+use crate::capability::{Message, Reply, Threads, ticks};
 use crate::devices::Devices;
 use crate::faults::FaultMessage;
 use crate::pressure::Pressure;
@@ -19,6 +19,8 @@ use chestnut_linux_trampoline::Request;
 impl Server {
     /// Serves for ever.
     pub fn serve(&'static self, devices: &Devices) -> ! {
+        // Who is served, and since when: what the server does until it waits again is that thread's system time.
+        let mut served: Option<(Rc<Thread>, u64)> = None;
         loop {
             self.executor.run();
             self.clock.run();
@@ -36,25 +38,33 @@ impl Server {
                 },
             };
             let encoded = answer.map(Answer::message);
+            if let Some((thread, since)) = served.take() {
+                thread.charge(self.clock.nanoseconds(ticks().wrapping_sub(since)));
+            }
             let message = self.kernel.receive(&reply, encoded.as_ref().map(|(label, word)| (*label, word.as_slice())));
             if message.badge < Threads::BADGE_UNIT {
                 devices.notified(message.badge);
                 continue;
             }
-            self.take_message(reply, message);
+            let since = ticks();
+            if let Some(thread) = self.take_message(reply, message) {
+                served = Some((thread, since));
+            }
         }
     }
 
-    /// A message of a thread, whom `reply` holds if it wants an answer.
-    fn take_message(&'static self, reply: Reply, message: Message) {
-        let Some(thread) = self.table.by_badge(message.badge) else { return };
+    /// A message of a thread, whom `reply` holds if it wants an answer. The thread, if it was served.
+    fn take_message(&'static self, reply: Reply, message: Message) -> Option<Rc<Thread>> {
+        let thread = self.table.by_badge(message.badge)?;
         let before = thread.activity.replace(Activity::Held(reply));
         if !matches!(before, Activity::Running) {
             // It sent something while the server still owed it an answer, which no trampoline does.
             log::warn!("thread {} sent a second message", thread.tid.get());
-            return self.end_process(&thread.process, Ending::Killed(Signal::SYS));
+            self.end_process(&thread.process, Ending::Killed(Signal::SYS));
+            return None;
         }
         self.serve_thread(&thread, message);
+        Some(thread)
     }
 
     /// One call or fault of a thread, which is held from now on.

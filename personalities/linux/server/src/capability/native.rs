@@ -14,8 +14,8 @@ use chestnut_linux_trampoline::message::SERVER_CPTR;
 use chestnut_manifest::{StartInfo, slots};
 use chestnut_runtime::cap::{self, Budget};
 use chestnut_runtime::cap::{
-    AsidPool, CNode, Endpoint, Frame, PageDirectory, PageTable, Pdpt, SchedContext, SchedControl, Slot as SlotAt, Tcb,
-    Untyped, VSpace,
+    AsidControl, AsidPool, CNode, Endpoint, Frame, PageDirectory, PageTable, Pdpt, SchedContext, SchedControl,
+    Slot as SlotAt, Tcb, Untyped, VSpace,
 };
 use chestnut_runtime::message::{InvocationError, encode};
 use chestnut_runtime::start;
@@ -23,10 +23,6 @@ use core::cell::{Cell, RefCell};
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, Ordering};
 
-/// Priority of the threads of Linux programs: below every service.
-const PRIORITY: u8 = 100;
-/// Microseconds that a thread runs before the next one of the same priority has its turn.
-const TURN: u64 = 10_000;
 /// What a thread's objects take, with what is lost by their alignment.
 const THREAD_BYTES: u64 = 1 << 14;
 /// Bits of a thread's CSpace: slots 0 and 1.
@@ -67,6 +63,9 @@ pub struct Kernel {
     window: Cell<u64>,
     space_without_number: Cell<Option<Slot>>,
     endpoint: Cell<Endpoint>,
+    /// Where the next address space gets its number.
+    asid_pool: Cell<Slot>,
+    has_all_numbers: Cell<bool>,
 }
 
 /// An untyped and how far it is used up.
@@ -146,6 +145,8 @@ impl Kernel {
             window: Cell::new(window),
             space_without_number: Cell::new(None),
             endpoint: Cell::new(Endpoint(0)),
+            asid_pool: Cell::new(slots::ASID_POOL),
+            has_all_numbers: Cell::new(false),
         }));
         let endpoint = kernel.make(ObjectType::Endpoint, 0).expect("memory for one endpoint");
         kernel.endpoint.set(Endpoint(endpoint));
@@ -336,12 +337,31 @@ impl Kernel {
             Some(slot) => slot,
             None => self.make(ObjectType::X64Pml4, 0)?,
         };
-        if AsidPool(slots::ASID_POOL).assign(VSpace(slot)).is_err() {
-            // All numbers are taken: the space waits for one, so that no further try takes more memory.
-            self.space_without_number.set(Some(slot));
+        if AsidPool(self.asid_pool.get()).assign(VSpace(slot)).is_ok() {
+            return Ok(slot);
+        }
+        // The pool is full, and stays so: spaces are never given back.
+        let assigned = self.make_asid_pool().and_then(|pool| {
+            self.asid_pool.set(pool);
+            AsidPool(pool).assign(VSpace(slot)).map_err(|_| OutOfMemory)
+        });
+        // All numbers are taken: the space waits for one, so that no further try takes more memory.
+        assigned.map(|()| slot).inspect_err(|_| self.space_without_number.set(Some(slot)))
+    }
+    fn make_asid_pool(&self) -> Result<Slot, OutOfMemory> {
+        if self.has_all_numbers.get() {
             return Err(OutOfMemory);
         }
-        Ok(slot)
+        let memory = self.make(ObjectType::Untyped, PAGE_BITS)?;
+        let pool = self.take_slot()?;
+        let place = CNode::OWN.slot(pool);
+        let made = AsidControl(slots::ASID_CONTROL).make_pool(Untyped(memory), place.root, place.index, place.depth);
+        made.map(|()| pool).map_err(|_| {
+            // Refused once all numbers of the processor are in pools, and so for ever.
+            self.has_all_numbers.set(true);
+            self.give_slot(pool);
+            OutOfMemory
+        })
     }
     pub(super) fn make_structure(&self, level: Level) -> Result<Slot, OutOfMemory> {
         self.make(level.kind(), 0)
@@ -398,10 +418,10 @@ impl Kernel {
         let inside = CNode(cspace).slot_at(SERVER_CPTR, CSPACE_BITS);
         inside.mint_from(own, rights, badge).must("filling a thread's CSpace");
         SchedControl(slots::SCHED_CONTROL)
-            .configure_flags(SchedContext(sched_context), Budget::round_robin(TURN))
+            .configure_flags(SchedContext(sched_context), Budget::round_robin(Threads::TURN))
             .must("giving a thread its time");
         Tcb(tcb)
-            .set_sched_params(Tcb(slots::TCB), 0, PRIORITY, sched_context, endpoint)
+            .set_sched_params(Tcb(slots::TCB), 0, Threads::PRIORITY, sched_context, endpoint)
             .must("setting a thread's priority");
         Ok(Parts { badge, tcb, sched_context, cspace, endpoint })
     }
@@ -424,6 +444,12 @@ impl Kernel {
     }
     pub(super) fn set_registers(&self, parts: &Parts, registers: &UserContext, resume: bool) {
         Tcb(parts.tcb).write_registers(registers, resume).must("writing a thread's registers");
+    }
+    pub(super) fn schedule(&self, parts: &Parts, priority: u8, turn: u64) {
+        Tcb(parts.tcb).set_priority(Tcb(slots::TCB), priority).must("changing a thread's priority");
+        SchedControl(slots::SCHED_CONTROL)
+            .configure_flags(SchedContext(parts.sched_context), Budget::round_robin(turn))
+            .must("changing a thread's turns");
     }
     pub(super) fn consumed(&self, parts: &Parts) -> u64 {
         SchedContext(parts.sched_context).consumed().unwrap_or(0)

@@ -408,6 +408,24 @@ static void large_calls(void) {
     read(zero, space, 0x7ffff000);
     stopped("large calls", 1, ENOMEM);
 }
+// As many as can be asked about, by many at once.
+static void polls(void) {
+    raise_limit(RLIMIT_NOFILE);
+    struct pollfd *all = mmap(NULL, (1 << 20) * sizeof *all, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    int fds[2];
+    if (all == MAP_FAILED || pipe(fds) != 0)
+        stopped("polls", 0, errno);
+    for (int i = 0; i < 1 << 20; i += 512)
+        all[i] = (struct pollfd){fds[0], POLLIN, 0};
+    for (int i = 0; i < 20; i++)
+        if (fork() == 0) {
+            poll(all, 1 << 20, 2000);
+            _exit(0);
+        }
+    while (wait(NULL) > 0)
+        ;
+    stopped("polls", 20, ENOMEM);
+}
 static void epolls(void) {
     raise_limit(RLIMIT_NOFILE);
     static int made[2000];
@@ -501,6 +519,7 @@ static const struct {
     {"signals_to_many", signals_to_many},
     {"arguments", arguments},
     {"large_calls", large_calls},
+    {"polls", polls},
     {"epolls", epolls},
     {"locks", locks},
     {"memfds", memfds},

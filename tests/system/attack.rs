@@ -29,7 +29,7 @@ const TESTS: &[(&str, Check)] = &[
     ("bombs_of_processes", || bombs(&["forks", "fork_tree", "threads", "futexes", "arguments"])),
     ("bombs_of_memory", || bombs(&["memory", "memfds", "dense_reads", "sparse_reads", "large_calls"])),
     ("bombs_of_areas", || bombs(&["areas", "areas_of_many"])),
-    ("bombs_of_descriptors", || bombs(&["descriptors", "descriptors_of_many", "epolls", "passed_sockets"])),
+    ("bombs_of_descriptors", || bombs(&["descriptors", "descriptors_of_many", "epolls", "polls", "passed_sockets"])),
     ("bombs_of_bytes", || bombs(&["pipes", "pipes_of_many", "socket_messages", "signals", "signals_to_many", "locks"])),
     ("bombs_of_files", || bombs(&["files", "links", "link_loops", "directories", "file_bytes", "holes", "fallocated"])),
     ("stress_without_leaks", stress_without_leaks),

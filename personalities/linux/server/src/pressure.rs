@@ -23,9 +23,9 @@ pub enum Pressure {
 }
 
 /// Bytes below which somebody must go. No call allocates more at a stroke unless it has asked first ([`allows`]).
-const LEAST: usize = 4 << 20;
+const LEAST: usize = 8 << 20;
 /// Bytes below which there are no new names.
-const LEAST_FOR_NAMES: usize = 2 * LEAST;
+const LEAST_FOR_NAMES: usize = LEAST + LEAST / 2;
 
 impl Pressure {
     /// By what the heap still has and can get.

@@ -232,8 +232,10 @@ static void do_waiting(void) {
     // For something that doesn't come, until somebody kills it.
     int fds[2];
     expect(pipe(fds) == 0);
-    struct itimerval soon = {{0, 0}, {0, 1 + below(20000)}};
-    signal(SIGALRM, on_signal);
+    struct itimerval soon = {{0, 20000}, {0, 1 + below(20000)}};
+    // Without SA_RESTART, and again and again: the first one may come before the call.
+    struct sigaction action = {.sa_handler = on_signal};
+    sigaction(SIGALRM, &action, NULL);
     setitimer(ITIMER_REAL, &soon, NULL);
     char byte;
     static uint32_t word;
@@ -243,6 +245,8 @@ static void do_waiting(void) {
     case 2: pause(); break;
     case 3: usleep(1000000); break;
     }
+    struct itimerval never = {{0, 0}, {0, 0}};
+    setitimer(ITIMER_REAL, &never, NULL);
 }
 
 static void (*const deeds[])(void) = {do_forks, do_exec, do_pipes, do_signals, do_memory, do_threads, do_end_among_threads, do_files, do_sockets, do_reading, do_orphans, do_waiting};
@@ -272,8 +276,8 @@ static void run(int64_t length) {
                 if (workers[i] == 0)
                     work(seed);
                 live++;
-                // One in three is killed, at any time in what it does.
-                deadlines[i] = below(3) == 0 ? now() + below(15000000) : 0;
+                // Half of them are to be killed, at any time in what they do; a third, about, is not done before.
+                deadlines[i] = below(2) == 0 ? now() + below(15000000) : 0;
             } else if (workers[i] != 0 && waitpid(workers[i], &status, WNOHANG) == workers[i]) {
                 expect(WIFSIGNALED(status) || WEXITSTATUS(status) == 0);
                 workers[i] = 0;

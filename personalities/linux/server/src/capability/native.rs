@@ -35,7 +35,7 @@ const RESERVE_PART: u64 = 16;
 const HEAP_PART: u64 = 32;
 /// What objects other than frames may take in all, and by how much the heap may grow: memory becomes one kind of object and stays it,
 /// so what one program had made of it would be missed by all others for ever.
-const OBJECTS_PART: u64 = 8;
+const OBJECTS_PART: u64 = 4;
 const HEAP_LIMIT_PART: u64 = 4;
 /// Slots that only the heap takes: one for each 2 MiB.
 const SLOTS_RESERVE: u64 = 1024;

@@ -13,9 +13,11 @@
 //! | `launcher::…` | `cargo run -- run`, its pipes, options, exit status and error messages |
 //! | `bench::…` | `cargo run -- bench`: figures, the peer beside, records |
 //! | `terminal::…` | the interactive shell on a pseudo-terminal |
+//! | `attack::…` | programs that do their worst, and the shell beside them |
 //!
 //! Nothing is skipped: a test whose program can't be fetched or built fails and says so. Images are built once per process.
 
+mod attack;
 mod bench;
 mod boot;
 mod busybox;
@@ -64,6 +66,7 @@ fn main() -> ExitCode {
     trials.extend(launcher::trials());
     trials.extend(services::trials());
     trials.extend(terminal::trials());
+    trials.extend(attack::trials());
     trials.extend(bench::trials());
     libtest_mimic::run(&arguments, trials).exit_code()
 }

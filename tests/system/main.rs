@@ -3,6 +3,7 @@
 //! | names | what they show |
 //! |---|---|
 //! | `kernel::CPU::…` | the kernel's behaviour, seen by a root task in user mode |
+//! | `kernel::calls::…` | which system calls each build of the kernel has |
 //! | `boot::…` | each way to boot, what the kernel says and keeps, `cargo run -- boot` |
 //! | `limits::…` | the kernel's size, the length of boot, the longest time with interrupts off |
 //! | `programs::…` | real programs do what they do on the host: output, messages, exit status |
@@ -16,6 +17,7 @@
 
 mod bench;
 mod boot;
+mod calls;
 mod compare;
 mod faults;
 mod kernel;
@@ -47,6 +49,7 @@ fn main() -> ExitCode {
     let mut trials: Vec<Trial> = Vec::new();
     trials.extend(kernel::trials(&arguments));
     trials.extend(boot::trials());
+    trials.extend(calls::trials());
     trials.extend(limits::trials());
     trials.extend(table::trials(&arguments));
     trials.extend(faults::trials(&arguments));

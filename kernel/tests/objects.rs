@@ -4,6 +4,7 @@ mod machine;
 
 use chestnut_abi::bootinfo::slot;
 use chestnut_abi::{CapRights, Error, Label, MessageInfo, ObjectType, Syscall};
+use chestnut_kernel::arch;
 use chestnut_kernel::cap::Kind;
 use machine::*;
 
@@ -177,16 +178,11 @@ fn chain(m: Machine, length: u64) {
 #[test]
 fn a_deep_chain_of_cnodes_is_deleted_without_recursion() {
     let m = Machine::boot();
+    // Long enough for hundreds of preemption points, at each of which the call is left and made again.
     chain(m, 2000);
-    arch_preempts_every_time(m);
     assert_eq!(m.delete(FREE).label, 0);
     assert!(m.cap(FREE).is_null());
     assert!(m.slot(UNTYPED).first_descendant().is_none(), "nothing of the chain is left");
-}
-
-/// From now on every preemption point preempts.
-fn arch_preempts_every_time(_m: Machine) {
-    chestnut_kernel::arch::set_interrupt_pending(true);
 }
 
 #[test]
@@ -226,6 +222,45 @@ fn what_is_left_in_a_cnode_that_holds_itself_goes_too() {
     // The untyped that the endpoint was made of has only the smaller untyped left.
     m.delete(FREE);
     assert!(m.slot(UNTYPED).first_descendant().is_none());
+}
+
+/// A container that holds the last capability to itself can be reached by revoking only, which goes on until nothing descends from what is
+/// revoked, however often it is preempted.
+#[test]
+fn large_cnodes_that_hold_themselves_and_each_other_go_in_a_revoke_that_is_preempted() {
+    const BITS: u64 = 8;
+    const LAST: u64 = (1 << BITS) - 1;
+    // Whose slots hold whose capability: each its own, in a circle, and one that holds itself twice.
+    for slots in [[(0, 0), (1, 1), (2, 2)], [(0, 1), (1, 2), (2, 0)], [(0, 0), (0, 1), (1, 2)]] {
+        for place in [0, 1, LAST / 2, LAST] {
+            let m = Machine::boot();
+            m.make(ObjectType::Untyped, 20, FREE);
+            m.retype(FREE, ObjectType::CapTable, BITS, FREE + 1, 3);
+            m.make(ObjectType::Endpoint, 0, FREE + 4);
+            for node in 0..3 {
+                for index in (0..=LAST).filter(|&index| index != place && index != (place + 1) & LAST) {
+                    let words = [index, BITS, FREE + 4, 64, 15];
+                    m.must(FREE + 1 + node, Label::CNodeCopy, &words, &[slot::INIT_CNODE]);
+                }
+            }
+            for (node, held) in slots {
+                let empty = [place, (place + 1) & LAST].into_iter().find(|&index| {
+                    let words = [index, BITS, FREE + 1 + held, 64, 15];
+                    m.invoke(FREE + 1 + node, Label::CNodeCopy, &words, &[slot::INIT_CNODE]).label == 0
+                });
+                assert!(empty.is_some(), "there is a place for it");
+            }
+            (0..3).for_each(|node| assert_eq!(m.delete(FREE + 1 + node).label, 0));
+            assert!(m.slot(FREE).first_descendant().is_some(), "they keep themselves alive");
+            let before = arch::now();
+            assert_eq!(m.revoke(FREE).label, 0);
+            assert!(arch::now() - before > 10_000, "it was preempted more than ten times");
+            assert!(m.slot(FREE).first_descendant().is_none(), "nothing is left");
+            assert_eq!(m.retype(FREE, ObjectType::Untyped, 20, FREE + 1, 1).label, 0);
+            // SAFETY: nothing of the machine is used any more.
+            unsafe { m.end() };
+        }
+    }
 }
 
 #[test]

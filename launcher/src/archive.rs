@@ -94,7 +94,7 @@ mod tests {
     #[test]
     fn holds_what_it_was_given() {
         let manifest = toml::from_str(include_str!("../../services/manifest.toml")).expect("manifest");
-        let request = RunRequest { commands: Vec::new(), started: 5 };
+        let request = RunRequest { commands: Vec::new(), started: 5, trace: false };
         let mut files = RootFiles::default();
         files.add("bin/sh", Kind::Link("/bin/busybox".into()), 0o777);
         files.add("etc/motd", Kind::Bytes(b"hello\n".to_vec()), 0o640);

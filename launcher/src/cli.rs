@@ -63,7 +63,7 @@ enum Subcommands {
 
 #[derive(Args, Debug)]
 struct RunArguments {
-    /// A file of this machine (statically linked, or a script), or else a program of the guest.
+    /// A file of this machine (dynamically linked only if --root brings its libraries), or else a program of the guest.
     program: OsString,
     /// Its arguments.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -107,6 +107,9 @@ struct MachineArguments {
     /// Count instructions: the time-stamp counter advances by one for each, the same in every run.
     #[arg(long)]
     icount: bool,
+    /// Show every Linux system call on standard error: who, its arguments, its result, as strace does.
+    #[arg(long)]
+    trace: bool,
     /// Show the log of the guest's services.
     #[arg(long, short)]
     verbose: bool,
@@ -166,7 +169,8 @@ fn shell(machine: &MachineArguments) -> Result<u8> {
              `cargo run -- run PROGRAM ARGUMENTS`"
         );
     }
-    let system = System::prepare(&Workspace::find()?, machine.kernel)?;
+    let mut system = System::prepare(&Workspace::find()?, machine.kernel)?;
+    system.trace = machine.trace;
     let command = Command {
         program: "/bin/sh".to_owned(),
         // The hyphen makes it a login shell, which reads /etc/profile.
@@ -180,10 +184,11 @@ fn shell(machine: &MachineArguments) -> Result<u8> {
 
 fn run_program(run: &RunArguments) -> Result<u8> {
     let mut system = System::prepare(&Workspace::find()?, run.machine.kernel)?;
+    system.trace = run.machine.trace;
     if let Some(folder) = &run.root {
         system.files.copy_tree("", folder).context("taking over the folder given by --root")?;
     }
-    let program = program::find(&run.program, &mut system.files)?;
+    let program = program::find(&run.program, &mut system.files, run.root.as_deref())?;
     let words = std::iter::once(&run.program).chain(&run.arguments);
     let command = Command {
         program: program.path,

@@ -38,10 +38,12 @@ impl fmt::Display for CannotRun {
 impl std::error::Error for CannotRun {}
 
 /// Finds the program of this name. A file of the host goes to its own absolute path in the guest, and starts in a folder
-/// of the same name as the user's, so that a relative argv\[0\] names it there too.
-pub fn find(name: &OsString, files: &mut RootFiles) -> Result<Program, CannotRun> {
+/// of the same name as the user's, so that a relative argv\[0\] names it there too. An absolute path that is below `root`, the
+/// folder that the user has given for the guest, means the file there.
+pub fn find(name: &OsString, files: &mut RootFiles, root: Option<&Path>) -> Result<Program, CannotRun> {
     let host = Path::new(name);
-    if host.is_file() {
+    let below_root = host.strip_prefix("/").ok().zip(root).map(|(path, root)| root.join(path));
+    if host.is_file() && below_root.is_none_or(|file| file.symlink_metadata().is_err()) {
         return from_host(host, files);
     }
     let name = text(host)?;
@@ -145,9 +147,9 @@ mod tests {
 
     #[test]
     fn guest_programs_by_name_and_by_path() {
-        let program = find(&"ls".into(), &mut guest()).expect("is there");
+        let program = find(&"ls".into(), &mut guest(), None).expect("is there");
         assert_eq!(program, Program { path: "ls".into(), directory: HOME.into() });
-        let error = find(&"no-such-program".into(), &mut guest()).expect_err("isn't there");
+        let error = find(&"no-such-program".into(), &mut guest(), None).expect_err("isn't there");
         assert_eq!(error.status, 127);
         assert!(error.to_string().starts_with("no-such-program: there is no such file"), "{error}");
     }
@@ -156,25 +158,41 @@ mod tests {
     fn host_files_go_to_their_own_place() {
         let (_folder, path) = script("#! /bin/ls -l\n", 0o755);
         let mut files = guest();
-        let program = find(&path, &mut files).expect("runs");
+        let program = find(&path, &mut files, None).expect("runs");
         assert_eq!(program.path, path.to_str().expect("text"));
         assert!(files.has_file(&program.path));
     }
 
     #[test]
+    fn absolute_paths_mean_the_users_root_folder_first() {
+        let (folder, path) = script("#!/bin/ls\n", 0o755);
+        let mut files = guest();
+        let inside = path.to_str().expect("text").trim_start_matches('/').to_owned();
+        let root = tempfile::tempdir().expect("folder");
+        std::fs::create_dir_all(root.path().join(&inside).parent().expect("folder")).expect("folder");
+        std::fs::write(root.path().join(&inside), "other").expect("file");
+        files.add(&inside, Kind::Bytes(b"other".to_vec()), 0o755);
+        let program = find(&path, &mut files, Some(root.path())).expect("is there");
+        assert_eq!(program.directory, HOME);
+        let kept = files.entries().find(|(path, _)| *path == inside).map(|(_, entry)| entry.kind.clone());
+        assert!(matches!(kept, Some(Kind::Bytes(bytes)) if bytes == b"other"));
+        drop(folder);
+    }
+
+    #[test]
     fn what_cannot_run_says_why() {
         let (_folder, path) = script("#!/bin/perl\n", 0o755);
-        let error = find(&path, &mut guest()).expect_err("no perl");
+        let error = find(&path, &mut guest(), None).expect_err("no perl");
         assert!(error.to_string().contains("needs /bin/perl, which the guest hasn't got"), "{error}");
         let (_folder, path) = script("#!/bin/ls\n", 0o644);
-        let error = find(&path, &mut guest()).expect_err("mode");
+        let error = find(&path, &mut guest(), None).expect_err("mode");
         assert!(error.to_string().contains("is not executable"), "{error}");
         let (_folder, path) = script("hello\n", 0o755);
-        let error = find(&path, &mut guest()).expect_err("text");
+        let error = find(&path, &mut guest(), None).expect_err("text");
         assert!(error.to_string().contains("is neither a Linux program"), "{error}");
         // The test program itself is dynamically linked.
         let own = std::env::current_exe().expect("path").into_os_string();
-        let error = find(&own, &mut guest()).expect_err("dynamic");
+        let error = find(&own, &mut guest(), None).expect_err("dynamic");
         assert!(error.to_string().contains("link the program statically"), "{error}");
         assert_eq!(error.status, 126);
     }

@@ -176,11 +176,7 @@ impl Session {
                 self.want_input();
             }
             GuestMessage::Exit(status) => return self.drain(status).map(Some),
-            GuestMessage::Trace(line) => {
-                if self.verbose {
-                    eprint!("[linux] {line}{}", self.line_end());
-                }
-            }
+            GuestMessage::Trace(line) => eprint!("{line}{}", self.line_end()),
         }
         Ok(None)
     }

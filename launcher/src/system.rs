@@ -27,6 +27,8 @@ pub struct System {
     pub files: RootFiles,
     /// Which services run, and which of them fail on purpose.
     pub manifest: Manifest,
+    /// The guest tells of every system call.
+    pub trace: bool,
     root: Vec<u8>,
     services: Vec<(String, Vec<u8>)>,
 }
@@ -48,13 +50,13 @@ impl System {
             services.push(((*package).to_owned(), bytes));
         }
         let (_, root) = services.remove(0);
-        Ok(System { kernel, files: RootFiles::with_busybox(&userland)?, manifest, root, services })
+        Ok(System { kernel, files: RootFiles::with_busybox(&userland)?, trace: false, manifest, root, services })
     }
 
     /// The root task's image that runs these commands one after the other.
     pub fn image(&self, commands: Vec<Command>) -> Result<RootTask> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let request = RunRequest { commands, started: u64::try_from(now.as_micros()).unwrap_or(0) };
+        let request = RunRequest { commands, started: u64::try_from(now.as_micros()).unwrap_or(0), trace: self.trace };
         let contents =
             Contents { manifest: &self.manifest, request: &request, services: &self.services, files: &self.files };
         let archive = contents.build()?;

@@ -37,8 +37,37 @@ pub struct Case {
     pub input: Vec<u8>,
     /// Another program that it starts, to be put into the guest.
     pub starts: Option<Program>,
+    /// What lies in its working folder besides the fixture.
+    pub files: Vec<Extra>,
     /// Instead of what the host does, where the host can't be made to do it.
     pub expected: Option<Outcome>,
+}
+
+/// A further file of a working folder, of the same name on both sides.
+#[derive(Clone, Copy, Debug)]
+pub enum Extra {
+    /// A file of `tests/programs`.
+    Source(&'static str),
+    Program(Program),
+}
+
+impl Extra {
+    /// Its name in the working folder.
+    pub fn name(self) -> &'static str {
+        match self {
+            Extra::Program(program) => program.name(),
+            Extra::Source(path) => path.rsplit('/').next().unwrap_or(path),
+        }
+    }
+
+    /// Its name in the working folder, and the file of the host that it is a copy of.
+    fn file(self) -> Shared<(&'static str, PathBuf)> {
+        let file = match self {
+            Extra::Program(program) => program.host_path()?,
+            Extra::Source(path) => Path::new(env!("CARGO_MANIFEST_DIR")).join("programs").join(path),
+        };
+        Ok((self.name(), file))
+    }
 }
 
 /// Tests of those cases that the arguments select, spread over as few boots as needed.
@@ -95,6 +124,10 @@ impl Batch {
             let folder = format!("{GUEST_CASES}/{index}");
             system.files.add(&folder, Kind::Folder, 0o755);
             system.files.copy_tree(&folder, &fixture()).map_err(explain)?;
+            for extra in &case.files {
+                let (name, file) = extra.file()?;
+                system.files.copy(&format!("{folder}/{name}"), &file).map_err(explain)?;
+            }
             commands.push(chestnut_manifest::Command {
                 program: case.program.guest_path(),
                 arguments: argv(case).map(|word| word.as_bytes().to_vec()).collect(),
@@ -124,6 +157,10 @@ pub fn on_host(case: &Case) -> Shared<Outcome> {
     let applets = applets()?;
     let folder = while_doing("making a folder for the host's run", tempfile::tempdir())?;
     while_doing("copying the folder of the host's run", copy(&fixture(), folder.path()))?;
+    for extra in &case.files {
+        let (name, file) = extra.file()?;
+        while_doing("copying a file of the host's run", std::fs::copy(file, folder.path().join(name)))?;
+    }
     let mut command = Command::new(case.program.host_path()?);
     command.arg0(case.program.name()).args(&case.arguments).current_dir(folder.path());
     command.env_clear();
@@ -155,7 +192,7 @@ pub fn on_host(case: &Case) -> Shared<Outcome> {
 }
 
 /// A folder with a link to BusyBox for each applet, for PATH.
-fn applets() -> Shared<&'static Path> {
+pub fn applets() -> Shared<&'static Path> {
     static FOLDER: OnceLock<Shared<tempfile::TempDir>> = OnceLock::new();
     let make = || {
         let busybox = Program::Busybox.host_path()?;

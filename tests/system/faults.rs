@@ -60,7 +60,15 @@ pub fn trials(arguments: &Arguments) -> Vec<Trial> {
 
 fn case(name: &str, program: Program, arguments: &[&str], expected: Option<Outcome>) -> Case {
     let arguments = arguments.iter().map(|word| (*word).to_owned()).collect();
-    Case { name: format!("faults::{name}"), program, arguments, input: Vec::new(), starts: None, expected }
+    Case {
+        name: format!("faults::{name}"),
+        program,
+        arguments,
+        input: Vec::new(),
+        starts: None,
+        files: Vec::new(),
+        expected,
+    }
 }
 
 /// A script of BusyBox's shell with what it must print; the programs it names are only in the guest.

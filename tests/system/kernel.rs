@@ -8,8 +8,8 @@ use chestnut::machine::Settings;
 use chestnut::setup::ensure_emulator;
 use chestnut_kernel_tests::TESTS;
 use libtest_mimic::{Arguments, Failed, Trial};
-use object::{Object, ObjectSymbol};
-use std::path::{Path, PathBuf};
+use std::ffi::OsString;
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -29,36 +29,20 @@ pub fn trials(arguments: &Arguments) -> Vec<Trial> {
             }
         }
     }
-    trials.extend(image_trials(arguments));
     trials
-}
-
-/// Tests of the release kernel's file.
-fn image_trials(arguments: &Arguments) -> Vec<Trial> {
-    let name = "kernel::image::no_panic_is_reachable";
-    let trial = || Trial::test(name, || Ok(no_panic_is_reachable(&images()?.0)?));
-    if is_wanted(arguments, name) { vec![trial()] } else { Vec::new() }
-}
-
-/// Every panic ends in the panic handler, which the linker leaves out when nothing calls it.
-fn no_panic_is_reachable(kernel: &Path) -> Result<(), String> {
-    let bytes = std::fs::read(kernel).map_err(explain)?;
-    let file = object::File::parse(&*bytes).map_err(explain)?;
-    let names: Vec<&str> = file.symbols().filter_map(|symbol| symbol.name().ok()).collect();
-    let has = |part: &str| names.iter().any(|name| name.contains(part));
-    if !has("KERNEL_STACK") {
-        return Err(format!("{} has no symbols to look at", kernel.display()));
-    }
-    let panics: Vec<&&str> =
-        names.iter().filter(|name| name.contains("panicking") || name.contains("rust_begin_unwind")).collect();
-    if panics.is_empty() { Ok(()) } else { Err(format!("the kernel can panic: {panics:?}")) }
 }
 
 fn boot(cpu: &str) -> Shared<Transcript> {
     let (kernel, root_task) = images()?;
     // Time advances by instructions: what measures time does not depend on how busy this machine is.
-    let settings = Settings { cpu: cpu.to_owned(), icount: true, ..Settings::default() };
+    let emulator_arguments = hpet_with_messages();
+    let settings = Settings { cpu: cpu.to_owned(), icount: true, emulator_arguments, ..Settings::default() };
     run_alone(&settings, &kernel, &root_task, TIME_LIMIT).map_err(explain)
+}
+
+/// A device that interrupts by messages.
+pub fn hpet_with_messages() -> Vec<OsString> {
+    vec!["-global".into(), "hpet.msi=on".into()]
 }
 
 /// The release kernel and the root task with the kernel's tests.

@@ -2,6 +2,7 @@
 
 use crate::AS_LAUNCHER;
 use crate::programs::Program;
+use crate::root_folder::{self, C_LIBRARY};
 use crate::shared::{Shared, system, while_doing};
 use libtest_mimic::{Failed, Trial};
 use std::ffi::OsStr;
@@ -27,6 +28,8 @@ const TESTS: &[(&str, Check)] = &[
     ("instruction_counting", instruction_counting),
     ("missing_program", missing_program),
     ("dynamic_program", dynamic_program),
+    ("dynamic_programs_from_a_root_folder", dynamic_programs_from_a_root_folder),
+    ("trace", trace),
     ("help", help),
     ("shell_needs_a_terminal", shell_needs_a_terminal),
 ];
@@ -185,6 +188,42 @@ fn dynamic_program() -> Result<(), Failed> {
     let shell = ["/bin/dash", "/bin/bash"].into_iter().find(|shell| Path::new(shell).is_file());
     let output = output(launcher(&["run", shell.ok_or("this machine has no dynamically linked shell")?])?, b"")?;
     expect_complaint(&output, "link the program statically", 126)
+}
+
+fn dynamic_programs_from_a_root_folder() -> Result<(), Failed> {
+    let packages = ["bash", "coreutils", "libtinfo6", "libselinux1", "libpcre2-8-0", "libacl1", "libattr1", C_LIBRARY];
+    let root = root_folder::of_packages(&packages)?;
+    let root = root.path().to_str().ok_or("the path is not UTF-8")?;
+    // An absolute path means the file in the folder, even if this machine has one of that name too.
+    let script =
+        "echo hi; ls -d /lib*; x=$(printf %s-%s a b); echo $x; cat /proc/self/maps | grep -q libc.so.6 && echo mapped";
+    expect(&["run", "--root", root, "/bin/bash", "-c", script], "hi\n/lib\n/lib64\na-b\nmapped\n", 0)
+}
+
+fn trace() -> Result<(), Failed> {
+    let script = "kill -USR1 $$; cat /no-such-file; (exit 3); exit 4";
+    let script = format!("trap 'echo caught' USR1; {script}");
+    let output = output(launcher(&["run", "--trace", "sh", "-c", &script])?, b"")?;
+    expect_output(&output, "caught\n", 4)?;
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    // The first two are answered in the trampoline of a thread that isn't traced.
+    let lines = [
+        "1 getpid() = 1",
+        "1 getppid() = 0",
+        "1 kill(1, SIGUSR1) = 0",
+        "1 --- SIGUSR1 {si_signo=SIGUSR1, si_code=SI_USER, si_pid=1, si_uid=0} ---",
+        "1 rt_sigreturn() = 0",
+        "1 write(1, \"caught\\n\", 7) = 7",
+        "\"/no-such-file\", O_RDONLY) = -1 ENOENT (No such file or directory)",
+        "2 write(2, \"cat: can't open '/no-such-file':\"..., 59) = 59",
+        "[{WIFEXITED(s) && WEXITSTATUS(s) == 3}]",
+        "3 exit_group(3) = ?\n3 +++ exited with 3 +++",
+        "1 exit_group(4) = ?\n1 +++ exited with 4 +++",
+    ];
+    match lines.iter().find(|line| !stderr.contains(**line)) {
+        None => Ok(()),
+        Some(line) => Err(format!("no line {line:?} in the trace:\n{stderr}").into()),
+    }
 }
 
 fn help() -> Result<(), Failed> {

@@ -3,7 +3,7 @@
 //! The instructions are counted by a plugin of the emulator (`tests/stretches`) while the kernel's own tests run, each
 //! instruction once, the same in every run.
 
-use crate::kernel::images;
+use crate::kernel::{hpet_with_messages, images};
 use crate::shared::{Shared, explain, while_doing, workspace};
 use chestnut::boot::run_alone;
 use chestnut::compile;
@@ -56,12 +56,10 @@ fn count() -> Shared<String> {
     let output = while_doing("making a file", tempfile::NamedTempFile::new())?;
     let entry = symbols(&kernel)?.entry;
     let plugin = format!("{},entry={entry:#x},output={}", plugin.display(), output.path().display());
-    let settings = Settings {
-        cpu: "qemu64".to_owned(),
-        memory: MemorySize(1024),
-        icount: true,
-        emulator_arguments: vec!["-plugin".into(), plugin.into()],
-    };
+    let mut emulator_arguments = hpet_with_messages();
+    emulator_arguments.extend(["-plugin".into(), plugin.into()]);
+    let (cpu, memory) = ("qemu64".to_owned(), MemorySize(1024));
+    let settings = Settings { cpu, memory, icount: true, emulator_arguments };
     let transcript = run_alone(&settings, &kernel, &root_task, TIME_LIMIT).map_err(explain)?;
     transcript.end?;
     while_doing("reading the plugin's findings", std::fs::read_to_string(output.path()))

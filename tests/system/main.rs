@@ -3,6 +3,8 @@
 //! | names | what they show |
 //! |---|---|
 //! | `kernel::CPU::…` | the kernel's behaviour, seen by a root task in user mode |
+//! | `kernel::image::…` | what is in the kernel's files and what isn't |
+//! | `kernel::hostile::…` | ten million random system calls harm nobody |
 //! | `kernel::calls::…` | which system calls each build of the kernel has |
 //! | `boot::…` | each way to boot, what the kernel says and keeps, `cargo run -- boot` |
 //! | `limits::…` | the kernel's size, the length of boot, the longest time with interrupts off |
@@ -17,13 +19,17 @@
 
 mod bench;
 mod boot;
+mod busybox;
 mod calls;
 mod compare;
 mod faults;
+mod hostile;
+mod image;
 mod kernel;
 mod launcher;
 mod limits;
 mod programs;
+mod root_folder;
 mod services;
 mod shared;
 mod table;
@@ -48,6 +54,8 @@ fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let mut trials: Vec<Trial> = Vec::new();
     trials.extend(kernel::trials(&arguments));
+    trials.extend(image::trials(&arguments));
+    trials.extend(hostile::trials());
     trials.extend(boot::trials());
     trials.extend(calls::trials());
     trials.extend(limits::trials());

@@ -1,9 +1,12 @@
 //! The command lines that run on the host and in the guest, by name.
 
-use crate::compare::{self, Case};
+use crate::busybox::{HARD, PLAIN, Strain};
+use crate::compare::{self, Case, Extra, applets};
 use crate::programs::Program;
+use chestnut::batch::Outcome;
 use chestnut::machine::Settings;
-use libtest_mimic::{Arguments, Trial};
+use libtest_mimic::{Arguments, Failed, Trial};
+use std::collections::BTreeSet;
 
 /// One test for each command line.
 pub fn trials(arguments: &Arguments) -> Vec<Trial> {
@@ -12,6 +15,11 @@ pub fn trials(arguments: &Arguments) -> Vec<Trial> {
         let words = line.split_whitespace().map(str::to_owned).collect();
         case(Program::Busybox, name, words, input)
     }));
+    cases.extend(PLAIN.iter().map(|(name, script, input)| in_busybox(name, script, input)));
+    cases.extend(HARD.iter().map(|(strain, name, script, input)| {
+        let case = in_busybox(name, script, input);
+        if *strain == Strain::Terminal { on_terminal(case) } else { case }
+    }));
     for (program, shell) in SHELLS {
         for (name, script, input) in SCRIPTS {
             let mut words: Vec<String> = shell.iter().map(|word| (*word).to_owned()).collect();
@@ -19,11 +27,23 @@ pub fn trials(arguments: &Arguments) -> Vec<Trial> {
             cases.push(case(*program, name, words, input));
         }
     }
+    for (program, before, scripts) in SCRIPT_FILES {
+        for script in *scripts {
+            let name = format!("file_{}", script.trim_end_matches(".sh").replace('/', "_"));
+            let file = Extra::Source(script);
+            let words = before.iter().copied().chain([file.name()]).map(str::to_owned).collect();
+            cases.push(Case { files: vec![file], ..case(*program, &name, words, "") });
+        }
+    }
     for subject in BASICS {
         let words: Vec<String> = subject.split_whitespace().map(str::to_owned).collect();
         let name = format!("basics_{}", words.first().map_or("none", String::as_str));
         cases.push(case(Program::CPie("basics"), &name, words, "some words\nof input\n"));
     }
+    // The host's tests are not run by user 0, perhaps.
+    let expected = Outcome { stdout: PRIVILEGES.as_bytes().to_vec(), stderr: Vec::new(), status: 0 };
+    let privileges = case(Program::C("privileges"), "privileges", Vec::new(), "");
+    cases.push(Case { expected: Some(expected), ..privileges });
     for name in C {
         cases.push(case(Program::C(name), name, Vec::new(), ""));
     }
@@ -31,12 +51,71 @@ pub fn trials(arguments: &Arguments) -> Vec<Trial> {
         cases.push(case(Program::Rust(name), name, Vec::new(), ""));
         cases.push(case(Program::RustFixed(name), name, Vec::new(), ""));
     }
-    compare::trials(arguments, &Settings::default(), cases)
+    let mut trials = compare::trials(arguments, &Settings::default(), cases);
+    trials.push(Trial::test("programs::busybox::enough_lines_and_applets", enough_lines_and_applets));
+    trials
+}
+
+fn in_busybox(name: &str, script: &str, input: &str) -> Case {
+    case(Program::Busybox, name, ["sh", "-c", script].map(str::to_owned).into(), input)
+}
+
+/// With the program that plays steps on a terminal, and all files of steps.
+fn on_terminal(case: Case) -> Case {
+    let files = STEPS.iter().map(|path| Extra::Source(path)).chain([Extra::Program(Program::C("onterminal"))]);
+    Case { files: files.collect(), ..case }
+}
+
+/// Files of steps, for `onterminal`.
+const STEPS: &[&str] = &[
+    "steps/editing.steps",
+    "steps/jobs.steps",
+    "steps/less.steps",
+    "steps/top.steps",
+    "steps/tty-settings.steps",
+    "steps/vi.steps",
+];
+
+/// The lists of BusyBox command lines don't shrink unseen.
+fn enough_lines_and_applets() -> Result<(), Failed> {
+    let simple = APPLETS.iter().map(|(_, line, _)| *line);
+    let plain = PLAIN.iter().map(|(_, script, _)| *script);
+    let hard = HARD.iter().map(|(_, _, script, _)| *script);
+    let shell = SCRIPTS.iter().map(|(_, script, _)| *script);
+    let scripts: Vec<&str> = simple.chain(plain).chain(hard).chain(shell).collect();
+    let listed = applets()?;
+    let named: BTreeSet<&str> = scripts.iter().flat_map(|script| command_words(script)).collect();
+    let applets = named.iter().filter(|name| listed.join(name).is_symlink()).count();
+    let strains = [Strain::Pipe, Strain::Signal, Strain::Terminal, Strain::Large];
+    let of_each = strains.map(|strain| HARD.iter().filter(|line| line.0 == strain).count());
+    println!("{} command lines, {applets} applets; pipes, signals, terminals, large: {of_each:?}", scripts.len());
+    if scripts.len() >= 200 && applets >= 130 && HARD.len() >= 30 && of_each.iter().sum::<usize>() == HARD.len() {
+        return Ok(());
+    }
+    Err(format!("{} lines, {applets} applets, {of_each:?} hard ones", scripts.len()).into())
+}
+
+/// The words of a script that may be names of commands: the first one of each command, and those that other commands start.
+fn command_words(script: &str) -> impl Iterator<Item = &str> {
+    const STARTERS: &[&str] = &["busybox", "timeout", "env", "xargs", "setsid", "do", "then", "{", "!", "-exec", "-i"];
+    let is_option = |word: &&str| word.starts_with('-') || word.contains('=') || word.parse::<f32>().is_ok();
+    script.split(['|', ';', '&', '(', ')', '`', '\n']).flat_map(move |command| {
+        let mut words = command.split_whitespace().peekable();
+        let mut names = Vec::new();
+        while let Some(word) = words.next() {
+            names.push(word);
+            if !STARTERS.contains(&word) {
+                break;
+            }
+            while words.next_if(is_option).is_some() {}
+        }
+        names
+    })
 }
 
 fn case(program: Program, name: &str, arguments: Vec<String>, input: &str) -> Case {
     let name = format!("programs::{}::{name}", program.group());
-    Case { name, program, arguments, input: input.as_bytes().to_vec(), starts: None, expected: None }
+    Case { name, program, arguments, input: input.as_bytes().to_vec(), starts: None, files: Vec::new(), expected: None }
 }
 
 /// Subjects of `basics.c`, with their arguments.
@@ -54,11 +133,32 @@ const BASICS: &[&str] = &[
     "unknown",
 ];
 
+/// What `privileges.c` prints for user 0 of Linux.
+const PRIVILEGES: &str = "\
+gave up user 0 for good
+status 0
+gave up user 0 for a while
+status 0
+kept one capability
+status 0
+lost some
+status 0
+was urgent
+status 0
+set-id: user 12345, effective 0, secure 1, capable 1, dumpable 0
+status 0
+set-id: user 12345, effective 12345, secure 0, capable 0, dumpable 1
+status 0
+";
+
 /// Programs of `tests/programs` that need no argument.
 const C: &[&str] = &[
+    "bounds",
     "clocks",
     "directories",
     "divide",
+    "epoll",
+    "execs",
     "exhaust",
     "faults",
     "files",
@@ -66,17 +166,32 @@ const C: &[&str] = &[
     "illegal",
     "jobs",
     "jumps",
+    "locks",
+    "many",
+    "memfds",
     "memory",
     "null",
+    "opening",
     "overflow",
+    "passing",
+    "pidfds",
     "pipes",
     "poll",
     "processes",
+    "ptys",
+    "queues",
     "redzone",
     "registers",
+    "schedules",
+    "signalfds",
     "signals",
+    "sockets",
     "terminal",
     "threads",
+    "timerfd",
+    "timers",
+    "transfers",
+    "watches",
 ];
 const RUST: &[&str] = &["std_files", "std_processes", "std_threads", "std_time"];
 
@@ -87,7 +202,21 @@ const SHELLS: &[(Program, &[&str])] = &[
     (Program::MkshKlibc, &["-c"]),
     (Program::MkshMusl, &["-c"]),
     (Program::Bash, &["-c"]),
+    (Program::Zsh, &["-f", "-c"]),
 ];
+
+/// Shells, their arguments, and the long scripts of `tests/programs` that they run.
+const SCRIPT_FILES: &[(Program, &[&str], &[&str])] = &[
+    (Program::Busybox, &["sh"], &[COMMON]),
+    (Program::MkshDietlibc, &[], &[COMMON, ARRAYS]),
+    (Program::MkshKlibc, &[], &[COMMON, ARRAYS]),
+    (Program::MkshMusl, &[], &[COMMON, ARRAYS]),
+    (Program::Bash, &[], &[COMMON, ARRAYS, SUBSTITUTION]),
+    (Program::Zsh, &["-f"], &[COMMON, ARRAYS, SUBSTITUTION]),
+];
+const COMMON: &str = "scripts/common.sh";
+const ARRAYS: &str = "scripts/arrays.sh";
+const SUBSTITUTION: &str = "scripts/substitution.sh";
 
 /// Scripts that every shell understands: name, script, standard input.
 const SCRIPTS: &[(&str, &str, &str)] = &[

@@ -215,7 +215,6 @@ impl Machine {
         let info = MessageInfo::new(label, 0, caps.len() as u64, words.len() as u64);
         self.system_call(Syscall::Call, capability, info, registers, 0);
         while self.state.current.is(root) && root.context.get(Register::Rip) == 0x40_0000 {
-            arch::set_interrupt_pending(false);
             self.enter_again();
         }
         self.answer()

@@ -87,7 +87,6 @@ impl<'b> Player<'b> {
         if self.pass(passes * TICKS_PER_US) {
             return false;
         }
-        let interrupted = self.choices.one_in(4);
         match self.choices.below(40) {
             0 => self.interrupt(),
             1 => self.fault(thread, |choices| entry::page_fault(choices.below(1 << 40), choices.below(32))),
@@ -99,7 +98,6 @@ impl<'b> Player<'b> {
                 // A preempted call is often made again.
                 let code = thread.context.get(Register::Rip);
                 let again = CODE.contains(&code) && code == thread.context.fault_ip() && self.choices.one_in(2);
-                arch::set_interrupt_pending(interrupted && !again);
                 if again {
                     return self.make(thread, code, "again");
                 }
@@ -145,7 +143,6 @@ impl<'b> Player<'b> {
         self.last = format!("interrupt {irq}");
         let k = self.m.kernel();
         let signals = k.state().irqs.slot(irq).is_some_and(|slot| slot.cap().as_notification(k).is_some());
-        arch::set_interrupt_pending(false);
         entry::interrupt(irq as usize);
         if signals {
             self.coverage.event("an interrupt became a signal");

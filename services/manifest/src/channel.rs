@@ -39,6 +39,6 @@ pub enum GuestMessage {
     StdinConsumed(u32),
     /// The program has ended; all its output was sent before. 128 + n if signal n ended it.
     Exit(u8),
-    /// A line for whoever debugs the guest, such as the name of a system call that is missing.
+    /// A line of a trace: who, and a system call with its result, a signal, or an end.
     Trace(String),
 }

@@ -15,6 +15,8 @@ pub struct RunRequest {
     pub commands: Vec<Command>,
     /// The wall clock when the machine was started: microseconds since 1970, UTC. The guest's TSC was 0 then.
     pub started: u64,
+    /// Tell of every system call by [`GuestMessage::Trace`](crate::GuestMessage::Trace).
+    pub trace: bool,
 }
 
 /// One program.

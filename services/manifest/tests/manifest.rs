@@ -175,7 +175,7 @@ fn run_requests_survive_postcard() {
         stdio,
     };
     let commands = vec![command(Stdio::Terminal), command(Stdio::Channel), command(Stdio::Input(vec![0, 1]))];
-    let request = RunRequest { commands, started: 1_735_689_600_000_000 };
+    let request = RunRequest { commands, started: 1_735_689_600_000_000, trace: true };
     let bytes = postcard::to_allocvec(&request).expect("encodes");
     assert_eq!(postcard::from_bytes::<RunRequest>(&bytes).expect("decodes"), request);
 }

@@ -22,6 +22,8 @@ pub mod check;
 #[cfg(all(feature = "guest", target_os = "none"))]
 pub mod driver;
 #[cfg(all(feature = "guest", target_os = "none"))]
+pub mod hostile;
+#[cfg(all(feature = "guest", target_os = "none"))]
 pub mod scene;
 #[cfg(all(feature = "guest", target_os = "none"))]
 mod tests;

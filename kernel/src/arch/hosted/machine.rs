@@ -9,7 +9,6 @@ struct Machine {
     now: Cell<u64>,
     deadline: Cell<u64>,
     root: Cell<u64>,
-    irq_pending: Cell<bool>,
     flushes: Cell<u64>,
 }
 
@@ -49,9 +48,6 @@ pub fn ioapic_pins(_ioapic: usize) -> usize {
     24
 }
 pub fn ioapic_route(_ioapic: usize, _pin: usize, _level: bool, _low: bool, _irq: usize) {}
-pub fn interrupt_pending() -> bool {
-    MACHINE.with(|m| m.irq_pending.get() || m.now.get() >= m.deadline.get())
-}
 pub fn console_put(_byte: u8) {}
 pub fn fpu_save(_into: &FpuState) {}
 pub fn fpu_load(_from: &FpuState) {}
@@ -71,7 +67,6 @@ pub fn reset() {
         m.now.set(0);
         m.deadline.set(u64::MAX);
         m.root.set(0);
-        m.irq_pending.set(false);
     });
 }
 /// For tests: moves the clock.
@@ -81,8 +76,4 @@ pub fn set_now(ticks: u64) {
 /// For tests: the deadline that the kernel set.
 pub fn deadline() -> u64 {
     MACHINE.with(|m| m.deadline.get())
-}
-/// For tests: whether an interrupt waits.
-pub fn set_interrupt_pending(pending: bool) {
-    MACHINE.with(|m| m.irq_pending.set(pending));
 }

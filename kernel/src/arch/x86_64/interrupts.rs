@@ -23,7 +23,6 @@ const ID: usize = 0x20;
 const TASK_PRIORITY: usize = 0x80;
 const END_OF_INTERRUPT: usize = 0xb0;
 const SPURIOUS: usize = 0xf0;
-const REQUESTED: usize = 0x200;
 const ERROR_STATUS: usize = 0x280;
 const TIMER_ENTRY: usize = 0x320;
 const TIMER_INITIAL: usize = 0x380;
@@ -170,12 +169,6 @@ pub fn timer_fired() -> bool {
         set_deadline(deadline);
     }
     passed
-}
-
-/// Whether an external interrupt waits in the LAPIC or the deadline has passed. For preemption points.
-pub fn interrupt_pending() -> bool {
-    // Vectors 0x30–0x9d lie in words 1–4, with nothing else but the unused 0x20–0x2f and 0x9e–0x9f.
-    (1..=4).any(|word| lapic_read(REQUESTED + word * 16) != 0) || now() >= STATE.0.deadline.get()
 }
 
 /// Tells the LAPIC that the external interrupt in service has been dealt with. Mask a level-triggered one first.

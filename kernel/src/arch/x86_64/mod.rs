@@ -27,7 +27,7 @@ pub use failure::{kernel_fault, stop};
 pub use failure::{read_msr, recover, write_msr};
 pub use instructions::{fault_address, halt, invalidate_page, now, port_in, port_out};
 pub use interrupts::{
-    MAX_IOAPICS, TIMER_VECTOR, interrupt_pending, ioapic_add, ioapic_count, ioapic_pins, ioapic_route, irq_acknowledge,
-    irq_mask, irq_unmask, lapic_init, set_deadline, timer_fired, unexpected_vector,
+    MAX_IOAPICS, TIMER_VECTOR, ioapic_add, ioapic_count, ioapic_pins, ioapic_route, irq_acknowledge, irq_mask,
+    irq_unmask, lapic_init, set_deadline, timer_fired, unexpected_vector,
 };
 pub use tables::{EntryPoints, KERNEL_STACK, KERNEL_STACK_SIZE, TASK_STATE, TaskState};

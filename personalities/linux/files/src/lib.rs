@@ -70,6 +70,7 @@
 //! | [`wait`] | wait queues, readiness events, waiting on many files |
 //! | [`caller`] | who asks: credentials, umask, working and root directory |
 //! | [`inode`] | inodes, their attributes and permission checks |
+//! | [`attribute`] | extended attributes |
 //! | [`vfs`] | mounts, names, path lookup, and the calls that take paths |
 //! | [`tmpfs`] | the file system in memory, and filling it from the boot archive |
 //! | [`devfs`] | /dev |
@@ -91,6 +92,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod attribute;
 pub mod buffer;
 pub mod caller;
 pub mod clock;

@@ -9,6 +9,7 @@ use crate::process::INIT;
 use crate::process::jobs::Jobs;
 use crate::server::{Parts, Server};
 use crate::session::Session;
+use crate::trace::Tracer;
 use crate::{procfs, session};
 use alloc::boxed::Box;
 use alloc::rc::Rc;
@@ -34,9 +35,11 @@ pub struct Given {
     pub host: Box<dyn Wire>,
     /// Tells the timer service the next deadline in ticks.
     pub alarm: Box<dyn Fn(u64)>,
-    /// Takes random bytes from the entropy service, all of them or as many as there are.
-    pub entropy: Box<dyn Fn(&mut [u8], bool) -> usize>,
+    pub entropy: Entropy,
 }
+
+/// Takes random bytes from the entropy service: all of them, or if the flag is not set, as many as there are; says how many.
+pub type Entropy = Box<dyn Fn(&mut [u8], bool) -> usize>;
 
 /// Device numbers of file systems (st_dev): minor numbers of major 0.
 const ROOT_DEVICE: u64 = 1;
@@ -94,16 +97,21 @@ pub fn make(given: Given) -> (&'static Server, Devices) {
     let console = Terminal::new(devfs::CONSOLE, files_line, Rc::new(Jobs(server)), files_clock.clone());
     console.set_window_size(FIRST_SIZE);
     let _ = server.console.set(console.clone());
-    devfs::mount(&server.vfs, DEV_DEVICE, files_clock, store, generator, console.clone()).expect("/dev can be made");
+    let devices = devfs::mount(&server.vfs, DEV_DEVICE, files_clock.clone(), store.clone(), generator, console.clone());
+    devices.expect("/dev can be made");
+    pty::mount(&server.vfs, PTS_DEVICE, files_clock, store, Rc::new(Jobs(server))).expect("/dev/pts can be made");
     procfs::mount(server, PROC_DEVICE).expect("/proc can be made");
     server.new_process(INIT, 0, Caller::root(server.vfs.root())).expect("memory for init");
 
     server.executor.start(server.files.follow_clock(server.clock.clone()));
 
     let host = HostChannel::new(host);
+    server.tracing.set(request.trace);
+    let _ = server.tracer.set(Tracer::new(host.clone()));
     let devices = Devices { line: line.clone(), host: host.clone(), terminal: OnceCell::from(console), clock };
     let session = Session { server, host, line };
     server.executor.start(session::run(Rc::new(session), request.commands));
+    server.executor.start(server.sample_load());
     // Both drivers may have sent something before anybody listened.
     devices.notified(u64::MAX);
     (server, devices)

@@ -112,9 +112,14 @@ impl HostChannel {
         self.incoming.borrow_mut().pop_front()
     }
 
+    /// Little is queued.
+    pub fn has_room(&self) -> bool {
+        self.queued() <= Self::LIMIT
+    }
+
     /// Waits until little is queued.
     pub async fn ready(&self) {
-        while self.queued() > Self::LIMIT {
+        while !self.has_room() {
             self.changed.wait(Events::OUT).await;
         }
     }

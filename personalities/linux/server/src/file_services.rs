@@ -8,10 +8,12 @@ use chestnut_linux_files::inode::Filesystem;
 use chestnut_linux_files::lock::Blocked;
 use chestnut_linux_files::open::OpenFile;
 use chestnut_linux_files::socket::SocketSpace;
+use chestnut_linux_files::tmpfs;
 use chestnut_linux_files::wait::Events;
 use chestnut_linux_files::{Errno, Result};
 use core::cell::{Cell, RefCell};
 
+const MEMORY_DEVICE: u64 = 6;
 /// Minor numbers of major 0 from here on are those of file systems mounted later.
 const FIRST_DEVICE: u64 = 16;
 /// File systems that programs have mounted and nobody has let go.
@@ -20,6 +22,8 @@ const MOST_FILESYSTEMS: usize = 1024;
 /// See the module.
 pub struct FileServices {
     pub sockets: Rc<SocketSpace>,
+    /// Where files without a name live (memfd_create(2)).
+    pub memory: Rc<Filesystem>,
     /// Who waits for whose record locks, for EDEADLK.
     pub blocked: Rc<Blocked>,
     timers: RefCell<Vec<Weak<OpenFile>>>,
@@ -32,6 +36,7 @@ impl FileServices {
     pub fn new(nameless: &Rc<Filesystem>) -> Self {
         Self {
             sockets: SocketSpace::new(nameless),
+            memory: tmpfs::filesystem(MEMORY_DEVICE, nameless.clock.clone(), nameless.store.clone()),
             blocked: Rc::default(),
             timers: RefCell::default(),
             mounted: RefCell::default(),

@@ -7,11 +7,13 @@ use crate::capability::{Capabilities, Frame, Kernel, OutOfMemory, Reply};
 use crate::clock::SystemClock;
 use crate::executor::Executor;
 use crate::file_services::FileServices;
+use crate::load::Load;
 use crate::memory::{AddressSpace, Memory};
 use crate::process::futex::Futexes;
 use crate::process::table::Table;
 use crate::process::thread::{Activity, Answer};
 use crate::process::{Process, Thread};
+use crate::trace::Tracer;
 use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
 use alloc::rc::Rc;
@@ -21,6 +23,7 @@ use chestnut_linux_files::devfs::Generator;
 use chestnut_linux_files::inode::Filesystem;
 use chestnut_linux_files::terminal::Terminal;
 use chestnut_linux_files::vfs::Vfs;
+use chestnut_linux_files::wait::WaitQueue;
 use chestnut_linux_trampoline::{text, vdso};
 use core::cell::{Cell, OnceCell, RefCell};
 
@@ -37,6 +40,11 @@ pub struct Server {
     pub vfs: Vfs,
     /// Numbers the inodes of pipes, eventfds and shared memory.
     pub nameless: Rc<Filesystem>,
+    /// Woken when a signal has become pending for anybody (signalfd).
+    pub signals_came: WaitQueue,
+    /// The thread whose call is being carried out.
+    pub current: Cell<u32>,
+    pub load: Load,
     pub files: FileServices,
     pub console: OnceCell<Rc<Terminal>>,
     pub text: Frame,
@@ -48,8 +56,9 @@ pub struct Server {
     pub domain_name: RefCell<Vec<u8>>,
     /// Numbers of system calls that were reported as missing.
     pub reported: RefCell<BTreeSet<u64>>,
-    /// Every call is logged.
+    /// Every call is told to the launcher, by `tracer`.
     pub tracing: Cell<bool>,
+    pub tracer: OnceCell<Tracer>,
     /// The program that the launcher asked for, while it runs.
     pub init_program: Cell<u32>,
     /// An answer that goes out along with the next receive.
@@ -89,6 +98,9 @@ impl Server {
             vfs,
             files: FileServices::new(&nameless),
             nameless,
+            signals_came: WaitQueue::new(),
+            current: Cell::new(0),
+            load: Load::default(),
             console: OnceCell::new(),
             text: page(text::bytes())?,
             vdso: page(vdso::bytes())?,
@@ -98,6 +110,7 @@ impl Server {
             domain_name: RefCell::new(b"(none)".to_vec()),
             reported: RefCell::default(),
             tracing: Cell::new(false),
+            tracer: OnceCell::new(),
             init_program: Cell::new(0),
             next_answer: RefCell::default(),
         })))

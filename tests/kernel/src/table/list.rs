@@ -457,6 +457,11 @@ tests! {
         get_by_number_is_illegal_where_there_is_an_ioapic: IrqIssueIrqHandler[IllegalOperation];
         a_handler_can_be_copied;
     }
+    message_interrupt {
+        a_devices_message_signals_its_notification;
+        a_message_preempts_a_thread_of_lower_priority;
+        a_deleted_handler_ends_the_signals;
+    }
     domain {
         set_puts_a_thread_into_the_domain: DomainSetSet[Success];
         set_of_another_domain_returns_invalid_argument: DomainSetSet[InvalidArgument];

@@ -17,6 +17,7 @@ pub mod hostile;
 pub mod interrupt;
 pub mod io_port;
 pub mod kinds;
+pub mod message_interrupt;
 pub mod notification;
 pub mod page;
 pub mod paging;

@@ -9,11 +9,13 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use crate::Result;
 use crate::buffer::{Sink, partial};
 
+/// Fills bytes as far as it can at once; returns how many.
+pub type Source = Box<dyn Fn(&mut [u8]) -> usize>;
+
 /// ChaCha20, seeded by the server and stirred by what its source gives now and then.
 pub struct Generator {
     state: RefCell<ChaCha20Rng>,
-    /// Fills bytes as far as it can at once; returns how many.
-    source: Box<dyn Fn(&mut [u8]) -> usize>,
+    source: Source,
     /// Bytes that it has given since it was stirred.
     given: Cell<usize>,
 }
@@ -22,7 +24,7 @@ pub struct Generator {
 const STIRRED_EVERY: usize = 64 << 10;
 
 impl Generator {
-    pub fn new(seed: [u8; 32], source: Box<dyn Fn(&mut [u8]) -> usize>) -> Self {
+    pub fn new(seed: [u8; 32], source: Source) -> Self {
         Generator { state: RefCell::new(ChaCha20Rng::from_seed(seed)), source, given: Cell::new(0) }
     }
 

@@ -107,7 +107,7 @@ fn tty_is_the_controlling_terminal() {
 fn the_generator_asks_its_source_now_and_then() {
     let asked = Rc::new(Cell::new(0));
     let counted = asked.clone();
-    let generator = |source: Box<dyn Fn(&mut [u8]) -> usize>| Generator::new([3; 32], source);
+    let generator = |source: super::random::Source| Generator::new([3; 32], source);
     let stirred = generator(Box::new(move |bytes: &mut [u8]| {
         counted.set(counted.get() + 1);
         bytes.fill(counted.get());

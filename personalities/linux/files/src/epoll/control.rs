@@ -57,12 +57,13 @@ impl Epoll {
     }
 
     fn add(self: &Rc<Self>, key: (i32, usize), file: &Rc<OpenFile>, event: &EpollEvent) -> Result<()> {
-        if self.members.borrow().len() >= MEMBERS_MAX {
+        if self.all_members.get() >= MEMBERS_MAX {
             self.forget_closed();
-            if self.members.borrow().len() >= MEMBERS_MAX {
+            if self.all_members.get() >= MEMBERS_MAX {
                 return Err(Errno::ENOSPC);
             }
         }
+        self.all_members.set(self.all_members.get() + 1);
         let member = Rc::new_cyclic(|itself| Member {
             key,
             itself: itself.clone(),
@@ -75,6 +76,7 @@ impl Epoll {
             silent: Cell::default(),
             due: Cell::default(),
             registration: RefCell::default(),
+            all_members: self.all_members.clone(),
         });
         member.set(event);
         self.members.borrow_mut().insert(key, member.clone());

@@ -43,7 +43,7 @@ bitflags! {
     }
 }
 
-/// Members that one instance may have (ENOSPC beyond), in the place of /proc/sys/fs/epoll/max_user_watches.
+/// Members that all instances may have together (ENOSPC beyond), in the place of /proc/sys/fs/epoll/max_user_watches.
 pub const MEMBERS_MAX: usize = 1 << 16;
 
 /// `struct epoll_event`, which on x86-64 is packed: 12 bytes.
@@ -104,6 +104,8 @@ pub struct Epoll {
     parents: RefCell<Vec<Weak<Epoll>>>,
     /// Who waits for this instance.
     waiters: WaitQueue,
+    /// Members of all instances.
+    all_members: Rc<Cell<usize>>,
 }
 
 /// A file in an epoll instance.
@@ -122,11 +124,18 @@ struct Member {
     /// For timed ones: when it will be ready next, as far as is known.
     due: Cell<Option<Duration>>,
     registration: RefCell<Option<Registration>>,
+    all_members: Rc<Cell<usize>>,
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        self.all_members.set(self.all_members.get() - 1);
+    }
 }
 
 /// epoll_create1(2): the descriptor flag EPOLL_CLOEXEC is the table's.
 pub fn create(filesystem: &Rc<Filesystem>) -> Rc<OpenFile> {
-    let epoll: Rc<dyn File> = Rc::new(EpollFile(Epoll::new()));
+    let epoll: Rc<dyn File> = Rc::new(EpollFile(Epoll::new(&filesystem.epoll_members)));
     OpenFile::anonymous(filesystem, epoll, b"anon_inode:[eventpoll]", OpenFlags::READ_WRITE)
 }
 
@@ -143,13 +152,14 @@ fn instance(file: &OpenFile) -> Option<Rc<Epoll>> {
 }
 
 impl Epoll {
-    fn new() -> Rc<Self> {
+    fn new(all_members: &Rc<Cell<usize>>) -> Rc<Self> {
         let epoll = Rc::new(Epoll {
             members: RefCell::default(),
             ready: RefCell::default(),
             timed: RefCell::default(),
             parents: RefCell::default(),
             waiters: WaitQueue::new(),
+            all_members: all_members.clone(),
         });
         epoll.waiters.set_alarm(ready::alarm_of(&epoll));
         epoll

@@ -16,9 +16,10 @@ use alloc::vec::Vec;
 use core::any::Any;
 use core::cell::{Cell, RefCell};
 
+use crate::attribute::ExtendedAttributes;
 use crate::caller::Caller;
 use crate::clock::{Clock, Timestamp};
-use crate::inotify::Watches;
+use crate::inotify::{Load, Watches};
 use crate::lock::Locks;
 use crate::memfd::Seals;
 use crate::open::{File, OpenFlags};
@@ -43,9 +44,14 @@ pub struct Filesystem {
     next_number: Cell<u64>,
     inodes: Cell<u64>,
     names: Cell<u64>,
+    /// What extended attributes cost in all.
+    pub(crate) attribute_bytes: Cell<usize>,
     /// How many inotify watches there are on its inodes.
     pub(crate) watches: Cell<u32>,
     next_cookie: Cell<u32>,
+    /// Of all epoll and inotify instances that are files of it: what they keep in the server's memory is bounded together.
+    pub(crate) epoll_members: Rc<Cell<usize>>,
+    pub(crate) inotify_load: Rc<Load>,
     /// The inodes that have had watches since there were none.
     pub(crate) watched: RefCell<Vec<Weak<Inode>>>,
     /// Parts of it are seen in more than one place, so that names change behind a location's back.
@@ -72,8 +78,11 @@ impl Filesystem {
             next_number,
             inodes: Cell::new(0),
             names: Cell::new(0),
+            attribute_bytes: Cell::default(),
             watches: Cell::default(),
             next_cookie: Cell::default(),
+            epoll_members: Rc::default(),
+            inotify_load: Rc::default(),
             watched: RefCell::default(),
             has_aliases: Cell::default(),
         })
@@ -253,6 +262,7 @@ pub struct Inode {
     /// Shared mappings that may be written.
     pub(crate) writable_mappings: Cell<u32>,
     pub(crate) watches: Watches,
+    pub(crate) extended_attributes: ExtendedAttributes,
     /// Made when the first lock is asked for.
     pub(crate) locks: RefCell<Option<Rc<Locks>>>,
     accessed: Cell<Timestamp>,
@@ -293,6 +303,7 @@ impl Inode {
             seals: Cell::new(Seals::SEAL),
             writable_mappings: Cell::default(),
             watches: Watches::default(),
+            extended_attributes: ExtendedAttributes::default(),
             locks: RefCell::default(),
             accessed: Cell::new(now),
             modified: Cell::new(now),
@@ -342,6 +353,8 @@ impl Inode {
 impl Drop for Inode {
     fn drop(&mut self) {
         self.filesystem.inodes.set(self.filesystem.inodes.get() - 1);
+        let attributes = self.filesystem.attribute_bytes.get() - self.extended_attributes.cost();
+        self.filesystem.attribute_bytes.set(attributes);
         if self.filesystem.watches.get() > 0 {
             self.watches.inode_dropped(self.links.get() == 0);
         }

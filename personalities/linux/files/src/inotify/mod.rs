@@ -16,7 +16,7 @@ mod queue;
 mod tests;
 mod watch;
 
-pub(crate) use watch::{Watches, tell, tell_name, tell_self};
+pub(crate) use watch::{Watches, tell, tell_name, tell_removed, tell_self};
 
 use alloc::collections::BTreeMap;
 use alloc::rc::{Rc, Weak};
@@ -69,8 +69,15 @@ impl Mask {
     const ALWAYS: Mask = Mask::UNMOUNT.union(Mask::OVERFLOW).union(Mask::IGNORED);
 }
 
-/// Watches of one instance (/proc/sys/fs/inotify/max_user_watches counts by user); `ENOSPC` beyond.
+/// Watches of all instances (/proc/sys/fs/inotify/max_user_watches counts by user); `ENOSPC` beyond.
 pub const WATCHES_MAX: usize = 1 << 16;
+
+/// What all instances keep.
+#[derive(Default)]
+pub(crate) struct Load {
+    watches: Cell<usize>,
+    events: Cell<usize>,
+}
 
 /// An inotify instance.
 pub struct Inotify {
@@ -79,6 +86,7 @@ pub struct Inotify {
     next: Cell<i32>,
     queue: RefCell<Queue>,
     waiters: WaitQueue,
+    load: Rc<Load>,
 }
 
 struct InotifyFile(Rc<Inotify>);
@@ -91,8 +99,9 @@ pub fn create(filesystem: &Rc<Filesystem>, flags: u32) -> Result<Rc<OpenFile>> {
         itself: itself.clone(),
         watches: RefCell::default(),
         next: Cell::new(1),
-        queue: RefCell::default(),
+        queue: RefCell::new(Queue::new(&filesystem.inotify_load)),
         waiters: WaitQueue::new(),
+        load: filesystem.inotify_load.clone(),
     });
     Ok(OpenFile::anonymous(filesystem, Rc::new(InotifyFile(inotify)), b"anon_inode:inotify", flags))
 }
@@ -127,12 +136,12 @@ impl Inotify {
             known.change(mask);
             return Ok(known.number);
         }
-        if self.watches.borrow().len() >= WATCHES_MAX {
+        if self.load.watches.get() >= WATCHES_MAX {
             return Err(Errno::ENOSPC);
         }
         let number = self.next.get();
         self.next.set(number.checked_add(1).ok_or(Errno::ENOSPC)?);
-        self.watches.borrow_mut().insert(number, Watch::new(&self.itself, number, inode, mask));
+        self.watches.borrow_mut().insert(number, Watch::new(&self.itself, &self.load, number, inode, mask));
         Ok(number)
     }
 

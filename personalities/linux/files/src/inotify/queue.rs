@@ -2,9 +2,10 @@
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
+use alloc::rc::Rc;
 use alloc::vec::Vec;
 
-use super::Mask;
+use super::{Load, Mask};
 
 /// Events in a queue (/proc/sys/fs/inotify/max_queued_events); then one IN_Q_OVERFLOW, and the rest is lost.
 pub(super) const EVENTS_MAX: usize = 16384;
@@ -20,23 +21,44 @@ struct Event {
     name: Box<[u8]>,
 }
 
-#[derive(Default)]
+/// Events in all queues together.
+const ALL_EVENTS_MAX: usize = 4 * EVENTS_MAX;
+
 pub(super) struct Queue {
     events: VecDeque<Event>,
+    load: Rc<Load>,
+}
+
+impl Drop for Queue {
+    fn drop(&mut self) {
+        self.load.events.set(self.load.events.get() - self.events.len());
+    }
 }
 
 impl Queue {
+    pub(super) fn new(load: &Rc<Load>) -> Self {
+        Queue { events: VecDeque::new(), load: load.clone() }
+    }
+
     /// Adds an event, unless it is the same as the last one.
     pub(super) fn put(&mut self, number: i32, mask: Mask, cookie: u32, name: &[u8]) {
         let event = Event { number, mask, cookie, name: name.into() };
         if self.events.back() == Some(&event) {
             return;
         }
-        if self.events.len() < EVENTS_MAX {
-            self.events.push_back(event);
-        } else if self.events.len() == EVENTS_MAX {
-            self.events.push_back(Event { number: -1, mask: Mask::OVERFLOW, cookie: 0, name: Box::default() });
+        if self.events.len() < EVENTS_MAX && self.load.events.get() < ALL_EVENTS_MAX {
+            self.push(event);
+        } else {
+            let overflow = Event { number: -1, mask: Mask::OVERFLOW, cookie: 0, name: Box::default() };
+            if self.events.back() != Some(&overflow) {
+                self.push(overflow);
+            }
         }
+    }
+
+    fn push(&mut self, event: Event) {
+        self.load.events.set(self.load.events.get() + 1);
+        self.events.push_back(event);
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -57,7 +79,9 @@ impl Queue {
     }
 
     pub(super) fn pop(&mut self) {
-        self.events.pop_front();
+        if self.events.pop_front().is_some() {
+            self.load.events.set(self.load.events.get() - 1);
+        }
     }
 
     /// What reading all would bring.

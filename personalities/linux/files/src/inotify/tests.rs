@@ -136,7 +136,7 @@ fn renames_over_and_exchanges() {
     world.rename("/a/f", "/a/f").unwrap();
     assert_eq!(ear.heard(), "");
     world.rmdir("/a/f").unwrap();
-    assert_eq!(ear.heard(), "1:DELETE|IS_DIRECTORY f, 4:DELETE_SELF, 4:IGNORED");
+    assert_eq!(ear.heard(), "4:DELETE_SELF, 4:IGNORED, 1:DELETE|IS_DIRECTORY f");
 }
 
 #[test]

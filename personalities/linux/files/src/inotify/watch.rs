@@ -4,7 +4,7 @@ use alloc::rc::{Rc, Weak};
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 
-use super::{Inotify, Mask};
+use super::{Inotify, Load, Mask};
 use crate::inode::{Filesystem, Inode};
 use crate::vfs::Location;
 
@@ -16,14 +16,18 @@ pub(super) struct Watch {
     inode: Weak<Inode>,
     filesystem: Rc<Filesystem>,
     mask: Cell<Mask>,
+    load: Rc<Load>,
 }
 
 impl Watch {
-    pub(super) fn new(owner: &Weak<Inotify>, number: i32, inode: &Rc<Inode>, mask: Mask) -> Rc<Self> {
+    pub(super) fn new(owner: &Weak<Inotify>, load: &Rc<Load>, number: i32, inode: &Rc<Inode>, mask: Mask) -> Rc<Self> {
+        load.watches.set(load.watches.get() + 1);
+        let load = load.clone();
         let filesystem = inode.filesystem.clone();
         filesystem.watches.set(filesystem.watches.get() + 1);
         let mask = Cell::new(mask);
-        let watch = Rc::new(Watch { owner: owner.clone(), number, inode: Rc::downgrade(inode), filesystem, mask });
+        let owner = owner.clone();
+        let watch = Rc::new(Watch { owner, number, inode: Rc::downgrade(inode), filesystem, mask, load });
         inode.watches.0.borrow_mut().push(Rc::downgrade(&watch));
         watch.filesystem.watched.borrow_mut().push(Rc::downgrade(inode));
         watch
@@ -66,6 +70,7 @@ impl Watch {
 
 impl Drop for Watch {
     fn drop(&mut self) {
+        self.load.watches.set(self.load.watches.get() - 1);
         self.filesystem.watches.set(self.filesystem.watches.get() - 1);
         // Cleared now and then, so that the list isn't much longer than there are watches.
         let mut watched = self.filesystem.watched.borrow_mut();
@@ -135,6 +140,15 @@ pub(crate) fn tell(location: &Location, mask: Mask) {
 pub(crate) fn tell_name(directory: &Inode, inode: &Inode, name: &[u8], mask: Mask, cookie: u32) {
     if directory.filesystem.watches.get() > 0 {
         directory.watches.hear(mask | kind(inode), cookie, name);
+    }
+}
+
+/// A name is gone from a directory, and with it perhaps the file, which then tells of its end first.
+pub(crate) fn tell_removed(directory: &Inode, removed: Rc<Location>, name: &[u8]) {
+    let kind = kind(removed.inode());
+    drop(removed);
+    if directory.filesystem.watches.get() > 0 {
+        directory.watches.hear(Mask::DELETE | kind, 0, name);
     }
 }
 

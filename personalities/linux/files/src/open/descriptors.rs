@@ -49,6 +49,12 @@ impl Descriptors {
         Ok(())
     }
 
+    /// `EMFILE` if there is no free number.
+    pub fn check_room(&self) -> Result<()> {
+        let free = self.entries.len() < self.limit || self.entries.iter().take(self.limit).any(Option::is_none);
+        if free { Ok(()) } else { Err(Errno::EMFILE) }
+    }
+
     /// The lowest free number. `EMFILE` if there is none below the limit.
     pub fn insert(&mut self, file: Rc<OpenFile>, close_on_exec: bool) -> Result<i32> {
         self.insert_from(0, file, close_on_exec)

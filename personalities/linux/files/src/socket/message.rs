@@ -103,7 +103,6 @@ pub(super) struct Message {
     pub(super) sender: ProcessCredentials,
     pub(super) from: Option<Name>,
     pub(super) rights: Option<Rights>,
-    pub(super) ends_record: bool,
     charge: Charge,
 }
 
@@ -119,7 +118,7 @@ impl Message {
         let charge = Charge::new(account, length + OVERHEAD)?;
         let mut bytes = Vec::new();
         fill(&mut bytes, source, length)?;
-        Ok(Message { bytes, done: 0, sender, from, rights: None, ends_record: false, charge })
+        Ok(Message { bytes, done: 0, sender, from, rights: None, charge })
     }
 
     /// May a further send of a stream be joined to this message?

@@ -119,6 +119,16 @@ impl Socket {
         super::ProcessCredentials::NOBODY
     }
 
+    /// SO_RCVTIMEO is set: a receive or accept that a signal interrupts isn't begun anew (signal(7)).
+    pub fn has_receive_timeout(&self) -> bool {
+        !self.options.receive_timeout.get().is_zero()
+    }
+
+    /// The same for SO_SNDTIMEO, sends and connects.
+    pub fn has_send_timeout(&self) -> bool {
+        !self.options.send_timeout.get().is_zero()
+    }
+
     /// When a receive gives up; a moment in the past if it doesn't wait.
     pub(super) fn receive_deadline(&self, nonblocking: bool) -> Option<Duration> {
         self.deadline(nonblocking, self.options.receive_timeout.get())

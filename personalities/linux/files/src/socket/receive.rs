@@ -16,7 +16,7 @@ use crate::{Errno, Result};
 pub struct Received {
     /// What the call returns: bytes; the message's true length with MSG_TRUNC.
     pub count: usize,
-    /// `msg_flags`: MSG_TRUNC, MSG_EOR.
+    /// `msg_flags`: MSG_TRUNC. Ends of records aren't told, as Linux doesn't in this domain.
     pub flags: MessageFlags,
     /// The sender's `sockaddr_un`, if it has a name.
     pub from: Option<Vec<u8>>,
@@ -144,7 +144,6 @@ impl Socket {
         received.describe(self, message);
         received.take_rights(message, flags.contains(MessageFlags::PEEK));
         received.flags.set(MessageFlags::TRUNCATED, wanted < length);
-        received.flags.set(MessageFlags::END_OF_RECORD, message.ends_record);
         received.count = if flags.contains(MessageFlags::TRUNCATED) { length } else { wanted };
         let done = if flags.contains(MessageFlags::PEEK) { None } else { queue.pop_front() };
         drop(queue);

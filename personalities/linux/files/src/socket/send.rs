@@ -91,8 +91,7 @@ impl Socket {
             return self.send_stream(&peer, outgoing, source);
         }
         self.check_length(source)?;
-        let ends_record = flags.contains(MessageFlags::END_OF_RECORD);
-        self.send_whole(&peer, outgoing, source, ends_record)
+        self.send_whole(&peer, outgoing, source)
     }
 
     /// send(2): waits for room unless `nonblocking` or MSG_DONTWAIT, at most SO_SNDTIMEO; a stream until all is sent.
@@ -145,7 +144,7 @@ impl Socket {
             Some(last) => last.extend(source, length)?,
             None => {
                 drop(queue);
-                return self.enqueue(from, outgoing, source, length, false);
+                return self.enqueue(from, outgoing, source, length);
             }
         }
         drop(queue);
@@ -175,7 +174,7 @@ impl Socket {
         if target.is_full_for(self) {
             return Err(Errno::EAGAIN);
         }
-        self.send_whole(&target, outgoing, source, false)
+        self.send_whole(&target, outgoing, source)
     }
 
     /// Has it all the datagrams that it may have from others than its peer?
@@ -190,33 +189,19 @@ impl Socket {
         if source.remaining() > most { Err(Errno::EMSGSIZE) } else { Ok(()) }
     }
 
-    fn send_whole(
-        &self,
-        target: &Rc<Socket>,
-        outgoing: &mut Outgoing,
-        source: &mut dyn Source,
-        ends_record: bool,
-    ) -> Result<usize> {
+    fn send_whole(&self, target: &Rc<Socket>, outgoing: &mut Outgoing, source: &mut dyn Source) -> Result<usize> {
         if self.account.used() >= self.options.send_buffer.get() {
             return Err(Errno::EAGAIN);
         }
         let length = source.remaining();
-        target.enqueue(self, outgoing, source, length, ends_record)?;
+        target.enqueue(self, outgoing, source, length)?;
         Ok(length)
     }
 
     /// Puts a new message into this socket's queue.
-    fn enqueue(
-        &self,
-        from: &Socket,
-        outgoing: &mut Outgoing,
-        source: &mut dyn Source,
-        length: usize,
-        ends_record: bool,
-    ) -> Result<()> {
+    fn enqueue(&self, from: &Socket, outgoing: &mut Outgoing, source: &mut dyn Source, length: usize) -> Result<()> {
         let name = from.name.borrow().clone();
         let mut message = Message::new(&from.account, outgoing.sender, name, source, length)?;
-        message.ends_record = ends_record;
         message.rights = outgoing.rights.take();
         if message.rights.is_some() {
             self.space.flight.held_by(&self.itself);

@@ -34,11 +34,18 @@ pub struct End<'a> {
     pub offset: Option<u64>,
     /// The current offset follows, though the place is given.
     moves: bool,
+    /// RLIMIT_FSIZE, bytes.
+    size_limit: Option<u64>,
 }
 
 impl<'a> End<'a> {
     pub fn new(file: &'a OpenFile, offset: Option<u64>) -> Self {
-        End { file, offset, moves: false }
+        End { file, offset, moves: false, size_limit: None }
+    }
+
+    /// The same, written no further than that.
+    pub fn limited(self, size_limit: Option<u64>) -> Self {
+        End { size_limit, ..self }
     }
 
     /// Where it begins.
@@ -65,9 +72,10 @@ impl<'a> End<'a> {
     /// Writes there, now.
     fn write(&self, moved: usize, bytes: &[u8]) -> Result<usize> {
         let mut source = SliceSource::new(bytes);
+        let mut attempt = Attempt { size_limit: self.size_limit, ..Attempt::once() };
         match self.offset {
-            None => self.file.try_write(&mut Attempt::once(), &mut source),
-            Some(offset) => self.file.try_write_at(&mut Attempt::once(), offset + moved as u64, &mut source),
+            None => self.file.try_write(&mut attempt, &mut source),
+            Some(offset) => self.file.try_write_at(&mut attempt, offset + moved as u64, &mut source),
         }
     }
 

@@ -194,6 +194,12 @@ impl Location {
         }
     }
 
+    /// The root of a mount that covers nothing covers this place.
+    pub(super) fn cover_place(self: &Rc<Self>, place: &Rc<Location>) {
+        *self.link.borrow_mut() = Link::Root { covers: Some(place.clone()) };
+        place.cover(Some(self.clone()));
+    }
+
     /// The location that a live holder already has of a name in this directory.
     pub(super) fn child(&self, name: &[u8]) -> Option<Rc<Location>> {
         self.children.borrow().get(name)?.upgrade()

@@ -6,6 +6,9 @@
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 
+use bitflags::bitflags;
+use linux_raw_sys::general as linux;
+
 use super::{Location, NAME_MAX, PATH_MAX, Vfs};
 use crate::caller::Caller;
 use crate::inode::{Access, Body, Target};
@@ -55,6 +58,25 @@ pub enum Follow {
     No,
 }
 
+bitflags! {
+    /// RESOLVE_… of openat2(2): what a lookup may not do.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub struct Resolve: u32 {
+        /// Enter or leave a mount: `EXDEV`.
+        const NO_CROSSING = linux::RESOLVE_NO_XDEV;
+        /// Follow links that lead straight to a place (/proc/PID/fd): `ELOOP`.
+        const NO_MAGIC_LINKS = linux::RESOLVE_NO_MAGICLINKS;
+        /// Follow any links: `ELOOP`.
+        const NO_LINKS = linux::RESOLVE_NO_SYMLINKS;
+        /// Leave the directory where it begins: `EXDEV`.
+        const BENEATH = linux::RESOLVE_BENEATH;
+        /// The same, but that directory is the root meanwhile.
+        const IN_ROOT = linux::RESOLVE_IN_ROOT;
+        /// Wait for a disk, of which there is none.
+        const CACHED = linux::RESOLVE_CACHED;
+    }
+}
+
 impl Vfs {
     /// What `path` leads to. `ENOENT` (also for an empty path: AT_EMPTY_PATH is [`Vfs::lookup_or_self`]), `ENOTDIR`, `EACCES`,
     /// `ELOOP` after 40 symbolic links, `ENAMETOOLONG`.
@@ -88,6 +110,9 @@ pub(super) struct Walk<'a> {
     /// How much of `rest` is done.
     done: usize,
     links: u32,
+    resolve: Resolve,
+    /// Where it began.
+    base: Rc<Location>,
 }
 
 /// The last component of a path.
@@ -108,14 +133,23 @@ impl Last {
 impl<'a> Walk<'a> {
     /// `ENOENT` for an empty path, `ENAMETOOLONG` for one of more than [`PATH_MAX`] bytes with its zero.
     pub(super) fn new(caller: &'a Caller, at: At, path: &[u8]) -> Result<Self> {
+        Self::restricted(caller, at, path, Resolve::empty())
+    }
+
+    /// The same for a lookup that may not do everything. `EXDEV` for an absolute path with [`Resolve::BENEATH`].
+    pub(super) fn restricted(caller: &'a Caller, at: At, path: &[u8], resolve: Resolve) -> Result<Self> {
         if path.is_empty() {
             return Err(Errno::ENOENT);
         }
         if path.len() >= PATH_MAX {
             return Err(Errno::ENAMETOOLONG);
         }
-        let here = if path[0] == b'/' { caller.root.top() } else { at.location(caller) };
-        Ok(Walk { caller, here, rest: path.to_vec(), done: 0, links: 0 })
+        let here = match path[0] == b'/' {
+            true if resolve.contains(Resolve::BENEATH) => return Err(Errno::EXDEV),
+            true if !resolve.contains(Resolve::IN_ROOT) => caller.root.top(),
+            _ => at.location(caller),
+        };
+        Ok(Walk { caller, base: here.clone(), here, rest: path.to_vec(), done: 0, links: 0, resolve })
     }
 
     /// Goes on to the directory of the last component.
@@ -145,22 +179,27 @@ impl<'a> Walk<'a> {
         self.here.inode().check(&self.caller.credentials, Access::EXECUTE)?;
         match name {
             b"." => return Ok(self.here.clone()),
-            b".." => return Ok(self.above()),
+            b".." => return self.above().and_then(|above| self.check_crossing(above)),
             _ if name.len() > NAME_MAX => return Err(Errno::ENAMETOOLONG),
             _ => {}
         }
         let known = self.here.child(name).filter(|_| self.here.inode().filesystem.names_last());
         if let Some(known) = known {
-            return Ok(known.top());
+            return self.check_crossing(known.top());
         }
         let inode = directory.lookup(name)?;
-        Ok(self.here.adopt(name, inode).top())
+        self.check_crossing(self.here.adopt(name, inode).top())
+    }
+
+    fn check_crossing(&self, found: Rc<Location>) -> Result<Rc<Location>> {
+        let crosses = || !Rc::ptr_eq(&found.mount(), &self.here.mount());
+        if self.resolve.contains(Resolve::NO_CROSSING) && crosses() { Err(Errno::EXDEV) } else { Ok(found) }
     }
 
     /// Puts a link's target in front of the rest of the path.
     pub(super) fn follow(&mut self, link: &Rc<Location>, slash: bool) -> Result<()> {
         self.links += 1;
-        if self.links > LINKS_MAX {
+        if self.links > LINKS_MAX || self.resolve.contains(Resolve::NO_LINKS) {
             return Err(Errno::ELOOP);
         }
         let target = match &link.inode().body {
@@ -173,13 +212,19 @@ impl<'a> Walk<'a> {
         self.rest = match target {
             Target::Path(text) if text.is_empty() => return Err(Errno::ENOENT),
             Target::Path(text) => text,
+            Target::Location(_) if self.resolve.contains(Resolve::NO_MAGIC_LINKS) => return Err(Errno::ELOOP),
+            Target::Location(_) if self.is_scoped() => return Err(Errno::EXDEV),
             Target::Location(location) => {
-                self.here = location;
+                self.here = self.check_crossing(location)?;
                 Vec::new()
             }
         };
         if self.rest.first() == Some(&b'/') {
-            self.here = self.caller.root.top();
+            self.here = match self.resolve {
+                resolve if resolve.contains(Resolve::BENEATH) => return Err(Errno::EXDEV),
+                resolve if resolve.contains(Resolve::IN_ROOT) => self.base.clone(),
+                _ => self.check_crossing(self.caller.root.top())?,
+            };
         }
         if slash {
             self.rest.push(b'/');
@@ -189,11 +234,19 @@ impl<'a> Walk<'a> {
         if self.rest.len() >= 2 * PATH_MAX { Err(Errno::ENAMETOOLONG) } else { Ok(()) }
     }
 
-    fn above(&self) -> Rc<Location> {
-        if Rc::ptr_eq(&self.here, &self.caller.root.top()) {
-            return self.here.clone();
+    fn is_scoped(&self) -> bool {
+        self.resolve.intersects(Resolve::BENEATH | Resolve::IN_ROOT)
+    }
+
+    fn above(&self) -> Result<Rc<Location>> {
+        if self.is_scoped() && Rc::ptr_eq(&self.here, &self.base) {
+            let stays = self.resolve.contains(Resolve::IN_ROOT);
+            return if stays { Ok(self.here.clone()) } else { Err(Errno::EXDEV) };
         }
-        self.here.parent().map_or_else(|| self.here.clone(), |parent| parent.top())
+        if Rc::ptr_eq(&self.here, &self.caller.root.top()) {
+            return Ok(self.here.clone());
+        }
+        Ok(self.here.parent().map_or_else(|| self.here.clone(), |parent| parent.top()))
     }
 
     fn slashes(&mut self) -> bool {

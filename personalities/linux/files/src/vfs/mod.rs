@@ -16,7 +16,7 @@ mod statistics;
 mod tests;
 
 pub use location::Location;
-pub use lookup::{At, Follow};
+pub use lookup::{At, Follow, Resolve};
 pub use mounting::UnmountFlags;
 pub use naming::NodeKind;
 pub use renaming::RenameFlags;
@@ -37,7 +37,7 @@ pub const NAME_MAX: usize = 255;
 
 /// All mounts, seen as one tree.
 pub struct Vfs {
-    root: Rc<Location>,
+    root: RefCell<Rc<Location>>,
     mounts: RefCell<Vec<Rc<Location>>>,
     /// By (is a block device, number).
     devices: RefCell<BTreeMap<(bool, u64), Rc<dyn Openable>>>,
@@ -51,14 +51,14 @@ impl Vfs {
         let root = Location::mounted(root, None);
         Vfs {
             mounts: RefCell::new(Vec::from([root.clone()])),
-            root,
+            root: RefCell::new(root),
             devices: RefCell::default(),
             drivers: RefCell::default(),
         }
     }
 
     pub fn root(&self) -> Rc<Location> {
-        self.root.clone()
+        self.root.borrow().clone()
     }
 
     /// Covers a directory with the root of a file system. `ENOTDIR` if either is no directory.

@@ -64,6 +64,42 @@ impl Vfs {
         mounted
     }
 
+    /// MS_MOVE: the mount whose root is `source` covers `place` (the topmost there) instead. `EPERM`, `EINVAL` if it is no root of a
+    /// mount or the root of all, `ENOTDIR` unless both or neither are directories, `ELOOP` for a place in the mount itself.
+    pub fn move_mount(&self, caller: &Caller, source: &Rc<Location>, place: &Rc<Location>) -> Result<()> {
+        check_privilege(caller)?;
+        if !source.is_mount_root() || Rc::ptr_eq(source, &self.root.borrow()) || place.is_detached() {
+            return Err(Errno::EINVAL);
+        }
+        if source.inode().is_directory() != place.inode().is_directory() {
+            return Err(Errno::ENOTDIR);
+        }
+        if place.is_within(source) {
+            return Err(Errno::ELOOP);
+        }
+        source.uncover();
+        source.cover_place(place);
+        Ok(())
+    }
+
+    /// pivot_root(2): `new` becomes the root of all, and what was that covers `put_old`. Returns the old root; who is there is the
+    /// server's to move. `EPERM`, `EINVAL` unless `new` is the root of a mount and `put_old` in it, `EBUSY` if either is the
+    /// old root.
+    pub fn pivot(&self, caller: &Caller, new: &Rc<Location>, put_old: &Rc<Location>) -> Result<Rc<Location>> {
+        check_privilege(caller)?;
+        let old = self.root();
+        if Rc::ptr_eq(new, &old) || Rc::ptr_eq(put_old, &old) {
+            return Err(Errno::EBUSY);
+        }
+        if !Rc::ptr_eq(&caller.root, &old) || !new.is_mount_root() || !put_old.is_within(new) {
+            return Err(Errno::EINVAL);
+        }
+        new.uncover();
+        old.cover_place(put_old);
+        *self.root.borrow_mut() = new.clone();
+        Ok(old)
+    }
+
     /// umount2(2). `EPERM` without privilege, `EINVAL` if nothing is mounted there, `EBUSY` if it is in use (and never with
     /// MNT_DETACH, except for the root of all).
     pub fn unmount(&self, caller: &Caller, location: &Rc<Location>, flags: UnmountFlags) -> Result<()> {
@@ -71,7 +107,7 @@ impl Vfs {
         if !location.is_mount_root() {
             return Err(Errno::EINVAL);
         }
-        if Rc::ptr_eq(location, &self.root) {
+        if Rc::ptr_eq(location, &self.root.borrow()) {
             return Err(Errno::EBUSY);
         }
         let inner = self.mounts_below(location);

@@ -114,7 +114,7 @@ impl Vfs {
         found.inode().set_links(found.inode().links().saturating_sub(1));
         found.inode().stamp_changed();
         inotify::tell_self(found.inode(), Mask::ATTRIBUTES);
-        inotify::tell_name(walk.here.inode(), found.inode(), &last.name, Mask::DELETE, 0);
+        inotify::tell_removed(walk.here.inode(), found, &last.name);
         Ok(())
     }
 
@@ -141,7 +141,7 @@ impl Vfs {
         found.inode().set_links(0);
         found.inode().stamp_changed();
         walk.here.inode().set_links(walk.here.inode().links().saturating_sub(1));
-        inotify::tell_name(walk.here.inode(), found.inode(), &last.name, Mask::DELETE, 0);
+        inotify::tell_removed(walk.here.inode(), found, &last.name);
         Ok(())
     }
 

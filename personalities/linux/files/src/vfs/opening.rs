@@ -2,7 +2,7 @@
 
 use alloc::rc::Rc;
 
-use super::lookup::{Last, Walk};
+use super::lookup::{Last, Resolve, Walk};
 use super::{At, Location, Vfs};
 use crate::caller::Caller;
 use crate::inode::{Access, Body, Inode, Kind, OpenRequest, Template, TemplateBody};
@@ -14,8 +14,21 @@ impl Vfs {
     /// Opens, and creates with O_CREAT or O_TMPFILE; `mode` is then the new file's, less the umask. Await
     /// [`OpenFile::opened`] before giving out the descriptor.
     pub fn open(&self, caller: &Caller, at: At, path: &[u8], flags: OpenFlags, mode: u32) -> Result<Rc<OpenFile>> {
+        self.open_restricted(caller, at, path, flags, mode, Resolve::empty())
+    }
+
+    /// openat2(2): the same by a lookup that may not do everything.
+    pub fn open_restricted(
+        &self,
+        caller: &Caller,
+        at: At,
+        path: &[u8],
+        flags: OpenFlags,
+        mode: u32,
+        resolve: Resolve,
+    ) -> Result<Rc<OpenFile>> {
         let flags = effective(flags)?;
-        let mut walk = Walk::new(caller, at, path)?;
+        let mut walk = Walk::restricted(caller, at, path, resolve)?;
         loop {
             let last = walk.reach_last()?;
             if flags.contains(OpenFlags::CREATE) && last.slash && last.is_plain() {

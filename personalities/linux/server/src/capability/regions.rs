@@ -1,5 +1,6 @@
 //! Memory that root has mapped for the server: rings, the timer's page, the boot archive. Only in the guest.
 
+use crate::boot::Entropy;
 use crate::devices::Wire;
 use alloc::boxed::Box;
 use chestnut_manifest::{StartInfo, slots};
@@ -106,7 +107,7 @@ pub fn alarm(start: &StartInfo) -> Box<dyn Fn(u64)> {
 }
 
 /// Random bytes from the entropy service: as many as there are, or if `all` are wanted, waits for them.
-pub fn entropy(start: &StartInfo) -> Box<dyn Fn(&mut [u8], bool) -> usize> {
+pub fn entropy(start: &StartInfo) -> Entropy {
     let ring = RefCell::new(ByteConsumer::attach(ring(start, "entropy")));
     let service = notification(start, "entropy");
     Box::new(move |bytes, all| {

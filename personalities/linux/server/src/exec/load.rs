@@ -27,6 +27,8 @@ pub struct Circumstances<'a> {
     /// Finds an interpreter, with execute permission checked.
     pub find: &'a dyn Fn(&[u8]) -> Result<Rc<Location>>,
     pub random: &'a dyn Fn(&mut [u8]),
+    /// Addresses differ from one execution to the next.
+    pub randomly: bool,
     /// AT_UID, AT_EUID, AT_GID, AT_EGID.
     pub ids: [u32; 4],
     pub secure: bool,
@@ -135,7 +137,9 @@ pub fn load(memory: &Rc<Memory>, program: Program, circumstances: Circumstances<
     space.stack_limit.set(circumstances.stack_limit);
     let random_below = |limit: u64| {
         let mut bytes = [0; 8];
-        (circumstances.random)(&mut bytes);
+        if circumstances.randomly {
+            (circumstances.random)(&mut bytes);
+        }
         u64::from_le_bytes(bytes) % limit
     };
     let vdso = (circumstances.map_own_pages)(&space)?;
@@ -262,11 +266,12 @@ fn map_segment(space: &Rc<AddressSpace>, location: &Rc<Location>, segment: &Segm
             length: file_end - start,
             protection: segment.protection,
             behaviour: Behaviour::empty(),
-            shown: Shown::File { location: location.clone(), offset: page_down(segment.offset) },
+            shown: Shown::File { location: location.clone(), offset: page_down(segment.offset), writes: None },
         })?;
-        let tail = zeros_from.min(end) - file_end;
-        if tail > 0 && segment.protection.contains(Protection::WRITE) {
-            // Past the file's end in its last page, the program expects zeros. A file that is cut off there is malformed.
+        let tail = zeros_from - file_end;
+        if end > file_end && tail > 0 && segment.protection.contains(Protection::WRITE) {
+            // In the file's last page the program expects zeros, and up to the page's end: the dynamic linker allocates from
+            // there before it can ask for memory. A file that is cut off there is malformed.
             space.write(file_end, &vec![0; tail as usize]).map_err(|_| Errno::ENOEXEC)?;
         }
     }

@@ -7,13 +7,14 @@
 //! The state is never borrowed while a file is asked for a page, because files report changes of their pages back to us.
 
 use super::area::{Area, Areas, Behaviour, Protection};
-use super::{FramePage, Memory, PAGE, page_down};
+use super::{FramePage, Memory, PAGE};
 use crate::capability::{Access, Frame, Mapping, Space};
 use alloc::collections::BTreeMap;
 use alloc::rc::{Rc, Weak};
 use alloc::vec::Vec;
 use chestnut_linux_files::Errno;
 use chestnut_linux_files::inode::Inode;
+use chestnut_linux_files::memfd::WritableMapping;
 use chestnut_linux_files::page::Observer;
 use chestnut_linux_files::vfs::Location;
 use core::cell::{Cell, RefCell};
@@ -23,8 +24,8 @@ use core::cell::{Cell, RefCell};
 pub enum Shown {
     /// Memory that begins as zeros.
     Zeros,
-    /// A file from a byte offset on.
-    File { location: Rc<Location>, offset: u64 },
+    /// A file from a byte offset on; `writes` says that its bytes may be written through here, which seals look at.
+    File { location: Rc<Location>, offset: u64, writes: Option<WritableMapping> },
     /// Pages of the server's own (trampoline, vDSO, thread pages), from page `first` of `frames` on.
     Pages { label: &'static str, frames: Rc<[Frame]>, first: usize },
 }
@@ -33,7 +34,9 @@ impl super::area::Shown for Shown {
     fn advanced(&self, bytes: u64) -> Self {
         match self {
             Self::Zeros => Self::Zeros,
-            Self::File { location, offset } => Self::File { location: location.clone(), offset: offset + bytes },
+            Self::File { location, offset, writes } => {
+                Self::File { location: location.clone(), offset: offset + bytes, writes: writes.clone() }
+            }
             Self::Pages { label, frames, first } => {
                 Self::Pages { label, frames: frames.clone(), first: first + (bytes / PAGE) as usize }
             }
@@ -42,8 +45,8 @@ impl super::area::Shown for Shown {
     fn continues(&self, earlier: &Self, bytes: u64) -> bool {
         match (earlier, self) {
             (Self::Zeros, Self::Zeros) => true,
-            (Self::File { location, offset }, Self::File { location: other, offset: next }) => {
-                Rc::ptr_eq(location, other) && offset + bytes == *next
+            (Self::File { location, offset, writes }, Self::File { location: other, offset: next, writes: too }) => {
+                Rc::ptr_eq(location, other) && offset + bytes == *next && writes.is_some() == too.is_some()
             }
             _ => false,
         }
@@ -181,7 +184,7 @@ impl AddressSpace {
                 let frame = frames.get(first + (offset / PAGE) as usize).ok_or(Fault::PastEnd)?;
                 Ok((frame.clone(), true))
             }
-            Shown::File { location, offset: from } => {
+            Shown::File { location, offset: from, .. } => {
                 let contents = location.inode().contents().ok_or(Fault::PastEnd)?;
                 let index = (from + offset) / PAGE;
                 let page = contents.page(index, write && !private).map_err(|error| match error {
@@ -281,7 +284,7 @@ impl AddressSpace {
         let mut state = self.state.borrow_mut();
         let mut ranges = Vec::new();
         for (start, area) in state.areas.iter() {
-            let Shown::File { location, offset } = &area.shown else { continue };
+            let Shown::File { location, offset, .. } = &area.shown else { continue };
             if Rc::as_ptr(location.inode()) as usize != inode {
                 continue;
             }
@@ -337,7 +340,7 @@ impl AddressSpace {
         let mut state = self.state.borrow_mut();
         let State { areas, pages, .. } = &mut *state;
         for (start, area) in areas.iter() {
-            let Shown::File { location, offset } = &area.shown else { continue };
+            let Shown::File { location, offset, .. } = &area.shown else { continue };
             let Some(page) = index.checked_sub(offset / PAGE) else { continue };
             let address = start + page * PAGE;
             if Rc::as_ptr(location.inode()) as usize == inode

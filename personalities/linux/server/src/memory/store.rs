@@ -5,6 +5,7 @@ use alloc::rc::Rc;
 use chestnut_linux_files::page::{Page, PageRef, PageStore};
 use chestnut_linux_files::{Errno, Result};
 use core::any::Any;
+use core::cell::Cell;
 
 /// Gives the file systems pages, as long as enough frames stay for programs.
 pub struct FrameStore {
@@ -26,7 +27,7 @@ impl PageStore for FrameStore {
             return Err(Errno::ENOMEM);
         }
         let frame = self.frames.allocate().map_err(|_| Errno::ENOMEM)?;
-        Ok(Rc::new(FramePage(frame)))
+        Ok(Rc::new(FramePage { frame, charge: None }))
     }
     fn available(&self) -> u64 {
         self.frames.available().saturating_sub(Self::RESERVE) as u64
@@ -36,24 +37,74 @@ impl PageStore for FrameStore {
     }
 }
 
+/// The pages of a file system that may have only so many (tmpfs's `size`).
+pub struct SizedStore {
+    all: Rc<FrameStore>,
+    most: u64,
+    used: Rc<Cell<u64>>,
+}
+
+impl SizedStore {
+    /// At most `most` pages of those that `all` has.
+    pub fn new(all: &Rc<FrameStore>, most: u64) -> Self {
+        Self { all: all.clone(), most, used: Rc::default() }
+    }
+}
+
+impl PageStore for SizedStore {
+    fn allocate(&self) -> Result<PageRef> {
+        if self.used.get() >= self.most || self.all.available() == 0 {
+            return Err(Errno::ENOMEM);
+        }
+        let frame = self.all.frames.allocate().map_err(|_| Errno::ENOMEM)?;
+        Ok(Rc::new(FramePage { frame, charge: Some(Charge::new(&self.used)) }))
+    }
+    fn available(&self) -> u64 {
+        self.all.available().min(self.most.saturating_sub(self.used.get()))
+    }
+    fn total(&self) -> u64 {
+        self.most
+    }
+}
+
+/// One page that counts for a [`SizedStore`].
+struct Charge(Rc<Cell<u64>>);
+
+impl Charge {
+    fn new(used: &Rc<Cell<u64>>) -> Self {
+        used.set(used.get() + 1);
+        Self(used.clone())
+    }
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
+    }
+}
+
 /// A file's page.
-pub struct FramePage(pub Frame);
+pub struct FramePage {
+    frame: Frame,
+    #[expect(dead_code, reason = "it counts by being there")]
+    charge: Option<Charge>,
+}
 
 impl FramePage {
     /// The frame of a page that came from this store.
     pub fn frame_of(page: &dyn Page) -> Option<&Frame> {
-        (page as &dyn Any).downcast_ref::<Self>().map(|page| &page.0)
+        (page as &dyn Any).downcast_ref::<Self>().map(|page| &page.frame)
     }
 }
 
 impl Page for FramePage {
     fn id(&self) -> u64 {
-        self.0.index().into()
+        self.frame.index().into()
     }
     fn read(&self, offset: usize, into: &mut [u8]) {
-        self.0.read(offset, into);
+        self.frame.read(offset, into);
     }
     fn write(&self, offset: usize, bytes: &[u8]) {
-        self.0.write(offset, bytes);
+        self.frame.write(offset, bytes);
     }
 }

@@ -129,7 +129,7 @@ fn a_program_can_write_a_page_again_after_the_fork() {
 fn shared_mappings_and_the_file_see_the_same_bytes() {
     let memory = memory(10_000);
     let location = file(&memory, &[7; 6000]);
-    let shown = || Shown::File { location: location.clone(), offset: 0 };
+    let shown = || Shown::File { location: location.clone(), offset: 0, writes: None };
     let (one, two) = (new_space(&memory), new_space(&memory));
     let first = map(&one, Place::Hint(0), 2, Behaviour::SHARED, shown());
     let second = map(&two, Place::Hint(0), 2, Behaviour::SHARED, shown());
@@ -153,7 +153,7 @@ fn beyond_the_end_of_a_file_is_a_bus_error_also_after_it_was_cut() {
     let memory = memory(10_000);
     let location = file(&memory, &[7; 3 * 4096]);
     let space = new_space(&memory);
-    let shown = Shown::File { location: location.clone(), offset: 0 };
+    let shown = Shown::File { location: location.clone(), offset: 0, writes: None };
     let start = map(&space, Place::Hint(0), 5, Behaviour::SHARED, shown);
     assert_eq!(space.fault(start + 3 * PAGE, Intent::Read), Err(Fault::PastEnd));
     space.fault(start + 2 * PAGE, Intent::Write).unwrap();

@@ -206,6 +206,10 @@ impl UserSink {
     pub fn new(space: &Rc<AddressSpace>, vector: Vec<Iovec>) -> Self {
         Self(Cursor::new(space, vector))
     }
+    /// How many bytes have been put, also after this is gone.
+    pub fn moved(&self) -> Rc<Cell<u64>> {
+        self.0.moved.clone()
+    }
 }
 
 impl Sink for UserSink {

@@ -29,16 +29,19 @@ const PROCESS_COOKIES: u64 = 1 << 16;
 
 /// Mounts it at /proc, which is made if it isn't there.
 pub fn mount(server: &'static Server, device: u64) -> Result<()> {
-    let clock = server.clock.clone();
-    let filesystem = Filesystem::new("proc", MAGIC, device, false, clock, server.memory.store.clone());
-    let proc = Proc { server, filesystem };
     let caller = Caller::root(server.vfs.root());
     let place = match server.vfs.make_directory(&caller, At::WorkingDirectory, b"/proc", 0o555) {
         Err(Errno::EEXIST) => server.vfs.lookup(&caller, At::WorkingDirectory, b"/proc", Follow::Yes)?,
         made => made?,
     };
-    let root = proc.system_directory(Vec::new(), 1);
-    server.vfs.mount(&place, root)
+    server.vfs.mount(&place, root(server, device))
+}
+
+/// The root directory of one more instance.
+pub fn root(server: &'static Server, device: u64) -> Rc<Inode> {
+    let clock = server.clock.clone();
+    let filesystem = Filesystem::new("proc", MAGIC, device, false, clock, server.memory.store.clone());
+    Proc { server, filesystem }.system_directory(Vec::new(), 1)
 }
 
 /// What every directory here knows.

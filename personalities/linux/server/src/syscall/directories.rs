@@ -222,11 +222,3 @@ pub fn umask(call: &Call) -> Result<u64> {
     let mut caller = call.process().caller.borrow_mut();
     Ok(core::mem::replace(&mut caller.umask, call.half(0) & 0o777).into())
 }
-
-/// mount and umount2: one tree, made at boot.
-pub fn mount(call: &Call) -> Result<u64> {
-    if call.is_privileged() { Err(Errno::ENODEV) } else { Err(Errno::EPERM) }
-}
-pub fn umount2(call: &Call) -> Result<u64> {
-    if call.is_privileged() { Err(Errno::EBUSY) } else { Err(Errno::EPERM) }
-}

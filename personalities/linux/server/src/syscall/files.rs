@@ -1,157 +1,16 @@
-//! Calls on descriptors: read(2), write(2), open(2), close(2), lseek(2), dup(2), fcntl(2), pipe(2), and their relatives.
+//! Calls on descriptors: open(2), close(2), lseek(2), dup(2), fcntl(2), pipe(2), and their relatives.
 
-use super::terminals::{Access, job_control};
-use super::{Call, Outcome, Waiting};
-use crate::memory::{Iovec, UserSink, UserSource};
-use crate::process::signal::{Detail, Signal, SignalInfo, code};
-use alloc::boxed::Box;
+use super::read_write::check_size;
+use super::{Call, Outcome, locks};
 use alloc::rc::Rc;
-use alloc::vec;
 use alloc::vec::Vec;
-use chestnut_linux_files::buffer::{SliceSink, SliceSource, Source};
-use chestnut_linux_files::inode::{Body, Inode};
-use chestnut_linux_files::open::{EventCounter, OpenFile, OpenFlags, RegularFile, Whence};
+use chestnut_linux_files::inode::{Body, Inode, Kind};
+use chestnut_linux_files::open::{EventCounter, OpenFile, OpenFlags, Whence};
 use chestnut_linux_files::page::Contents;
 use chestnut_linux_files::pipe::pipe as make_pipe;
-use chestnut_linux_files::terminal::Use;
-use chestnut_linux_files::vfs::{At, Location};
+use chestnut_linux_files::vfs::{At, Follow, Location, Resolve};
 use chestnut_linux_files::{Errno, Result};
 use linux_raw_sys::general as linux;
-
-/// Bytes that sendfile moves between looks at signals.
-const SENDFILE_CHUNK: usize = 16_384;
-
-/// read(fd, buf, count)
-pub fn read(call: &Call) -> Result<Outcome> {
-    read_vector(call, Iovec::one(call.word(1), call.word(2)))
-}
-
-/// readv(fd, iov, iovcnt)
-pub fn readv(call: &Call) -> Result<Outcome> {
-    let vector = call.space().read_vector(call.word(1), call.word(2))?;
-    read_vector(call, vector)
-}
-
-fn read_vector(call: &Call, vector: Vec<Iovec>) -> Result<Outcome> {
-    let file = call.file(0)?;
-    if let Access::Denied(outcome) = job_control(call, &file, Use::Read) {
-        return Ok(outcome);
-    }
-    let mut sink = UserSink::new(&call.space(), vector);
-    let mut attempt = file.attempt();
-    match file.try_read(&mut attempt, &mut sink) {
-        Err(Errno::EAGAIN) if !attempt.nonblocking => {
-            Ok(call.wait(async move { file.read(&mut sink).await.map(|count| count as u64) }))
-        }
-        result => Ok(result.map(|count| count as u64).into()),
-    }
-}
-
-/// pread64(fd, buf, count, offset)
-pub fn pread64(call: &Call) -> Result<Outcome> {
-    read_at(call, Iovec::one(call.word(1), call.word(2)))
-}
-
-/// preadv(fd, iov, iovcnt, offset low, offset high): on 64 bits the low half is the offset.
-pub fn preadv(call: &Call) -> Result<Outcome> {
-    let vector = call.space().read_vector(call.word(1), call.word(2))?;
-    read_at(call, vector)
-}
-
-fn read_at(call: &Call, vector: Vec<Iovec>) -> Result<Outcome> {
-    let (file, offset) = (call.file(0)?, call.word(3));
-    let mut sink = UserSink::new(&call.space(), vector);
-    Ok(call.wait(async move { file.read_at(offset, &mut sink).await.map(|count| count as u64) }))
-}
-
-/// write(fd, buf, count)
-pub fn write(call: &Call) -> Result<Outcome> {
-    write_vector(call, Iovec::one(call.word(1), call.word(2)), true)
-}
-
-/// The same for send(2) with MSG_NOSIGNAL: EPIPE comes alone.
-pub fn write_without_signal(call: &Call) -> Result<Outcome> {
-    write_vector(call, Iovec::one(call.word(1), call.word(2)), false)
-}
-
-/// writev(fd, iov, iovcnt)
-pub fn writev(call: &Call) -> Result<Outcome> {
-    let vector = call.space().read_vector(call.word(1), call.word(2))?;
-    write_vector(call, vector, true)
-}
-
-fn write_vector(call: &Call, vector: Vec<Iovec>, signals: bool) -> Result<Outcome> {
-    let file = call.file(0)?;
-    if let Access::Denied(outcome) = job_control(call, &file, Use::Write) {
-        return Ok(outcome);
-    }
-    let mut source = UserSource::new(&call.space(), vector.clone());
-    let mut attempt = file.attempt();
-    match file.try_write(&mut attempt, &mut source) {
-        Err(Errno::EAGAIN) if !attempt.nonblocking => {
-            // Nothing is written yet; what a file may have taken from the source already is given to it again.
-            let source = UserSource::new(&call.space(), vector);
-            Ok(write_on(call, file, source, 0, signals))
-        }
-        Ok(count) if count > 0 && !attempt.nonblocking && source.remaining() > 0 && file.file().writes_everything() => {
-            Ok(write_on(call, file, source, count as u64, signals))
-        }
-        Err(error) if signals => Err(broken_pipe(call, error)),
-        Err(error) => Err(error),
-        Ok(count) => Ok(Outcome::value(count as u64)),
-    }
-}
-
-/// Waits until the rest is written too.
-fn write_on(call: &Call, file: Rc<OpenFile>, mut source: UserSource, before: u64, signals: bool) -> Outcome {
-    let moved = source.moved();
-    let (server, thread) = (call.server, call.thread.clone());
-    let future = async move {
-        match file.write(&mut source).await {
-            Ok(count) => Ok(before + count as u64),
-            Err(_) if before > 0 => Ok(before),
-            Err(error) => {
-                if error == Errno::EPIPE && signals {
-                    server.signal_thread(&thread, pipe_signal(&thread));
-                }
-                Err(error)
-            }
-        }
-    };
-    Outcome::Later(Waiting { future: Box::pin(future), restarts: true, moved: Some(moved) })
-}
-
-fn pipe_signal(thread: &crate::process::Thread) -> SignalInfo {
-    let detail = Detail::Sender { pid: thread.process.pid, uid: thread.process.ids.get().user };
-    SignalInfo { signal: Signal::PIPE, code: code::USER, detail }
-}
-
-/// EPIPE comes with SIGPIPE.
-fn broken_pipe(call: &Call, error: Errno) -> Errno {
-    if error == Errno::EPIPE {
-        call.server.signal_thread(&call.thread, pipe_signal(&call.thread));
-    }
-    error
-}
-
-/// pwrite64(fd, buf, count, offset)
-pub fn pwrite64(call: &Call) -> Result<Outcome> {
-    write_at(call, Iovec::one(call.word(1), call.word(2)))
-}
-
-/// pwritev(fd, iov, iovcnt, offset low, offset high)
-pub fn pwritev(call: &Call) -> Result<Outcome> {
-    let vector = call.space().read_vector(call.word(1), call.word(2))?;
-    write_at(call, vector)
-}
-
-fn write_at(call: &Call, vector: Vec<Iovec>) -> Result<Outcome> {
-    let (file, offset) = (call.file(0)?, call.word(3));
-    let mut source = UserSource::new(&call.space(), vector);
-    let moved = source.moved();
-    let future = async move { file.write_at(offset, &mut source).await.map(|count| count as u64) };
-    Ok(Outcome::Later(Waiting { future: Box::pin(future), restarts: true, moved: Some(moved) }))
-}
 
 /// open(path, flags, mode)
 pub fn open(call: &Call) -> Result<Outcome> {
@@ -172,7 +31,86 @@ pub fn openat(call: &Call) -> Result<Outcome> {
 
 fn open_at(call: &Call, at: At, path: Vec<u8>, flags: u32, mode: u32) -> Result<Outcome> {
     let flags = OpenFlags::from_argument(flags) | OpenFlags::LARGE_FILE;
+    // A file isn't made for an open that fails for want of a number.
+    call.process().descriptors().borrow().check_room()?;
     let file = call.server.vfs.open(&call.caller(), at, &path, flags, mode)?;
+    give_out(call, file, flags)
+}
+
+/// Bytes of `struct open_how` as it is known here, and the most that a program may claim.
+const HOW: u64 = 24;
+const HOW_MAX: u64 = 4096;
+
+/// openat2(dirfd, path, how, size)
+pub fn openat2(call: &Call) -> Result<Outcome> {
+    let (space, address, size) = (call.space(), call.word(2), call.word(3));
+    if size < HOW {
+        return Err(Errno::EINVAL);
+    }
+    if size > HOW_MAX {
+        return Err(Errno::E2BIG);
+    }
+    let mut bytes = alloc::vec![0; size as usize];
+    space.read(address, &mut bytes)?;
+    let (how, newer) = bytes.split_at(HOW as usize);
+    if newer.iter().any(|&byte| byte != 0) {
+        return Err(Errno::E2BIG);
+    }
+    let word = |at: usize| how[at..at + 8].iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte));
+    let flags = u32::try_from(word(0)).ok().and_then(OpenFlags::from_bits).ok_or(Errno::EINVAL)?;
+    let resolve = u32::try_from(word(16)).ok().and_then(Resolve::from_bits).ok_or(Errno::EINVAL)?;
+    let makes = flags.intersects(OpenFlags::CREATE | OpenFlags::TEMPORARY);
+    let mode = u32::try_from(word(8)).ok().filter(|&mode| mode & !0o7777 == 0 && (makes || mode == 0));
+    let mode = mode.ok_or(Errno::EINVAL)?;
+    let known = OpenFlags::PATH | OpenFlags::DIRECTORY | OpenFlags::NO_FOLLOW | OpenFlags::CLOSE_ON_EXEC;
+    if resolve.contains(Resolve::BENEATH | Resolve::IN_ROOT)
+        || flags.contains(OpenFlags::PATH) && !known.contains(flags)
+    {
+        return Err(Errno::EINVAL);
+    }
+    if resolve.contains(Resolve::CACHED) && (makes || flags.contains(OpenFlags::TRUNCATE)) {
+        return Err(Errno::EAGAIN);
+    }
+    let path = call.path(1)?;
+    // A descriptor counts even for an absolute path where that begins at it.
+    let at = match resolve.contains(Resolve::IN_ROOT) {
+        true => At::descriptor(&call.process().descriptors().borrow(), call.int(0))?,
+        false => call.at(0, &path)?,
+    };
+    call.process().descriptors().borrow().check_room()?;
+    let flags = flags | OpenFlags::LARGE_FILE;
+    let file = call.server.vfs.open_restricted(&call.caller(), at, &path, flags, mode, resolve)?;
+    give_out(call, file, flags)
+}
+
+/// name_to_handle_at(dirfd, path, handle, mount id, flags): no file system here gives out handles.
+pub fn name_to_handle_at(call: &Call) -> Result<u64> {
+    const KNOWN: u32 = linux::AT_SYMLINK_FOLLOW | linux::AT_EMPTY_PATH;
+    if call.half(4) & !KNOWN != 0 {
+        return Err(Errno::EINVAL);
+    }
+    let path = call.path(1)?;
+    let follow = if call.half(4) & linux::AT_SYMLINK_FOLLOW != 0 { Follow::Yes } else { Follow::No };
+    let at = call.at(0, &path)?;
+    if call.half(4) & linux::AT_EMPTY_PATH != 0 {
+        call.server.vfs.lookup_or_self(&call.caller(), at, &path, follow)?;
+    } else {
+        call.server.vfs.lookup(&call.caller(), at, &path, follow)?;
+    }
+    Err(Errno::EOPNOTSUPP)
+}
+
+/// open_by_handle_at(mount fd, handle, flags): so none is known.
+pub fn open_by_handle_at(call: &Call) -> Result<u64> {
+    if !call.is_privileged() {
+        return Err(Errno::EPERM);
+    }
+    call.file(0)?;
+    Err(Errno::ESTALE)
+}
+
+/// Gives a file that was just opened its descriptor, once the open is complete.
+pub fn give_out(call: &Call, file: Rc<OpenFile>, flags: OpenFlags) -> Result<Outcome> {
     if let Some(terminal) = file.terminal()
         && !flags.contains(OpenFlags::NO_CONTROLLING_TERMINAL)
     {
@@ -193,9 +131,8 @@ fn open_at(call: &Call, at: At, path: Vec<u8>, flags: u32, mode: u32) -> Result<
 
 /// close(fd)
 pub fn close(call: &Call) -> Result<u64> {
-    // The file is dropped after the table is no longer borrowed.
     let closed = call.process().descriptors().borrow_mut().close(call.int(0))?;
-    drop(closed);
+    call.closed([closed]);
     Ok(0)
 }
 
@@ -214,7 +151,7 @@ pub fn close_range(call: &Call) -> Result<u64> {
     }
     let only_mark = flags & CLOSE_RANGE_CLOEXEC != 0;
     let closed = call.process().descriptors().borrow_mut().close_range(call.half(0), call.half(1), only_mark)?;
-    drop(closed);
+    call.closed(closed);
     Ok(0)
 }
 
@@ -246,20 +183,34 @@ pub fn dup3(call: &Call) -> Result<u64> {
 fn duplicate_to(call: &Call, close_on_exec: bool, different: bool) -> Result<u64> {
     let (old, new) = (call.int(0), call.int(1));
     let closed = call.process().descriptors().borrow_mut().duplicate_to(old, new, close_on_exec, different)?;
-    drop(closed);
+    call.closed(closed);
     Ok(new as u64)
 }
 
+/// Of fcntl(2), newer than the header crate.
+const F_DUPFD_QUERY: u32 = 1027;
+
 /// fcntl(fd, command, argument)
-pub fn fcntl(call: &Call) -> Result<u64> {
+pub fn fcntl(call: &Call) -> Result<Outcome> {
+    let (file, command) = (call.file(0)?, call.half(1));
+    if locks::is_command(command) {
+        return locks::control(call, file);
+    }
+    control(call, file, command).map(Outcome::value)
+}
+
+fn control(call: &Call, file: Rc<OpenFile>, command: u32) -> Result<u64> {
     let (number, argument) = (call.int(0), call.word(2));
     let descriptors = call.process().descriptors();
-    let file = call.file(0)?;
-    match call.half(1) {
-        command @ (linux::F_DUPFD | linux::F_DUPFD_CLOEXEC) => {
+    match command {
+        linux::F_DUPFD | linux::F_DUPFD_CLOEXEC => {
             let close_on_exec = command == linux::F_DUPFD_CLOEXEC;
             let new = descriptors.borrow_mut().insert_from(argument as i32, file, close_on_exec)?;
             Ok(new as u64)
+        }
+        F_DUPFD_QUERY => {
+            let other = call.file_of(argument as i32)?;
+            Ok(Rc::ptr_eq(&file, &other).into())
         }
         linux::F_GETFD => Ok(descriptors.borrow().entry(number)?.close_on_exec.into()),
         linux::F_SETFD => {
@@ -268,8 +219,9 @@ pub fn fcntl(call: &Call) -> Result<u64> {
             Ok(0)
         }
         linux::F_GETFL => Ok(file.flags().bits().into()),
+        _ if file.is_path() => Err(Errno::EBADF),
         linux::F_SETFL => {
-            file.set_flags(OpenFlags::from_argument(argument as u32))?;
+            file.set_flags(changed_flags(&file, argument as u32)?)?;
             Ok(0)
         }
         linux::F_GETPIPE_SZ => file.pipe().map(|pipe| pipe.capacity() as u64).ok_or(Errno::EBADF),
@@ -277,9 +229,25 @@ pub fn fcntl(call: &Call) -> Result<u64> {
             let pipe = file.pipe().ok_or(Errno::EBADF)?;
             pipe.set_capacity(argument as u32 as usize, call.is_privileged()).map(|size| size as u64)
         }
-        // Locks between processes are not there yet; saying otherwise would lose data.
+        linux::F_GET_SEALS => Ok(file.seals()?.bits().into()),
+        linux::F_ADD_SEALS => {
+            file.add_seals(argument as u32)?;
+            Ok(0)
+        }
+        // Nobody owns a file, as nobody may: see F_SETFL.
+        linux::F_GETOWN | linux::F_GETSIG => Ok(0),
+        // No lease can be had; so none is there.
+        linux::F_GETLEASE => Ok(linux::F_UNLCK.into()),
         _ => Err(Errno::EINVAL),
     }
+}
+
+/// F_SETFL's flags: `EINVAL` for O_ASYNC, as no signals are sent, and for a pipe's O_DIRECT, as it keeps no packets.
+fn changed_flags(file: &OpenFile, flags: u32) -> Result<OpenFlags> {
+    let flags = OpenFlags::from_argument(flags);
+    let packets = flags.contains(OpenFlags::DIRECT) && file.pipe().is_some();
+    let signals = flags.contains(OpenFlags::ASYNC) && file.waiters().is_some();
+    if packets || signals { Err(Errno::EINVAL) } else { Ok(flags) }
 }
 
 /// pipe(fds)
@@ -341,22 +309,7 @@ fn make_eventfd(call: &Call, flags: u32) -> Result<u64> {
     let status = OpenFlags::READ_WRITE | (OpenFlags::from_argument(flags) & OpenFlags::NONBLOCKING);
     let file = OpenFile::anonymous(&call.server.nameless, counter, b"anon_inode:[eventfd]", status);
     let close_on_exec = flags & linux::O_CLOEXEC != 0;
-    call.process().descriptors().borrow_mut().insert(file, close_on_exec).map(|number| number as u64)
-}
-
-/// memfd_create(name, flags)
-pub fn memfd_create(call: &Call) -> Result<u64> {
-    let flags = call.half(1);
-    if flags & !linux::MFD_CLOEXEC != 0 {
-        return Err(Errno::EINVAL);
-    }
-    let name = call.space().read_string(call.word(0), 250, Errno::EINVAL)?;
-    let location = shared_memory(call, &[b"/memfd:", &name[..], b" (deleted)"].concat());
-    let file = Rc::new(RegularFile::new(location.inode().clone()));
-    let status = OpenFlags::READ_WRITE | OpenFlags::LARGE_FILE;
-    let file = OpenFile::new(file, location, status);
-    let close_on_exec = flags & linux::MFD_CLOEXEC != 0;
-    call.process().descriptors().borrow_mut().insert(file, close_on_exec).map(|number| number as u64)
+    call.install(file, close_on_exec)
 }
 
 /// An empty regular file without a name.
@@ -373,7 +326,11 @@ pub fn shared_memory(call: &Call, label: &[u8]) -> Rc<Location> {
 /// ftruncate(fd, length)
 pub fn ftruncate(call: &Call) -> Result<u64> {
     let length = u64::try_from(call.word(1) as i64).map_err(|_| Errno::EINVAL)?;
-    call.file(0)?.truncate(length)?;
+    let file = call.file(0)?;
+    if file.is_writable() {
+        check_size(call, file.metadata().size, length)?;
+    }
+    file.truncate(length)?;
     Ok(0)
 }
 
@@ -382,22 +339,48 @@ pub fn truncate(call: &Call) -> Result<u64> {
     let length = u64::try_from(call.word(1) as i64).map_err(|_| Errno::EINVAL)?;
     let path = call.path(0)?;
     let caller = call.caller();
-    let follow = chestnut_linux_files::vfs::Follow::Yes;
-    let location = call.server.vfs.lookup(&caller, At::WorkingDirectory, &path, follow)?;
+    let location = call.server.vfs.lookup(&caller, At::WorkingDirectory, &path, Follow::Yes)?;
+    check_size(call, location.inode().metadata().size, length)?;
     call.server.vfs.truncate(&caller, &location, length)?;
     Ok(0)
 }
 
 /// fallocate(fd, mode, offset, length)
 pub fn fallocate(call: &Call) -> Result<u64> {
-    call.file(0)?.allocate(call.half(1), call.word(2) as i64, call.word(3) as i64)?;
+    let (file, mode, offset, length) = (call.file(0)?, call.half(1), call.word(2) as i64, call.word(3) as i64);
+    if file.is_writable() && mode & linux::FALLOC_FL_KEEP_SIZE == 0 {
+        let end = offset.checked_add(length).and_then(|end| u64::try_from(end).ok());
+        check_size(call, file.metadata().size, end.unwrap_or(0))?;
+    }
+    file.allocate(mode, offset, length)?;
     Ok(0)
 }
 
 /// fsync(fd), fdatasync(fd): files live in memory, so what was written is as safe as it will ever be.
 pub fn fsync(call: &Call) -> Result<u64> {
     let file = call.file(0)?;
-    if file.is_seekable() { Ok(0) } else { Err(Errno::EINVAL) }
+    if file.is_path() {
+        return Err(Errno::EBADF);
+    }
+    if has_storage(&file) { Ok(0) } else { Err(Errno::EINVAL) }
+}
+
+/// What a file system would keep for it.
+fn has_storage(file: &OpenFile) -> bool {
+    matches!(file.inode().kind(), Kind::Regular | Kind::Directory | Kind::BlockDevice)
+}
+
+/// sync_file_range(fd, offset, length, flags): likewise.
+pub fn sync_file_range(call: &Call) -> Result<u64> {
+    let known = linux::SYNC_FILE_RANGE_WAIT_BEFORE | linux::SYNC_FILE_RANGE_WRITE | linux::SYNC_FILE_RANGE_WAIT_AFTER;
+    let (file, offset, length) = (call.file(0)?, call.word(1) as i64, call.word(2) as i64);
+    if file.is_path() {
+        return Err(Errno::EBADF);
+    }
+    if call.half(3) & !known != 0 || offset < 0 || length < 0 || offset.checked_add(length).is_none() {
+        return Err(Errno::EINVAL);
+    }
+    if has_storage(&file) { Ok(0) } else { Err(Errno::ESPIPE) }
 }
 
 /// sync(): likewise.
@@ -407,18 +390,20 @@ pub fn sync(_: &Call) -> Result<u64> {
 
 /// syncfs(fd): likewise.
 pub fn syncfs(call: &Call) -> Result<u64> {
-    call.file(0)?;
-    Ok(0)
+    if call.file(0)?.is_path() { Err(Errno::EBADF) } else { Ok(0) }
 }
 
 /// fadvise64(fd, offset, length, advice): advice, which needs not be taken.
 pub fn fadvise64(call: &Call) -> Result<u64> {
     let file = call.file(0)?;
-    match call.half(3) {
-        0..=5 if file.is_seekable() => Ok(0),
-        0..=5 => Err(Errno::ESPIPE),
-        _ => Err(Errno::EINVAL),
+    if file.is_path() {
+        return Err(Errno::EBADF);
     }
+    if file.inode().kind() == Kind::Fifo {
+        return Err(Errno::ESPIPE);
+    }
+    let valid = (call.word(2) as i64) >= 0 && call.half(3) <= linux::POSIX_FADV_NOREUSE;
+    if valid { Ok(0) } else { Err(Errno::EINVAL) }
 }
 
 /// readahead(fd, offset, count): what is in memory need not be read ahead.
@@ -427,78 +412,5 @@ pub fn readahead(call: &Call) -> Result<u64> {
     if !file.is_readable() {
         return Err(Errno::EBADF);
     }
-    if file.is_seekable() { Ok(0) } else { Err(Errno::EINVAL) }
-}
-
-/// sendfile(out, in, offset, count)
-pub fn sendfile(call: &Call) -> Result<Outcome> {
-    let (target, source) = (call.file(0)?, call.file(1)?);
-    let (offset_address, count) = (call.word(2), call.word(3).min(0x7fff_f000) as usize);
-    if !source.is_readable() || !target.is_writable() {
-        return Err(Errno::EBADF);
-    }
-    if !source.is_seekable() {
-        return Err(Errno::EINVAL);
-    }
-    let space = call.space();
-    let start = if offset_address == 0 { None } else { Some(space.read_u64(offset_address)?) };
-    if start.is_some_and(|start| start > i64::MAX as u64) {
-        return Err(Errno::EINVAL);
-    }
-    let (server, thread) = (call.server, call.thread.clone());
-    Ok(call.wait(async move {
-        let mut buffer = vec![0; SENDFILE_CHUNK.min(count.max(1))];
-        let mut moved = 0;
-        let mut failure = None;
-        while moved < count && failure.is_none() {
-            let part = buffer.len().min(count - moved);
-            let at = match start {
-                Some(start) => start + moved as u64,
-                None => source.offset(),
-            };
-            let mut sink = SliceSink::new(&mut buffer[..part]);
-            let got = match source.read_at(at, &mut sink).await {
-                Ok(0) => break,
-                Ok(got) => got,
-                Err(error) => {
-                    failure = Some(error);
-                    break;
-                }
-            };
-            match target.write(&mut SliceSource::new(&buffer[..got])).await {
-                Ok(put) => {
-                    moved += put;
-                    if start.is_none() {
-                        source.seek(Whence::Start, (at + put as u64) as i64)?;
-                    }
-                    if put < got {
-                        break;
-                    }
-                }
-                Err(error) => failure = Some(error),
-            }
-        }
-        if let Some(start) = start {
-            space.write_u64(offset_address, start + moved as u64)?;
-        }
-        match failure {
-            Some(error) if moved == 0 => {
-                if error == Errno::EPIPE {
-                    server.signal_thread(&thread, pipe_signal(&thread));
-                }
-                Err(error)
-            }
-            _ => Ok(moved as u64),
-        }
-    }))
-}
-
-/// flock(fd, operation): locks are not there yet, except that unlocking what is not locked succeeds.
-pub fn flock(call: &Call) -> Result<u64> {
-    call.file(0)?;
-    match call.half(1) & !linux::LOCK_NB {
-        linux::LOCK_UN => Ok(0),
-        linux::LOCK_SH | linux::LOCK_EX => Err(Errno::ENOLCK),
-        _ => Err(Errno::EINVAL),
-    }
+    if file.inode().contents().is_some() { Ok(0) } else { Err(Errno::EINVAL) }
 }

@@ -77,7 +77,16 @@ pub fn mmap(call: &Call) -> Result<u64> {
         }
         match file.inode().kind() {
             Kind::Regular if file.inode().contents().is_some() => {
-                Shown::File { location: file.location().clone(), offset }
+                let mut writes = None;
+                if shared && file.is_writable() {
+                    match file.inode().map_for_writing() {
+                        Ok(mapping) => writes = Some(mapping),
+                        Err(error) if protection.contains(Protection::WRITE) => return Err(error),
+                        // Sealed: it can be read, and never be made writable.
+                        Err(_) => behaviour |= Behaviour::READ_ONLY_FILE,
+                    }
+                }
+                Shown::File { location: file.location().clone(), offset, writes }
             }
             // /dev/zero: memory.
             Kind::CharacterDevice if file.metadata().represents == ZERO_DEVICE => {
@@ -103,7 +112,7 @@ const ZERO_DEVICE: u64 = chestnut_linux_files::devfs::device_number(1, 5);
 fn anonymous_shared(call: &Call, length: u64) -> Result<Shown> {
     let location = shared_memory(call, b"/dev/zero (deleted)");
     location.inode().truncate(length.checked_next_multiple_of(PAGE).ok_or(Errno::ENOMEM)?)?;
-    Ok(Shown::File { location, offset: 0 })
+    Ok(Shown::File { location, offset: 0, writes: None })
 }
 
 fn protection(bits: u32) -> Result<Protection> {
@@ -187,8 +196,16 @@ pub fn msync(call: &Call) -> Result<u64> {
 pub fn mincore(call: &Call) -> Result<u64> {
     let space = call.space();
     let range = space.check_covered(call.word(0), call.word(1))?;
-    let present: Vec<u8> = range.step_by(PAGE as usize).map(|page| space.is_present(page).into()).collect();
-    space.write(call.word(2), &present)?;
+    // In pieces: a range may have more pages than the server has bytes.
+    const PIECE: u64 = 4096 * PAGE;
+    let (mut at, mut answer) = (range.start, call.word(2));
+    while at < range.end {
+        let end = range.end.min(at + PIECE);
+        let present: Vec<u8> = (at..end).step_by(PAGE as usize).map(|page| space.is_present(page).into()).collect();
+        space.write(answer, &present)?;
+        answer = answer.wrapping_add(present.len() as u64);
+        at = end;
+    }
     Ok(0)
 }
 

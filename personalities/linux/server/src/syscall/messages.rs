@@ -3,7 +3,7 @@
 //! A send or a receive is tried at once; if it has to wait, a [`Party`] keeps what of the call outlives it.
 
 use super::sockets::{ADDRESS_MAX, put_address, read_address};
-use super::{Call, Outcome, Waiting, files};
+use super::{Call, Outcome, Waiting, read_write};
 use crate::clock::{duration_of, timespec_of};
 use crate::memory::{AddressSpace, Iovec, UserSink, UserSource};
 use crate::process::Thread;
@@ -150,7 +150,7 @@ impl Party {
     fn failed(&self, flags: MessageFlags, error: Errno) -> Errno {
         let signals = self.socket.kind() == SocketKind::Stream && !flags.contains(MessageFlags::NO_SIGNAL);
         if error == Errno::EPIPE && signals {
-            files::signal_broken_pipe(self.server, &self.thread);
+            read_write::signal_broken_pipe(self.server, &self.thread);
         }
         error
     }
@@ -220,18 +220,18 @@ impl Party {
 }
 
 /// read(2) and readv(2) on a socket.
-pub fn read(call: &Call, file: Rc<OpenFile>, pieces: Vec<Iovec>) -> Result<Outcome> {
+pub fn read(call: &Call, file: Rc<OpenFile>, pieces: Vec<Iovec>, now: bool) -> Result<Outcome> {
     if pieces.iter().all(|piece| piece.length == 0) {
         return Ok(Outcome::value(0u64));
     }
-    Party::new(call, file)?.receive(pieces, MessageFlags::empty(), Place::Nowhere)
+    let flags = if now { MessageFlags::DO_NOT_WAIT } else { MessageFlags::empty() };
+    Party::new(call, file)?.receive(pieces, flags, Place::Nowhere)
 }
 
-/// write(2) and writev(2) on a socket: each is a record of its own.
-pub fn write(call: &Call, file: Rc<OpenFile>, pieces: Vec<Iovec>) -> Result<Outcome> {
+/// write(2) and writev(2) on a socket.
+pub fn write(call: &Call, file: Rc<OpenFile>, pieces: Vec<Iovec>, now: bool) -> Result<Outcome> {
     let party = Party::new(call, file)?;
-    let ends = party.socket.kind() == SocketKind::Sequence;
-    let flags = if ends { MessageFlags::END_OF_RECORD } else { MessageFlags::empty() };
+    let flags = if now { MessageFlags::DO_NOT_WAIT } else { MessageFlags::empty() };
     party.send(Letter::plain(pieces), flags)
 }
 

@@ -3,15 +3,25 @@
 //! A handler reads like its manual page: arguments, checks, what is done. It answers now, or hands over a future when it has to
 //! wait. While it waits nothing is borrowed, and a signal may end it at any time by dropping it.
 
+pub mod attributes;
+pub mod capabilities;
 pub mod directories;
 pub mod epoll;
 pub mod files;
+pub mod foreign;
 pub mod futex;
 pub mod identity;
+pub mod inotify;
+pub mod locks;
+pub mod memfd;
 pub mod memory;
+pub mod messages;
+pub mod mounts;
 pub mod names;
 pub mod poll;
 pub mod processes;
+pub mod read_write;
+pub mod scheduling;
 pub mod signals;
 pub mod sockets;
 pub mod status;
@@ -19,12 +29,17 @@ pub mod system;
 pub mod table;
 pub mod terminals;
 pub mod time;
+pub mod timerfd;
+pub mod timers;
+pub mod transfer;
 
 use crate::memory::AddressSpace;
+use crate::process::capabilities::SYS_ADMIN;
 use crate::process::signal::action_flag;
 use crate::process::thread::Answer;
 use crate::process::{Process, Thread};
 use crate::server::Server;
+use crate::trace::{Traced, Tracer};
 use alloc::boxed::Box;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
@@ -118,8 +133,13 @@ impl Call {
     pub fn caller_copy(&self) -> Caller {
         self.caller().clone()
     }
+    /// May do what administrators may.
     pub fn is_privileged(&self) -> bool {
-        self.process().ids.get().effective_user == 0
+        self.can(SYS_ADMIN)
+    }
+    /// Has one of Linux's capabilities.
+    pub fn can(&self, capability: u32) -> bool {
+        self.process().capabilities.get().can(capability)
     }
 
     /// The open file of a descriptor argument.
@@ -128,6 +148,12 @@ impl Call {
     }
     pub fn file_of(&self, descriptor: i32) -> Result<Rc<OpenFile>> {
         self.process().descriptors().borrow().get(descriptor).cloned()
+    }
+    /// Descriptors of these files have been closed, and are no longer in the table: the process loses its record locks on them.
+    pub fn closed(&self, files: impl IntoIterator<Item = Rc<OpenFile>>) {
+        for file in files {
+            file.closed_by(self.process().pid);
+        }
     }
     /// Gives an open file the lowest free descriptor.
     pub fn install(&self, file: Rc<OpenFile>, close_on_exec: bool) -> Result<u64> {
@@ -156,20 +182,26 @@ impl Server {
     /// Carries a call out, as far as that goes without waiting.
     pub fn system_call(&'static self, thread: &Rc<Thread>, number: u64, arguments: [u64; 6]) {
         thread.last_call.set(number);
+        self.current.set(thread.tid.get());
         let call = Call { server: self, thread: thread.clone(), number, arguments };
+        let mut traced = None;
+        if let Some(tracer) = self.tracer() {
+            if tracer.is_full() {
+                return self.system_call_later(call, tracer);
+            }
+            traced = tracer.begin(&call);
+        }
         let outcome = match table::entry(number) {
             Some(entry) => (entry.handler)(&call),
             None => self.missing(&call),
         };
-        if self.tracing.get() {
-            self.trace(&call, &outcome);
-        }
+        let traced = traced.and_then(|traced| self.trace_outcome(traced, &outcome));
         match outcome {
             Outcome::Done(result) => self.answer(thread, Answer::Done(register(result))),
             Outcome::Again => self.answer(thread, Answer::Restart),
             Outcome::Restore => self.answer(thread, Answer::Restore),
             Outcome::Gone => {}
-            Outcome::Later(waiting) => self.executor.start(finish(self, thread.clone(), waiting)),
+            Outcome::Later(waiting) => self.executor.start(finish(self, thread.clone(), waiting, traced)),
         }
     }
 
@@ -183,29 +215,26 @@ impl Server {
         Outcome::Done(Err(Errno::ENOSYS))
     }
 
-    fn trace(&self, call: &Call, outcome: &Outcome) {
-        let name = names::of(call.number).unwrap_or("?");
-        let [a, b, c, d, e, f] = call.arguments;
-        let tid = call.thread.tid.get();
-        match outcome {
-            Outcome::Done(Ok(value)) => {
-                log::info!("{tid} {name}({a:#x}, {b:#x}, {c:#x}, {d:#x}, {e:#x}, {f:#x}) = {value:#x}")
+    /// The same once the launcher has read what traced threads did before.
+    fn system_call_later(&'static self, call: Call, tracer: &Tracer) {
+        let ready = tracer.ready();
+        self.executor.start(async move {
+            ready.await;
+            if !call.thread.ended.get() {
+                self.system_call(&call.thread, call.number, call.arguments);
             }
-            Outcome::Done(Err(error)) => {
-                log::info!("{tid} {name}({a:#x}, {b:#x}, {c:#x}, {d:#x}, {e:#x}, {f:#x}) = {error}")
-            }
-            _ => log::info!("{tid} {name}({a:#x}, {b:#x}, {c:#x}, {d:#x}, {e:#x}, {f:#x}) ..."),
-        }
+        });
     }
 }
 
 /// Runs a waiting call to its end, a signal's arrival or the thread's.
-async fn finish(server: &'static Server, thread: Rc<Thread>, waiting: Waiting) {
+async fn finish(server: &'static Server, thread: Rc<Thread>, waiting: Waiting, traced: Option<Traced>) {
     let Waiting { mut future, restarts, moved } = waiting;
     let answer = poll_fn(|context| {
         if thread.ended.get() {
             return Poll::Ready(None);
         }
+        server.current.set(thread.tid.get());
         if let Poll::Ready(result) = future.as_mut().poll(context) {
             return Poll::Ready(Some(Answer::Done(register(result))));
         }
@@ -230,6 +259,9 @@ async fn finish(server: &'static Server, thread: Rc<Thread>, waiting: Waiting) {
     .await;
     *thread.waker.borrow_mut() = None;
     drop(future);
+    if let (Some(traced), Some(tracer)) = (traced, server.tracer()) {
+        tracer.end(traced, if let Some(Answer::Done(value)) = answer { Some(value) } else { None });
+    }
     if let Some(answer) = answer {
         if !matches!(answer, Answer::Restart) {
             // A temporary mask ends with its call, unless a handler is about to run and will restore it.

@@ -35,12 +35,7 @@ pub fn read_timeout(call: &Call, address: u64) -> Result<Option<Duration>> {
 }
 
 /// Sets the mask that holds while the call waits; a call that is refused leaves none behind.
-pub fn with_mask(
-    call: &Call,
-    address: u64,
-    bytes: u64,
-    begin: impl FnOnce() -> Result<Outcome>,
-) -> Result<Outcome> {
+pub fn with_mask(call: &Call, address: u64, bytes: u64, begin: impl FnOnce() -> Result<Outcome>) -> Result<Outcome> {
     if address == 0 {
         return begin();
     }

@@ -1,8 +1,9 @@
 //! From number to handler. Tracing and the log take their names from here, documentation its list of what works.
 
 use super::{
-    Call, Outcome, directories, epoll, files, futex, identity, memory, poll, processes, signals, sockets, status, system,
-    terminals, time,
+    Call, Outcome, attributes, capabilities, directories, epoll, files, foreign, futex, identity, inotify, locks,
+    memfd, memory, messages, mounts, poll, processes, read_write, scheduling, signals, sockets, status, system,
+    terminals, time, timerfd, timers, transfer,
 };
 
 /// One system call that works.
@@ -29,8 +30,8 @@ macro_rules! calls {
 }
 
 calls! {
-    0 read => files::read;
-    1 write => files::write;
+    0 read => read_write::read;
+    1 write => read_write::write;
     2 open => files::open;
     3 close => files::close;
     4 stat => status::stat;
@@ -46,10 +47,10 @@ calls! {
     14 rt_sigprocmask => signals::rt_sigprocmask;
     15 rt_sigreturn => signals::rt_sigreturn;
     16 ioctl => terminals::ioctl;
-    17 pread64 => files::pread64;
-    18 pwrite64 => files::pwrite64;
-    19 readv => files::readv;
-    20 writev => files::writev;
+    17 pread64 => read_write::pread64;
+    18 pwrite64 => read_write::pwrite64;
+    19 readv => read_write::readv;
+    20 writev => read_write::writev;
     21 access => status::access;
     22 pipe => files::pipe;
     23 select => poll::select;
@@ -62,16 +63,26 @@ calls! {
     33 dup2 => files::dup2;
     34 pause => signals::pause;
     35 nanosleep => time::nanosleep;
-    36 getitimer => time::getitimer;
-    37 alarm => time::alarm;
-    38 setitimer => time::setitimer;
+    36 getitimer => timers::getitimer;
+    37 alarm => timers::alarm;
+    38 setitimer => timers::setitimer;
     39 getpid => identity::getpid;
-    40 sendfile => files::sendfile;
+    40 sendfile => transfer::sendfile;
     41 socket => sockets::socket;
-    44 sendto => sockets::sendto;
-    45 recvfrom => sockets::recvfrom;
+    42 connect => sockets::connect;
+    43 accept => sockets::accept;
+    44 sendto => messages::sendto;
+    45 recvfrom => messages::recvfrom;
+    46 sendmsg => messages::sendmsg;
+    47 recvmsg => messages::recvmsg;
     48 shutdown => sockets::shutdown;
+    49 bind => sockets::bind;
+    50 listen => sockets::listen;
+    51 getsockname => sockets::getsockname;
+    52 getpeername => sockets::getpeername;
     53 socketpair => sockets::socketpair;
+    54 setsockopt => sockets::setsockopt;
+    55 getsockopt => sockets::getsockopt;
     56 clone => processes::clone;
     57 fork => processes::fork;
     58 vfork => processes::vfork;
@@ -81,7 +92,7 @@ calls! {
     62 kill => signals::kill;
     63 uname => system::uname;
     72 fcntl => files::fcntl;
-    73 flock => files::flock;
+    73 flock => locks::flock;
     74 fsync => files::fsync;
     75 fdatasync => files::fsync;
     76 truncate => files::truncate;
@@ -109,6 +120,7 @@ calls! {
     98 getrusage => time::getrusage;
     99 sysinfo => system::sysinfo;
     100 times => time::times;
+    101 ptrace => foreign::ptrace;
     102 getuid => identity::getuid;
     104 getgid => identity::getgid;
     105 setuid => identity::setuid;
@@ -131,7 +143,8 @@ calls! {
     122 setfsuid => identity::setfsuid;
     123 setfsgid => identity::setfsgid;
     124 getsid => processes::getsid;
-    125 capget => system::capget;
+    125 capget => capabilities::capget;
+    126 capset => capabilities::capset;
     127 rt_sigpending => signals::rt_sigpending;
     128 rt_sigtimedwait => signals::rt_sigtimedwait;
     129 rt_sigqueueinfo => signals::rt_sigqueueinfo;
@@ -142,37 +155,58 @@ calls! {
     135 personality => system::personality;
     137 statfs => status::statfs;
     138 fstatfs => status::fstatfs;
-    140 getpriority => system::getpriority;
-    141 setpriority => system::setpriority;
-    143 sched_getparam => system::sched_getparam;
-    145 sched_getscheduler => system::sched_getscheduler;
-    146 sched_get_priority_max => system::sched_get_priority_max;
-    147 sched_get_priority_min => system::sched_get_priority_min;
+    140 getpriority => scheduling::getpriority;
+    141 setpriority => scheduling::setpriority;
+    142 sched_setparam => scheduling::sched_setparam;
+    143 sched_getparam => scheduling::sched_getparam;
+    144 sched_setscheduler => scheduling::sched_setscheduler;
+    145 sched_getscheduler => scheduling::sched_getscheduler;
+    146 sched_get_priority_max => scheduling::sched_get_priority_max;
+    147 sched_get_priority_min => scheduling::sched_get_priority_min;
+    148 sched_rr_get_interval => scheduling::sched_rr_get_interval;
     149 mlock => memory::mlock;
     150 munlock => memory::munlock;
     152 munlockall => memory::munlockall;
+    155 pivot_root => mounts::pivot_root;
     157 prctl => system::prctl;
     158 arch_prctl => system::arch_prctl;
     160 setrlimit => system::setrlimit;
     161 chroot => directories::chroot;
     162 sync => files::sync;
     164 settimeofday => time::settimeofday;
-    165 mount => directories::mount;
-    166 umount2 => directories::umount2;
+    165 mount => mounts::mount;
+    166 umount2 => mounts::umount2;
     169 reboot => system::reboot;
     170 sethostname => system::sethostname;
     171 setdomainname => system::setdomainname;
     186 gettid => identity::gettid;
     187 readahead => files::readahead;
+    188 setxattr => attributes::setxattr;
+    189 lsetxattr => attributes::lsetxattr;
+    190 fsetxattr => attributes::fsetxattr;
+    191 getxattr => attributes::getxattr;
+    192 lgetxattr => attributes::lgetxattr;
+    193 fgetxattr => attributes::fgetxattr;
+    194 listxattr => attributes::listxattr;
+    195 llistxattr => attributes::llistxattr;
+    196 flistxattr => attributes::flistxattr;
+    197 removexattr => attributes::removexattr;
+    198 lremovexattr => attributes::lremovexattr;
+    199 fremovexattr => attributes::fremovexattr;
     200 tkill => signals::tkill;
     201 time => time::time;
     202 futex => futex::futex;
-    203 sched_setaffinity => system::sched_setaffinity;
-    204 sched_getaffinity => system::sched_getaffinity;
+    203 sched_setaffinity => scheduling::sched_setaffinity;
+    204 sched_getaffinity => scheduling::sched_getaffinity;
     213 epoll_create => epoll::epoll_create;
     217 getdents64 => directories::getdents64;
     218 set_tid_address => processes::set_tid_address;
     221 fadvise64 => files::fadvise64;
+    222 timer_create => timers::timer_create;
+    223 timer_settime => timers::timer_settime;
+    224 timer_gettime => timers::timer_gettime;
+    225 timer_getoverrun => timers::timer_getoverrun;
+    226 timer_delete => timers::timer_delete;
     227 clock_settime => time::clock_settime;
     228 clock_gettime => time::clock_gettime;
     229 clock_getres => time::clock_getres;
@@ -183,6 +217,9 @@ calls! {
     234 tgkill => signals::tgkill;
     235 utimes => status::utimes;
     247 waitid => processes::waitid;
+    253 inotify_init => inotify::inotify_init;
+    254 inotify_add_watch => inotify::inotify_add_watch;
+    255 inotify_rm_watch => inotify::inotify_rm_watch;
     257 openat => files::openat;
     258 mkdirat => directories::mkdirat;
     259 mknodat => directories::mknodat;
@@ -200,28 +237,54 @@ calls! {
     271 ppoll => poll::ppoll;
     273 set_robust_list => processes::set_robust_list;
     274 get_robust_list => processes::get_robust_list;
+    275 splice => transfer::splice;
+    276 tee => transfer::tee;
+    277 sync_file_range => files::sync_file_range;
+    278 vmsplice => transfer::vmsplice;
     280 utimensat => status::utimensat;
     281 epoll_pwait => epoll::epoll_pwait;
+    282 signalfd => signals::signalfd;
+    283 timerfd_create => timerfd::timerfd_create;
     284 eventfd => files::eventfd;
     285 fallocate => files::fallocate;
+    286 timerfd_settime => timerfd::timerfd_settime;
+    287 timerfd_gettime => timerfd::timerfd_gettime;
+    288 accept4 => sockets::accept4;
+    289 signalfd4 => signals::signalfd4;
     290 eventfd2 => files::eventfd2;
     291 epoll_create1 => epoll::epoll_create1;
     292 dup3 => files::dup3;
     293 pipe2 => files::pipe2;
-    295 preadv => files::preadv;
-    296 pwritev => files::pwritev;
+    294 inotify_init1 => inotify::inotify_init1;
+    295 preadv => read_write::preadv;
+    296 pwritev => read_write::pwritev;
     297 rt_tgsigqueueinfo => signals::rt_tgsigqueueinfo;
+    299 recvmmsg => messages::recvmmsg;
     302 prlimit64 => system::prlimit64;
+    303 name_to_handle_at => files::name_to_handle_at;
+    304 open_by_handle_at => files::open_by_handle_at;
     306 syncfs => files::syncfs;
+    307 sendmmsg => messages::sendmmsg;
     309 getcpu => system::getcpu;
+    310 process_vm_readv => foreign::process_vm_readv;
+    311 process_vm_writev => foreign::process_vm_writev;
+    314 sched_setattr => scheduling::sched_setattr;
+    315 sched_getattr => scheduling::sched_getattr;
     316 renameat2 => directories::renameat2;
     318 getrandom => system::getrandom;
-    319 memfd_create => files::memfd_create;
+    319 memfd_create => memfd::memfd_create;
     322 execveat => processes::execveat;
     324 membarrier => memory::membarrier;
+    326 copy_file_range => transfer::copy_file_range;
+    327 preadv2 => read_write::preadv2;
+    328 pwritev2 => read_write::pwritev2;
     332 statx => status::statx;
+    424 pidfd_send_signal => foreign::pidfd_send_signal;
+    434 pidfd_open => foreign::pidfd_open;
     435 clone3 => processes::clone3;
     436 close_range => files::close_range;
+    437 openat2 => files::openat2;
+    438 pidfd_getfd => foreign::pidfd_getfd;
     439 faccessat2 => status::faccessat2;
     441 epoll_pwait2 => epoll::epoll_pwait2;
     452 fchmodat2 => status::fchmodat2;
@@ -231,6 +294,7 @@ calls! {
 mod tests {
     use super::*;
     use crate::syscall::names;
+    use std::vec::Vec;
 
     #[test]
     fn numbers_ascend_and_names_are_known() {
@@ -240,5 +304,28 @@ mod tests {
         assert_eq!(names::of(101), Some("ptrace"));
         assert_eq!(names::of(231), Some("exit_group"));
         assert_eq!(names::of(400), None);
+    }
+
+    /// Rows of docs/linux.md: number and name.
+    fn documented() -> Vec<(u64, &'static str)> {
+        let rows = include_str!("../../../../../docs/linux.md").lines();
+        let row = |line: &'static str| {
+            let mut cells = line.strip_prefix("| ")?.split(" | ");
+            Some((cells.next()?.parse().ok()?, cells.next()?))
+        };
+        rows.filter_map(row).collect()
+    }
+
+    #[test]
+    fn the_documentation_lists_what_works() {
+        let mut documented = documented();
+        documented.sort_unstable();
+        let known: Vec<(u64, &str)> =
+            NUMBERS.iter().filter_map(|&number| Some((number, entry(number)?.name))).collect();
+        let undocumented: Vec<_> = known.iter().filter(|row| !documented.contains(row)).collect();
+        assert!(undocumented.is_empty(), "docs/linux.md has no row for {undocumented:?}");
+        let gone: Vec<_> = documented.iter().filter(|row| !known.contains(row)).collect();
+        assert!(gone.is_empty(), "docs/linux.md has rows for calls that there aren't: {gone:?}");
+        assert_eq!(documented.len(), known.len(), "a call has two rows in docs/linux.md");
     }
 }

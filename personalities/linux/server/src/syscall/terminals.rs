@@ -1,5 +1,6 @@
 //! ioctl(2), and job control's word on who may use a terminal.
 
+use super::files::give_out;
 use super::{Call, Outcome};
 use crate::memory::UserArgument;
 use crate::process::signal::Signal;
@@ -56,6 +57,13 @@ pub fn ioctl(call: &Call) -> Result<Outcome> {
             file.set_flags(flags)?;
             return Ok(Outcome::value(0u64));
         }
+        linux::TIOCGPTPEER => {
+            let flags = OpenFlags::from_argument(call.half(2));
+            call.process().descriptors().borrow().check_room()?;
+            return give_out(call, file.pseudo_terminal_peer(flags)?, flags);
+        }
+        // Faking input is refused as Linux has it since 6.2 (dev.tty.legacy_tiocsti).
+        linux::TIOCSTI if file.terminal().is_some() => return Err(Errno::EIO),
         _ => {}
     }
     if Terminal::is_changing(request)

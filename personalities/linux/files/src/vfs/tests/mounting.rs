@@ -145,3 +145,41 @@ fn watches_hear_of_the_end() {
     let mask = |at: usize| u32::from_le_bytes(bytes[at + 4..at + 8].try_into().unwrap());
     assert_eq!((bytes.len(), mask(0), mask(16)), (32, 0x2000, 0x8000));
 }
+
+#[test]
+fn a_mount_moves() {
+    let world = world();
+    world.mkdir("/c");
+    bind(&world, "/a", "/b").unwrap();
+    let move_to = |from: &str, to: &str| world.vfs.move_mount(&world.caller, &place(&world, from), &place(&world, to));
+    assert_eq!(move_to("/a", "/c"), Err(Errno::EINVAL));
+    assert_eq!(move_to("/", "/c"), Err(Errno::EINVAL));
+    assert_eq!(move_to("/b", "/a/f"), Err(Errno::ENOTDIR));
+    assert_eq!(move_to("/b", "/b"), Err(Errno::ELOOP));
+    move_to("/b", "/c").unwrap();
+    assert_eq!(world.list("/b"), [".", ".."]);
+    assert_eq!(world.read("/c/f").unwrap(), b"text");
+    assert!(Rc::ptr_eq(&place(&world, "/c/.."), &world.vfs.root()));
+    unmount(&world, "/c").unwrap();
+    assert_eq!(world.list("/c"), [".", ".."]);
+}
+
+#[test]
+fn another_root() {
+    let world = world();
+    world.mkdir("/a/old");
+    bind(&world, "/a", "/b").unwrap();
+    let pivot = |new: &str, old: &str| world.vfs.pivot(&world.caller, &place(&world, new), &place(&world, old));
+    assert_eq!(pivot("/a", "/a/old").err(), Some(Errno::EINVAL));
+    assert_eq!(pivot("/b", "/a").err(), Some(Errno::EINVAL));
+    assert_eq!(pivot("/", "/a").err(), Some(Errno::EBUSY));
+    let old = pivot("/b", "/b/old").unwrap();
+    let new = world.vfs.root();
+    assert!(!Rc::ptr_eq(&old, &new));
+    let inside = crate::caller::Caller { root: new.clone(), working_directory: new.clone(), ..world.caller.clone() };
+    let find = |path: &[u8]| world.vfs.lookup(&inside, At::WorkingDirectory, path, crate::vfs::Follow::Yes);
+    assert_eq!(find(b"/f").unwrap().path(&new), b"/f");
+    assert_eq!(find(b"/old/a/f").unwrap().path(&new), b"/old/a/f");
+    assert!(Rc::ptr_eq(&find(b"/old/..").unwrap(), &new));
+    assert!(Rc::ptr_eq(&find(b"/..").unwrap(), &new));
+}

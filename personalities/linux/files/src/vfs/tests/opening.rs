@@ -2,7 +2,7 @@ use crate::Errno;
 use crate::inode::Kind;
 use crate::open::{OpenFlags, Whence};
 use crate::testing::{World, get, put};
-use crate::vfs::{At, NodeKind};
+use crate::vfs::{At, NodeKind, Resolve};
 
 const READ: OpenFlags = OpenFlags::empty();
 const WRITE: OpenFlags = OpenFlags::WRITE_ONLY;
@@ -143,4 +143,46 @@ fn an_unlinked_file_lives_while_it_is_open() {
     world.unlink("/f").unwrap();
     drop(file);
     assert_eq!((world.filesystem.inodes(), world.store.used()), (inodes - 1, used - 1));
+}
+
+#[test]
+fn restricted_lookups() {
+    let world = World::new();
+    world.mkdir("/a");
+    world.mkdir("/a/b");
+    world.write("/a/b/f", "f");
+    world.write("/f", "outside");
+    world.symlink("/f", "/a/b/absolute");
+    world.symlink("../../f", "/a/b/up");
+    world.symlink("f", "/a/b/beside");
+    let base = || At::Location(world.find("/a/b").unwrap());
+    let open = |path: &str, resolve: Resolve| {
+        let flags = OpenFlags::empty();
+        let opened = world.vfs.open_restricted(&world.caller, base(), path.as_bytes(), flags, 0, resolve);
+        opened.map(|file| crate::testing::get(&file, 10).unwrap())
+    };
+    let (inside, outside) = (Ok(b"f".to_vec()), Ok(b"outside".to_vec()));
+    assert_eq!(open("absolute", Resolve::empty()), outside);
+    assert_eq!(open("beside", Resolve::BENEATH), inside);
+    assert_eq!(open("../b/f", Resolve::BENEATH), Err(Errno::EXDEV));
+    assert_eq!(open("up", Resolve::BENEATH), Err(Errno::EXDEV));
+    assert_eq!(open("absolute", Resolve::BENEATH), Err(Errno::EXDEV));
+    assert_eq!(open("/f", Resolve::BENEATH), Err(Errno::EXDEV));
+    assert_eq!(open("/f", Resolve::IN_ROOT), inside);
+    assert_eq!(open("absolute", Resolve::IN_ROOT), inside);
+    assert_eq!(open("up", Resolve::IN_ROOT), inside);
+    assert_eq!(open("../../f", Resolve::IN_ROOT), inside);
+    assert_eq!(open("beside", Resolve::NO_LINKS), Err(Errno::ELOOP));
+    assert_eq!(open("f", Resolve::NO_LINKS | Resolve::NO_CROSSING), inside);
+    world.mkdir("/a/b/m");
+    let place = world.find("/a/b/m").unwrap();
+    world
+        .vfs
+        .mount(
+            &place,
+            crate::tmpfs::root(&crate::tmpfs::filesystem(9, world.clock.clone(), world.store.clone()), 0o755),
+        )
+        .unwrap();
+    assert_eq!(open("m/../f", Resolve::empty()), inside);
+    assert_eq!(open("m/../f", Resolve::NO_CROSSING), Err(Errno::EXDEV));
 }

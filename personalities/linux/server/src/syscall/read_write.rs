@@ -1,0 +1,273 @@
+//! read(2), write(2), and all calls that move bytes between a program's memory and one file.
+
+use super::terminals::{Access, job_control};
+use super::{Call, Outcome, Waiting, messages};
+use crate::memory::{Iovec, UserSink, UserSource};
+use crate::process::Thread;
+use crate::process::limits;
+use crate::process::signal::{Detail, Signal, SignalInfo, code};
+use crate::server::Server;
+use alloc::boxed::Box;
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+use chestnut_linux_files::buffer::Source;
+use chestnut_linux_files::inode::Body;
+use chestnut_linux_files::open::{Attempt, OpenFile, OpenFlags, Whence};
+use chestnut_linux_files::terminal::Use;
+use chestnut_linux_files::{Errno, Result};
+use linux_raw_sys::general as linux;
+
+/// RWF_NOAPPEND, RWF_ATOMIC and RWF_DONTCACHE, which the header crate leaves out.
+const NO_APPEND: u32 = 0x20;
+
+/// read(fd, buf, count)
+pub fn read(call: &Call) -> Result<Outcome> {
+    read_vector(call, Iovec::one(call.word(1), call.word(2)), false)
+}
+
+/// readv(fd, iov, iovcnt)
+pub fn readv(call: &Call) -> Result<Outcome> {
+    read_vector(call, vector(call)?, false)
+}
+
+/// pread64(fd, buf, count, offset)
+pub fn pread64(call: &Call) -> Result<Outcome> {
+    read_at(call, Iovec::one(call.word(1), call.word(2)), false)
+}
+
+/// preadv(fd, iov, iovcnt, offset low, offset high): on 64 bits the low half is the offset.
+pub fn preadv(call: &Call) -> Result<Outcome> {
+    read_at(call, vector(call)?, false)
+}
+
+/// preadv2(fd, iov, iovcnt, offset low, offset high, flags)
+pub fn preadv2(call: &Call) -> Result<Outcome> {
+    // What there is to be read is in memory: priority and freshness are as they should be.
+    let known = linux::RWF_HIPRI | linux::RWF_DSYNC | linux::RWF_SYNC | linux::RWF_NOWAIT;
+    if call.half(5) & !known != 0 {
+        return Err(Errno::EOPNOTSUPP);
+    }
+    let now = call.half(5) & linux::RWF_NOWAIT != 0;
+    let vector = vector(call)?;
+    if call.word(3) == u64::MAX { read_vector(call, vector, now) } else { read_at(call, vector, now) }
+}
+
+/// write(fd, buf, count)
+pub fn write(call: &Call) -> Result<Outcome> {
+    write_vector(call, Iovec::one(call.word(1), call.word(2)), false)
+}
+
+/// writev(fd, iov, iovcnt)
+pub fn writev(call: &Call) -> Result<Outcome> {
+    write_vector(call, vector(call)?, false)
+}
+
+/// pwrite64(fd, buf, count, offset)
+pub fn pwrite64(call: &Call) -> Result<Outcome> {
+    write_at(call, Iovec::one(call.word(1), call.word(2)), Append::AsOpened, false)
+}
+
+/// pwritev(fd, iov, iovcnt, offset low, offset high)
+pub fn pwritev(call: &Call) -> Result<Outcome> {
+    write_at(call, vector(call)?, Append::AsOpened, false)
+}
+
+/// pwritev2(fd, iov, iovcnt, offset low, offset high, flags)
+pub fn pwritev2(call: &Call) -> Result<Outcome> {
+    let flags = call.half(5);
+    // What is written is as safe as it will ever be: to synchronise is to do nothing.
+    let known =
+        linux::RWF_HIPRI | linux::RWF_DSYNC | linux::RWF_SYNC | linux::RWF_NOWAIT | linux::RWF_APPEND | NO_APPEND;
+    if flags & !known != 0 {
+        return Err(Errno::EOPNOTSUPP);
+    }
+    let append = match (flags & linux::RWF_APPEND != 0, flags & NO_APPEND != 0) {
+        (true, true) => return Err(Errno::EINVAL),
+        (true, false) => Append::Yes,
+        (false, true) => Append::No,
+        (false, false) => Append::AsOpened,
+    };
+    let now = flags & linux::RWF_NOWAIT != 0;
+    let vector = vector(call)?;
+    if call.word(3) != u64::MAX {
+        return write_at(call, vector, append, now);
+    }
+    let file = call.file(0)?;
+    match append {
+        Append::Yes if file.is_writable() && file.is_seekable() => {
+            file.seek(Whence::End, 0)?;
+        }
+        Append::No if file.is_seekable() => {
+            let mut source = UserSource::new(&call.space(), vector);
+            let mut attempt = attempt(call, &file, now);
+            let written = file.try_write_at(&mut attempt, file.offset(), &mut source);
+            let count = written.map_err(|error| failed(call, &attempt, error))?;
+            file.seek(Whence::Current, count as i64)?;
+            return Ok(Outcome::value(count as u64));
+        }
+        _ => {}
+    }
+    write_vector(call, vector, now)
+}
+
+fn vector(call: &Call) -> Result<Vec<Iovec>> {
+    call.space().read_vector(call.word(1), call.word(2))
+}
+
+fn is_socket(file: &OpenFile) -> bool {
+    matches!(file.inode().body, Body::Socket(_)) && !file.is_path()
+}
+
+/// read(2) and readv(2); with `now` without waiting.
+pub fn read_vector(call: &Call, vector: Vec<Iovec>, now: bool) -> Result<Outcome> {
+    let file = call.file(0)?;
+    if let Access::Denied(outcome) = job_control(call, &file, Use::Read) {
+        return Ok(outcome);
+    }
+    if is_socket(&file) {
+        return messages::read(call, file, vector, now);
+    }
+    let mut sink = UserSink::new(&call.space(), vector);
+    let mut attempt = attempt(call, &file, now);
+    match file.try_read(&mut attempt, &mut sink) {
+        Err(Errno::EAGAIN) if !attempt.nonblocking => {
+            Ok(call.wait(async move { file.read(&mut sink).await.map(|count| count as u64) }))
+        }
+        result => Ok(result.map(|count| count as u64).into()),
+    }
+}
+
+fn read_at(call: &Call, vector: Vec<Iovec>, now: bool) -> Result<Outcome> {
+    let (file, offset) = (call.file(0)?, call.word(3));
+    let mut sink = UserSink::new(&call.space(), vector);
+    let mut attempt = attempt(call, &file, now);
+    match file.try_read_at(&mut attempt, offset, &mut sink) {
+        Err(Errno::EAGAIN) if !attempt.nonblocking => {
+            Ok(call.wait(async move { file.read_at(offset, &mut sink).await.map(|count| count as u64) }))
+        }
+        result => Ok(result.map(|count| count as u64).into()),
+    }
+}
+
+/// The first try of a call: O_NONBLOCK or RWF_NOWAIT, and RLIMIT_FSIZE.
+fn attempt(call: &Call, file: &OpenFile, now: bool) -> Attempt {
+    let mut attempt = file.attempt();
+    attempt.nonblocking |= now;
+    attempt.size_limit = size_limit(call);
+    attempt
+}
+
+/// RLIMIT_FSIZE, if there is one.
+pub fn size_limit(call: &Call) -> Option<u64> {
+    let limit = call.process().limits.borrow().soft(limits::FILE_SIZE);
+    (limit != limits::INFINITY).then_some(limit)
+}
+
+/// Whether a file may be made so long by truncating it up or allocating: `EFBIG`, with SIGXFSZ, beyond RLIMIT_FSIZE.
+pub fn check_size(call: &Call, now: u64, wanted: u64) -> Result<()> {
+    if wanted > now && size_limit(call).is_some_and(|limit| wanted > limit) {
+        signal_too_large(call.server, &call.thread);
+        return Err(Errno::EFBIG);
+    }
+    Ok(())
+}
+
+/// The signals that come with errors of writing.
+fn failed(call: &Call, attempt: &Attempt, error: Errno) -> Errno {
+    signal_failure(call.server, &call.thread, attempt.size_limit, error);
+    error
+}
+
+/// SIGPIPE comes with EPIPE, SIGXFSZ with the EFBIG of a limit.
+pub fn signal_failure(server: &Server, thread: &Rc<Thread>, limit: Option<u64>, error: Errno) {
+    match error {
+        Errno::EPIPE => signal_broken_pipe(server, thread),
+        Errno::EFBIG if limit.is_some() => signal_too_large(server, thread),
+        _ => {}
+    }
+}
+
+pub fn signal_broken_pipe(server: &Server, thread: &Rc<Thread>) {
+    let detail = Detail::Sender { pid: thread.process.pid, uid: thread.process.ids.get().user };
+    server.signal_thread(thread, SignalInfo { signal: Signal::PIPE, code: code::USER, detail });
+}
+
+fn signal_too_large(server: &Server, thread: &Rc<Thread>) {
+    let detail = Detail::Sender { pid: thread.process.pid, uid: thread.process.ids.get().user };
+    server.signal_thread(thread, SignalInfo { signal: Signal::XFSZ, code: code::USER, detail });
+}
+
+/// write(2) and writev(2); with `now` without waiting.
+pub fn write_vector(call: &Call, vector: Vec<Iovec>, now: bool) -> Result<Outcome> {
+    let file = call.file(0)?;
+    if let Access::Denied(outcome) = job_control(call, &file, Use::Write) {
+        return Ok(outcome);
+    }
+    if is_socket(&file) {
+        return messages::write(call, file, vector, now);
+    }
+    let mut source = UserSource::new(&call.space(), vector.clone());
+    let mut attempt = attempt(call, &file, now);
+    match file.try_write(&mut attempt, &mut source) {
+        Err(Errno::EAGAIN) if !attempt.nonblocking => {
+            // Nothing is written yet; what a file may have taken from the source already is given to it again.
+            let source = UserSource::new(&call.space(), vector);
+            Ok(write_on(call, file, source, 0))
+        }
+        Ok(count) if count > 0 && !attempt.nonblocking && source.remaining() > 0 && file.file().writes_everything() => {
+            Ok(write_on(call, file, source, count as u64))
+        }
+        Err(error) => Err(failed(call, &attempt, error)),
+        Ok(count) => Ok(Outcome::value(count as u64)),
+    }
+}
+
+/// Waits until the rest is written too.
+fn write_on(call: &Call, file: Rc<OpenFile>, mut source: UserSource, before: u64) -> Outcome {
+    let moved = source.moved();
+    let (server, thread) = (call.server, call.thread.clone());
+    let future = async move {
+        match file.write(&mut source).await {
+            Ok(count) => Ok(before + count as u64),
+            Err(_) if before > 0 => Ok(before),
+            Err(error) => {
+                signal_failure(server, &thread, None, error);
+                Err(error)
+            }
+        }
+    };
+    Outcome::Later(Waiting { future: Box::pin(future), restarts: true, moved: Some(moved) })
+}
+
+/// Where a write with an offset goes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Append {
+    /// To the end if the file was opened so (pwrite(2), BUGS).
+    AsOpened,
+    Yes,
+    No,
+}
+
+fn write_at(call: &Call, vector: Vec<Iovec>, append: Append, now: bool) -> Result<Outcome> {
+    let (file, offset) = (call.file(0)?, call.word(3));
+    let mut source = UserSource::new(&call.space(), vector);
+    let mut attempt = attempt(call, &file, now);
+    let appends = match append {
+        Append::AsOpened => file.flags().contains(OpenFlags::APPEND),
+        append => append == Append::Yes,
+    };
+    if offset > i64::MAX as u64 {
+        return Err(Errno::EINVAL);
+    }
+    let at =
+        if appends && file.is_writable() && file.is_seekable() { file.file().seek(Whence::End, 0, 0)? } else { offset };
+    match file.try_write_at(&mut attempt, at, &mut source) {
+        Err(Errno::EAGAIN) if !attempt.nonblocking => {
+            let moved = source.moved();
+            let future = async move { file.write_at(offset, &mut source).await.map(|count| count as u64) };
+            Ok(Outcome::Later(Waiting { future: Box::pin(future), restarts: true, moved: Some(moved) }))
+        }
+        Err(error) => Err(failed(call, &attempt, error)),
+        Ok(count) => Ok(Outcome::value(count as u64)),
+    }
+}

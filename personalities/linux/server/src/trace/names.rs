@@ -1,0 +1,197 @@
+//! Names of flags and choices, as programs' sources write them. Values come from Linux's own headers.
+
+use linux_raw_sys::general::*;
+use linux_raw_sys::prctl::*;
+
+/// Values and their names. Of flags, those with several bits come before their parts.
+pub type Names = &'static [(u64, &'static str)];
+
+macro_rules! names {
+    ($($(#[$comment:meta])* $list:ident: $($name:ident)*;)*) => {
+        $($(#[$comment])* pub const $list: Names = &[$(($name as u64, stringify!($name))),*];)*
+    };
+}
+
+names! {
+    OPEN: O_TMPFILE O_SYNC O_WRONLY O_RDWR O_CREAT O_EXCL O_NOCTTY O_TRUNC O_APPEND O_NONBLOCK O_DSYNC O_DIRECT O_LARGEFILE
+        O_DIRECTORY O_NOFOLLOW O_NOATIME O_CLOEXEC O_PATH;
+    PIPE: O_CLOEXEC O_NONBLOCK O_DIRECT;
+    PROTECTION: PROT_READ PROT_WRITE PROT_EXEC PROT_GROWSDOWN;
+    MAP: MAP_SHARED_VALIDATE MAP_SHARED MAP_PRIVATE MAP_FIXED MAP_ANONYMOUS MAP_32BIT MAP_GROWSDOWN MAP_DENYWRITE MAP_EXECUTABLE
+        MAP_LOCKED MAP_NORESERVE MAP_POPULATE MAP_NONBLOCK MAP_STACK MAP_HUGETLB MAP_SYNC MAP_FIXED_NOREPLACE;
+    REMAP: MREMAP_MAYMOVE MREMAP_FIXED MREMAP_DONTUNMAP;
+    SYNC: MS_ASYNC MS_INVALIDATE MS_SYNC;
+    ADVICE: MADV_NORMAL MADV_RANDOM MADV_SEQUENTIAL MADV_WILLNEED MADV_DONTNEED MADV_FREE MADV_REMOVE MADV_DONTFORK MADV_DOFORK
+        MADV_HUGEPAGE MADV_NOHUGEPAGE MADV_DONTDUMP MADV_DODUMP MADV_WIPEONFORK MADV_KEEPONFORK MADV_COLD MADV_PAGEOUT
+        MADV_POPULATE_READ MADV_POPULATE_WRITE;
+    CLONE: CLONE_VM CLONE_FS CLONE_FILES CLONE_SIGHAND CLONE_PIDFD CLONE_PTRACE CLONE_VFORK CLONE_PARENT CLONE_THREAD CLONE_NEWNS
+        CLONE_SYSVSEM CLONE_SETTLS CLONE_PARENT_SETTID CLONE_CHILD_CLEARTID CLONE_DETACHED CLONE_UNTRACED CLONE_CHILD_SETTID
+        CLONE_NEWCGROUP CLONE_NEWUTS CLONE_NEWIPC CLONE_NEWUSER CLONE_NEWPID CLONE_NEWNET CLONE_IO;
+    AT: AT_SYMLINK_NOFOLLOW AT_SYMLINK_FOLLOW AT_NO_AUTOMOUNT AT_EMPTY_PATH AT_RECURSIVE;
+    UNLINK: AT_REMOVEDIR;
+    ACCESS_AT: AT_EACCESS AT_SYMLINK_NOFOLLOW AT_EMPTY_PATH;
+    SEEK: SEEK_SET SEEK_CUR SEEK_END SEEK_DATA SEEK_HOLE;
+    CONTROL: F_DUPFD F_GETFD F_SETFD F_GETFL F_SETFL F_GETLK F_SETLK F_SETLKW F_SETOWN F_GETOWN F_SETSIG F_GETSIG F_OFD_GETLK
+        F_OFD_SETLK F_OFD_SETLKW F_DUPFD_CLOEXEC F_SETPIPE_SZ F_GETPIPE_SZ F_ADD_SEALS F_GET_SEALS F_SETLEASE F_GETLEASE;
+    LOCK: LOCK_SH LOCK_EX LOCK_NB LOCK_UN;
+    WAIT: WNOHANG WUNTRACED WCONTINUED WEXITED WNOWAIT __WNOTHREAD __WALL __WCLONE;
+    WAIT_FOR: P_ALL P_PID P_PGID P_PIDFD;
+    MASK: SIG_BLOCK SIG_UNBLOCK SIG_SETMASK;
+    ACTION: SA_RESTORER SA_NOCLDSTOP SA_NOCLDWAIT SA_SIGINFO SA_ONSTACK SA_RESTART SA_NODEFER SA_RESETHAND;
+    STACK: SS_ONSTACK SS_DISABLE SS_AUTODISARM;
+    FUTEX: FUTEX_WAIT FUTEX_WAKE FUTEX_REQUEUE FUTEX_CMP_REQUEUE FUTEX_WAKE_OP FUTEX_LOCK_PI FUTEX_UNLOCK_PI FUTEX_TRYLOCK_PI
+        FUTEX_WAIT_BITSET FUTEX_WAKE_BITSET FUTEX_WAIT_REQUEUE_PI FUTEX_CMP_REQUEUE_PI FUTEX_LOCK_PI2;
+    FUTEX_FLAGS: FUTEX_PRIVATE_FLAG FUTEX_CLOCK_REALTIME;
+    CLOCK: CLOCK_REALTIME CLOCK_MONOTONIC CLOCK_PROCESS_CPUTIME_ID CLOCK_THREAD_CPUTIME_ID CLOCK_MONOTONIC_RAW
+        CLOCK_REALTIME_COARSE CLOCK_MONOTONIC_COARSE CLOCK_BOOTTIME CLOCK_REALTIME_ALARM CLOCK_BOOTTIME_ALARM CLOCK_TAI;
+    TIMER: TIMER_ABSTIME;
+    ITIMER: ITIMER_REAL ITIMER_VIRTUAL ITIMER_PROF;
+    LIMIT: RLIMIT_CPU RLIMIT_FSIZE RLIMIT_DATA RLIMIT_STACK RLIMIT_CORE RLIMIT_RSS RLIMIT_NPROC RLIMIT_NOFILE RLIMIT_MEMLOCK
+        RLIMIT_AS RLIMIT_LOCKS RLIMIT_SIGPENDING RLIMIT_MSGQUEUE RLIMIT_NICE RLIMIT_RTPRIO RLIMIT_RTTIME;
+    USAGE: RUSAGE_SELF RUSAGE_CHILDREN RUSAGE_THREAD;
+    PRIORITY: PRIO_PROCESS PRIO_PGRP PRIO_USER;
+    SCHEDULER: SCHED_NORMAL SCHED_FIFO SCHED_RR SCHED_BATCH SCHED_IDLE SCHED_DEADLINE;
+    RANDOM: GRND_NONBLOCK GRND_RANDOM GRND_INSECURE;
+    RENAME: RENAME_NOREPLACE RENAME_EXCHANGE RENAME_WHITEOUT;
+    ALLOCATE: FALLOC_FL_KEEP_SIZE FALLOC_FL_PUNCH_HOLE FALLOC_FL_COLLAPSE_RANGE FALLOC_FL_ZERO_RANGE FALLOC_FL_INSERT_RANGE
+        FALLOC_FL_UNSHARE_RANGE;
+    STATX: STATX_ALL STATX_BASIC_STATS STATX_TYPE STATX_MODE STATX_NLINK STATX_UID STATX_GID STATX_ATIME STATX_MTIME STATX_CTIME
+        STATX_INO STATX_SIZE STATX_BLOCKS STATX_BTIME STATX_MNT_ID;
+    MEMFD: MFD_CLOEXEC MFD_ALLOW_SEALING MFD_HUGETLB MFD_NOEXEC_SEAL MFD_EXEC;
+    EVENT: EFD_SEMAPHORE EFD_CLOEXEC EFD_NONBLOCK;
+    TIMER_FD: TFD_CLOEXEC TFD_NONBLOCK;
+    TIMER_SET: TFD_TIMER_ABSTIME TFD_TIMER_CANCEL_ON_SET;
+    EPOLL: EPOLL_CTL_ADD EPOLL_CTL_DEL EPOLL_CTL_MOD;
+    EPOLL_FLAGS: EPOLL_CLOEXEC;
+    INOTIFY: IN_CLOEXEC IN_NONBLOCK;
+    WATCH: IN_ALL_EVENTS IN_CLOSE IN_MOVE IN_ACCESS IN_MODIFY IN_ATTRIB IN_CLOSE_WRITE IN_CLOSE_NOWRITE IN_OPEN IN_MOVED_FROM
+        IN_MOVED_TO IN_CREATE IN_DELETE IN_DELETE_SELF IN_MOVE_SELF IN_ONLYDIR IN_DONT_FOLLOW IN_EXCL_UNLINK IN_MASK_CREATE
+        IN_MASK_ADD IN_ONESHOT;
+    SPLICE: SPLICE_F_MOVE SPLICE_F_NONBLOCK SPLICE_F_MORE SPLICE_F_GIFT;
+    MOUNT: MS_RDONLY MS_NOSUID MS_NODEV MS_NOEXEC MS_SYNCHRONOUS MS_REMOUNT MS_NOATIME MS_NODIRATIME MS_BIND MS_MOVE MS_REC
+        MS_SILENT MS_PRIVATE MS_SLAVE MS_SHARED MS_RELATIME;
+    UNMOUNT: MNT_FORCE MNT_DETACH MNT_EXPIRE;
+    FILE_ADVICE: POSIX_FADV_NORMAL POSIX_FADV_RANDOM POSIX_FADV_SEQUENTIAL POSIX_FADV_WILLNEED POSIX_FADV_DONTNEED
+        POSIX_FADV_NOREUSE;
+    TERMINAL: TCGETS TCSETS TCSETSW TCSETSF TCGETA TCSETA TCSBRK TCXONC TCFLSH TIOCGPGRP TIOCSPGRP TIOCGWINSZ TIOCSWINSZ TIOCSCTTY
+        TIOCNOTTY TIOCGSID FIONREAD FIONBIO FIOCLEX FIONCLEX FIOASYNC TIOCPKT TIOCGPTN TIOCSPTLCK TIOCSTI TIOCOUTQ TIOCEXCL
+        TIOCNXCL;
+    PRCTL: PR_SET_PDEATHSIG PR_GET_PDEATHSIG PR_GET_DUMPABLE PR_SET_DUMPABLE PR_GET_KEEPCAPS PR_SET_KEEPCAPS PR_SET_NAME
+        PR_GET_NAME PR_GET_SECCOMP PR_SET_SECCOMP PR_CAPBSET_READ PR_CAPBSET_DROP PR_GET_SECUREBITS PR_SET_SECUREBITS
+        PR_SET_TIMERSLACK PR_GET_TIMERSLACK PR_SET_CHILD_SUBREAPER PR_GET_CHILD_SUBREAPER PR_SET_NO_NEW_PRIVS
+        PR_GET_NO_NEW_PRIVS PR_GET_TID_ADDRESS PR_SET_THP_DISABLE PR_GET_THP_DISABLE PR_CAP_AMBIENT PR_SET_VMA PR_SET_MM
+        PR_SET_PTRACER;
+}
+
+use linux_raw_sys::ioctl::*;
+
+/// Modes of access(2).
+pub const ACCESS: Names = &[(4, "R_OK"), (2, "W_OK"), (1, "X_OK")];
+/// Domains of sockets.
+pub const DOMAIN: Names = &[(0, "AF_UNSPEC"), (1, "AF_UNIX"), (2, "AF_INET"), (10, "AF_INET6"), (16, "AF_NETLINK")];
+/// Their types, and the flags that go with them.
+pub const SOCKET: Names = &[(1, "SOCK_STREAM"), (2, "SOCK_DGRAM"), (3, "SOCK_RAW"), (5, "SOCK_SEQPACKET")];
+pub const SOCKET_FLAGS: Names = &[(0x80000, "SOCK_CLOEXEC"), (0x800, "SOCK_NONBLOCK")];
+pub const SHUTDOWN: Names = &[(0, "SHUT_RD"), (1, "SHUT_WR"), (2, "SHUT_RDWR")];
+/// Flags of sending and receiving.
+pub const MESSAGE: Names = &[
+    (1, "MSG_OOB"),
+    (2, "MSG_PEEK"),
+    (0x20, "MSG_TRUNC"),
+    (0x40, "MSG_DONTWAIT"),
+    (0x80, "MSG_EOR"),
+    (0x100, "MSG_WAITALL"),
+    (0x4000, "MSG_NOSIGNAL"),
+    (0x8000, "MSG_MORE"),
+    (0x4000_0000, "MSG_CMSG_CLOEXEC"),
+];
+/// What poll(2) looks for and finds.
+pub const POLL: Names = &[
+    (1, "POLLIN"),
+    (2, "POLLPRI"),
+    (4, "POLLOUT"),
+    (8, "POLLERR"),
+    (0x10, "POLLHUP"),
+    (0x20, "POLLNVAL"),
+    (0x40, "POLLRDNORM"),
+    (0x80, "POLLRDBAND"),
+    (0x100, "POLLWRNORM"),
+    (0x200, "POLLWRBAND"),
+    (0x2000, "POLLRDHUP"),
+];
+/// Kinds of files in st_mode.
+pub const FILE_KIND: Names = &[
+    (0o140_000, "S_IFSOCK"),
+    (0o120_000, "S_IFLNK"),
+    (0o100_000, "S_IFREG"),
+    (0o060_000, "S_IFBLK"),
+    (0o040_000, "S_IFDIR"),
+    (0o020_000, "S_IFCHR"),
+    (0o010_000, "S_IFIFO"),
+];
+pub const SEGMENT: Names =
+    &[(0x1001, "ARCH_SET_GS"), (0x1002, "ARCH_SET_FS"), (0x1003, "ARCH_GET_FS"), (0x1004, "ARCH_GET_GS")];
+/// Why a signal was sent, where that is the same for all of them.
+pub const SIGNAL_CODE: Names = &[
+    (0, "SI_USER"),
+    (0x80, "SI_KERNEL"),
+    (-1i32 as u32 as u64, "SI_QUEUE"),
+    (-2i32 as u32 as u64, "SI_TIMER"),
+    (-6i32 as u32 as u64, "SI_TKILL"),
+];
+/// What errors mean (strerror(3)).
+pub const MEANINGS: Names = &[
+    (1, "Operation not permitted"),
+    (2, "No such file or directory"),
+    (3, "No such process"),
+    (4, "Interrupted system call"),
+    (5, "Input/output error"),
+    (6, "No such device or address"),
+    (7, "Argument list too long"),
+    (8, "Exec format error"),
+    (9, "Bad file descriptor"),
+    (10, "No child processes"),
+    (11, "Resource temporarily unavailable"),
+    (12, "Cannot allocate memory"),
+    (13, "Permission denied"),
+    (14, "Bad address"),
+    (16, "Device or resource busy"),
+    (17, "File exists"),
+    (18, "Invalid cross-device link"),
+    (19, "No such device"),
+    (20, "Not a directory"),
+    (21, "Is a directory"),
+    (22, "Invalid argument"),
+    (23, "Too many open files in system"),
+    (24, "Too many open files"),
+    (25, "Inappropriate ioctl for device"),
+    (26, "Text file busy"),
+    (27, "File too large"),
+    (28, "No space left on device"),
+    (29, "Illegal seek"),
+    (30, "Read-only file system"),
+    (31, "Too many links"),
+    (32, "Broken pipe"),
+    (34, "Numerical result out of range"),
+    (35, "Resource deadlock avoided"),
+    (36, "File name too long"),
+    (38, "Function not implemented"),
+    (39, "Directory not empty"),
+    (40, "Too many levels of symbolic links"),
+    (61, "No data available"),
+    (88, "Socket operation on non-socket"),
+    (95, "Operation not supported"),
+    (97, "Address family not supported by protocol"),
+    (98, "Address already in use"),
+    (104, "Connection reset by peer"),
+    (106, "Transport endpoint is already connected"),
+    (107, "Transport endpoint is not connected"),
+    (110, "Connection timed out"),
+    (111, "Connection refused"),
+    (115, "Operation now in progress"),
+];
+
+/// The name of one value.
+pub fn one(value: u64, names: Names) -> Option<&'static str> {
+    names.iter().find(|(known, _)| *known == value).map(|(_, name)| *name)
+}

@@ -5,6 +5,7 @@
 //! | `kernel::CPU::…` | the kernel's behaviour, seen by a root task in user mode |
 //! | `kernel::image::…` | what is in the kernel's files and what isn't |
 //! | `kernel::hostile::…` | ten million random system calls harm nobody |
+//! | `kernel::calls::…` | which system calls each build of the kernel has |
 //! | `boot::…` | each way to boot, what the kernel says and keeps, `cargo run -- boot` |
 //! | `limits::…` | the kernel's size, the length of boot, the longest time with interrupts off |
 //! | `programs::…` | real programs do what they do on the host: output, messages, exit status |
@@ -21,6 +22,7 @@ mod attack;
 mod bench;
 mod boot;
 mod busybox;
+mod calls;
 mod compare;
 mod debian;
 mod dynamic;
@@ -59,6 +61,7 @@ fn main() -> ExitCode {
     trials.extend(image::trials(&arguments));
     trials.extend(hostile::trials());
     trials.extend(boot::trials());
+    trials.extend(calls::trials());
     trials.extend(limits::trials());
     trials.extend(table::trials(&arguments));
     trials.extend(dynamic::trials(&arguments));

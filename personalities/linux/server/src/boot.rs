@@ -111,6 +111,7 @@ pub fn make(given: Given) -> (&'static Server, Devices) {
     let devices = Devices { line: line.clone(), host: host.clone(), terminal: OnceCell::from(console), clock };
     let session = Session { server, host, line };
     server.executor.start(session::run(Rc::new(session), request.commands));
+    server.executor.start(server.sample_load());
     // Both drivers may have sent something before anybody listened.
     devices.notified(u64::MAX);
     (server, devices)

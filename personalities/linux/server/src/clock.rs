@@ -64,6 +64,10 @@ impl SystemClock {
     pub const fn tsc_mhz(&self) -> u64 {
         self.tsc_mhz
     }
+    /// How long so many ticks of the time-stamp counter are, in nanoseconds.
+    pub const fn nanoseconds(&self, ticks: u64) -> u64 {
+        TimePage::monotonic(ticks, 0, self.multiplier)
+    }
     pub const fn time_page(&self) -> &SharedPage<TimePage> {
         &self.time_page
     }

@@ -1,9 +1,11 @@
 //! Runs the futures that blocked calls have become.
 //!
 //! Futures that were woken are polled when [`Executor::run`] is called, between two messages, until none is awake. A future may
-//! start others and wake others meanwhile.
+//! start others and wake others meanwhile. Places for futures are used again, each with its waker: so a call that blocks allocates
+//! nothing here, and a waker that outlives its future wakes, at worst, another one too many.
 
 use alloc::boxed::Box;
+use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::task::Wake;
 use alloc::vec::Vec;
@@ -11,69 +13,121 @@ use core::cell::RefCell;
 use core::future::Future;
 use core::pin::Pin;
 use core::sync::atomic::{AtomicBool, Ordering};
-use core::task::{Context, Poll, Waker};
-use futures_util::stream::{FuturesUnordered, Stream};
+use core::task::{Context, Waker};
+use spinning_top::Spinlock;
 
 /// A future of the server's own, which is one thread.
 pub type Task = Pin<Box<dyn Future<Output = ()>>>;
 
 /// All tasks.
+#[derive(Default)]
 pub struct Executor {
-    tasks: RefCell<FuturesUnordered<Task>>,
-    /// Started since the tasks were polled last; they can't be added while they are polled.
-    new: RefCell<Vec<Task>>,
-    flag: Arc<Flag>,
+    places: RefCell<Vec<Place>>,
+    /// Places without a task.
+    free: RefCell<Vec<usize>>,
+    queue: Arc<Queue>,
+}
+
+/// Where a task is, except while it is polled.
+struct Place {
+    task: Option<Task>,
+    awake: Arc<Awake>,
     waker: Waker,
 }
 
+/// Places whose tasks are to be polled, in the order in which they were woken.
+#[derive(Default)]
+struct Queue {
+    places: Spinlock<VecDeque<usize>>,
+    is_empty: Flag,
+}
+
+/// Set if there is nothing.
 struct Flag(AtomicBool);
 
-impl Wake for Flag {
-    fn wake(self: Arc<Self>) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-    fn wake_by_ref(self: &Arc<Self>) {
-        self.0.store(true, Ordering::Relaxed);
+impl Default for Flag {
+    fn default() -> Self {
+        Self(AtomicBool::new(true))
     }
 }
 
-impl Default for Executor {
-    fn default() -> Self {
-        let flag = Arc::new(Flag(AtomicBool::new(false)));
-        Self { tasks: RefCell::default(), new: RefCell::default(), waker: flag.clone().into(), flag }
+/// What a waker does for its place.
+struct Awake {
+    place: usize,
+    /// It is in the queue.
+    queued: AtomicBool,
+    queue: Arc<Queue>,
+}
+
+impl Wake for Awake {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+    fn wake_by_ref(self: &Arc<Self>) {
+        if !self.queued.swap(true, Ordering::Relaxed) {
+            self.queue.places.lock().push_back(self.place);
+            self.queue.is_empty.0.store(false, Ordering::Relaxed);
+        }
     }
 }
 
 impl Executor {
     /// Polls the task at the next [`Executor::run`].
     pub fn start(&self, task: impl Future<Output = ()> + 'static) {
-        self.new.borrow_mut().push(Box::pin(task));
+        let mut places = self.places.borrow_mut();
+        let index = self.free.borrow_mut().pop().unwrap_or_else(|| {
+            let queue = self.queue.clone();
+            let awake = Arc::new(Awake { place: places.len(), queued: AtomicBool::new(false), queue });
+            places.push(Place { task: None, waker: awake.clone().into(), awake });
+            places.len() - 1
+        });
+        if let Some(place) = places.get_mut(index) {
+            place.task = Some(Box::pin(task));
+            place.awake.wake_by_ref();
+        }
     }
 
     /// Polls what is awake until nothing is.
     #[inline]
     pub fn run(&self) {
-        if self.flag.0.load(Ordering::Relaxed) || !self.new.borrow().is_empty() {
+        if !self.queue.is_empty.0.load(Ordering::Relaxed) {
             self.poll_all();
         }
     }
+
     fn poll_all(&self) {
-        let mut tasks = self.tasks.borrow_mut();
         loop {
-            let new = self.new.take();
-            let woken = self.flag.0.swap(false, Ordering::Relaxed);
-            if new.is_empty() && !woken {
-                return;
+            let index = {
+                let mut queue = self.queue.places.lock();
+                let next = queue.pop_front();
+                self.queue.is_empty.0.store(next.is_none(), Ordering::Relaxed);
+                next
+            };
+            let Some(index) = index else { return };
+            // While it is polled the task is here, so that it may start others.
+            let (task, waker) = match self.places.borrow_mut().get_mut(index) {
+                Some(place) => {
+                    place.awake.queued.store(false, Ordering::Relaxed);
+                    (place.task.take(), place.waker.clone())
+                }
+                None => continue,
+            };
+            let Some(mut task) = task else { continue };
+            if task.as_mut().poll(&mut Context::from_waker(&waker)).is_pending() {
+                if let Some(place) = self.places.borrow_mut().get_mut(index) {
+                    place.task = Some(task);
+                }
+            } else {
+                // What the task held may start others when it goes.
+                drop(task);
+                self.free.borrow_mut().push(index);
             }
-            tasks.extend(new);
-            let mut context = Context::from_waker(&self.waker);
-            while let Poll::Ready(Some(())) = Pin::new(&mut *tasks).poll_next(&mut context) {}
         }
     }
 
     /// Futures that wait.
     pub fn len(&self) -> usize {
-        self.tasks.borrow().len() + self.new.borrow().len()
+        self.places.borrow().iter().filter(|place| place.task.is_some()).count()
     }
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -86,6 +140,7 @@ mod tests {
     use alloc::rc::Rc;
     use chestnut_linux_files::wait::{Events, WaitQueue};
     use core::cell::Cell;
+    use core::task::Poll;
 
     #[test]
     fn a_task_goes_on_when_woken_and_may_start_others() {
@@ -103,5 +158,48 @@ mod tests {
         queue.wake(Events::IN);
         executor.run();
         assert_eq!((done.get(), executor.is_empty()), (11, true));
+    }
+
+    #[test]
+    fn a_task_that_wakes_itself_is_polled_again() {
+        let executor = Executor::default();
+        let polls = Rc::new(Cell::new(0));
+        let counter = polls.clone();
+        executor.start(core::future::poll_fn(move |context| {
+            counter.set(counter.get() + 1);
+            context.waker().wake_by_ref();
+            if counter.get() < 3 { Poll::Pending } else { Poll::Ready(()) }
+        }));
+        executor.run();
+        assert_eq!((polls.get(), executor.is_empty()), (3, true));
+    }
+
+    #[test]
+    fn places_are_used_again_and_an_old_waker_harms_nobody() {
+        let executor = Executor::default();
+        let old = Rc::new(RefCell::new(None::<Waker>));
+        let kept = old.clone();
+        executor.start(core::future::poll_fn(move |context| {
+            *kept.borrow_mut() = Some(context.waker().clone());
+            Poll::Ready(())
+        }));
+        executor.run();
+        let (polls, open) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(false)));
+        let (counter, gate) = (polls.clone(), open.clone());
+        executor.start(core::future::poll_fn(move |_| {
+            counter.set(counter.get() + 1);
+            if gate.get() { Poll::Ready(()) } else { Poll::Pending }
+        }));
+        executor.run();
+        assert_eq!((executor.places.borrow().len(), polls.get(), executor.len()), (1, 1, 1));
+        old.borrow().as_ref().expect("a waker").wake_by_ref();
+        executor.run();
+        assert_eq!((polls.get(), executor.len()), (2, 1));
+        open.set(true);
+        old.take().expect("a waker").wake();
+        executor.run();
+        assert!(executor.is_empty());
+        executor.run();
+        assert_eq!(polls.get(), 3);
     }
 }

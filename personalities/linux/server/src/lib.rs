@@ -16,12 +16,14 @@ pub mod exec;
 pub mod executor;
 pub mod faults;
 pub mod file_services;
+pub mod load;
 pub mod memory;
 pub mod messages;
+pub mod pidfd;
 pub mod process;
 pub mod procfs;
 pub mod server;
 pub mod session;
-
+pub mod signalfd;
 pub mod syscall;
 pub mod trace;

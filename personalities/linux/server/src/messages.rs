@@ -1,6 +1,6 @@
 //! The message loop: what the kernel brings is told apart by badge, and every future that can go on does so before the next.
 
-use crate::capability::{Message, Threads};
+use crate::capability::{Message, Threads, ticks};
 use crate::devices::Devices;
 use crate::faults::FaultMessage;
 use crate::process::signal::Signal;
@@ -15,6 +15,8 @@ use chestnut_linux_trampoline::Request;
 impl Server {
     /// Serves for ever.
     pub fn serve(&'static self, devices: &Devices) -> ! {
+        // Who is served, and since when: what the server does until it waits again is that thread's system time.
+        let mut served: Option<(Rc<Thread>, u64)> = None;
         loop {
             self.executor.run();
             self.clock.run();
@@ -29,11 +31,15 @@ impl Server {
                 },
             };
             let encoded = answer.map(Answer::message);
+            if let Some((thread, since)) = served.take() {
+                thread.charge(self.clock.nanoseconds(ticks().wrapping_sub(since)));
+            }
             let message = self.kernel.receive(&reply, encoded.as_ref().map(|(label, word)| (*label, word.as_slice())));
             if message.badge < Threads::BADGE_UNIT {
                 devices.notified(message.badge);
                 continue;
             }
+            let since = ticks();
             let Some(thread) = self.table.by_badge(message.badge) else { continue };
             let before = thread.activity.replace(Activity::Held(reply));
             if !matches!(before, Activity::Running) {
@@ -43,6 +49,7 @@ impl Server {
                 continue;
             }
             self.serve_thread(&thread, message);
+            served = Some((thread, since));
         }
     }
 

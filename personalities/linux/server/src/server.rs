@@ -7,6 +7,7 @@ use crate::capability::{Capabilities, Frame, Kernel, OutOfMemory, Reply};
 use crate::clock::SystemClock;
 use crate::executor::Executor;
 use crate::file_services::FileServices;
+use crate::load::Load;
 use crate::memory::{AddressSpace, Memory};
 use crate::process::futex::Futexes;
 use crate::process::table::Table;
@@ -22,6 +23,7 @@ use chestnut_linux_files::devfs::Generator;
 use chestnut_linux_files::inode::Filesystem;
 use chestnut_linux_files::terminal::Terminal;
 use chestnut_linux_files::vfs::Vfs;
+use chestnut_linux_files::wait::WaitQueue;
 use chestnut_linux_trampoline::{text, vdso};
 use core::cell::{Cell, OnceCell, RefCell};
 
@@ -38,6 +40,11 @@ pub struct Server {
     pub vfs: Vfs,
     /// Numbers the inodes of pipes, eventfds and shared memory.
     pub nameless: Rc<Filesystem>,
+    /// Woken when a signal has become pending for anybody (signalfd).
+    pub signals_came: WaitQueue,
+    /// The thread whose call is being carried out.
+    pub current: Cell<u32>,
+    pub load: Load,
     pub files: FileServices,
     pub console: OnceCell<Rc<Terminal>>,
     pub text: Frame,
@@ -91,6 +98,9 @@ impl Server {
             vfs,
             files: FileServices::new(&nameless),
             nameless,
+            signals_came: WaitQueue::new(),
+            current: Cell::new(0),
+            load: Load::default(),
             console: OnceCell::new(),
             text: page(text::bytes())?,
             vdso: page(vdso::bytes())?,

@@ -226,6 +226,18 @@ fn opening_a_fifo_without_waiting() {
 }
 
 #[test]
+fn a_writer_that_was_there_first_hangs_up_too() {
+    let world = fifo();
+    let both = world.open("/f", OpenFlags::READ_WRITE).unwrap();
+    let writer = world.open("/f", OpenFlags::WRITE_ONLY).unwrap();
+    let reader = world.open("/f", OpenFlags::empty()).unwrap();
+    drop(both);
+    assert_eq!(reader.readiness(), Events::empty());
+    drop(writer);
+    assert_eq!(reader.readiness(), Events::HUP);
+}
+
+#[test]
 fn what_nobody_read_is_gone_when_all_have_closed() {
     let world = fifo();
     let both = world.open("/f", OpenFlags::READ_WRITE).unwrap();

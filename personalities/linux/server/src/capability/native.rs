@@ -14,16 +14,12 @@ use chestnut_linux_trampoline::message::SERVER_CPTR;
 use chestnut_manifest::{StartInfo, slots};
 use chestnut_runtime::cap::{self, Budget};
 use chestnut_runtime::cap::{
-    AsidPool, CNode, Endpoint, Frame, PageDirectory, PageTable, Pdpt, SchedContext, SchedControl, Slot as SlotAt, Tcb,
-    Untyped, VSpace,
+    AsidControl, AsidPool, CNode, Endpoint, Frame, PageDirectory, PageTable, Pdpt, SchedContext, SchedControl,
+    Slot as SlotAt, Tcb, Untyped, VSpace,
 };
 use chestnut_runtime::message::{InvocationError, encode};
 use core::cell::{Cell, RefCell};
 
-/// Priority of the threads of Linux programs: below every service.
-const PRIORITY: u8 = 100;
-/// Microseconds that a thread runs before the next one of the same priority has its turn.
-const TURN: u64 = 10_000;
 /// Bits of a thread's CSpace: slots 0 and 1.
 const CSPACE_BITS: u64 = 1;
 /// The window begins at such a boundary, below which root may have mapped something.
@@ -42,6 +38,8 @@ pub struct Kernel {
     free_slots: RefCell<Vec<Slot>>,
     window: Cell<u64>,
     endpoint: Cell<Endpoint>,
+    /// Where the next address space gets its number.
+    asid_pool: Cell<Slot>,
 }
 
 /// An untyped and how far it is used up.
@@ -95,6 +93,7 @@ impl Kernel {
             free_slots: RefCell::new(Vec::new()),
             window: Cell::new(start.free_address.next_multiple_of(WINDOW_ALIGNMENT)),
             endpoint: Cell::new(Endpoint(0)),
+            asid_pool: Cell::new(slots::ASID_POOL),
         }));
         let endpoint = kernel.make(ObjectType::Endpoint, 0).expect("memory for one endpoint");
         kernel.endpoint.set(Endpoint(endpoint));
@@ -215,9 +214,29 @@ impl Kernel {
 
     pub(super) fn make_space(&self) -> Result<Slot, OutOfMemory> {
         let slot = self.make(ObjectType::X64Pml4, 0)?;
-        // The pool is full: the slot is lost, but this happens only once all of them are in use.
-        AsidPool(slots::ASID_POOL).assign(VSpace(slot)).map_err(|_| OutOfMemory)?;
-        Ok(slot)
+        if AsidPool(self.asid_pool.get()).assign(VSpace(slot)).is_ok() {
+            return Ok(slot);
+        }
+        // The pool is full, and stays so: spaces are never given back. If there is no other one, the space is kept for later.
+        let assigned = self.make_asid_pool().and_then(|pool| {
+            self.asid_pool.set(pool);
+            AsidPool(pool).assign(VSpace(slot)).map_err(|_| OutOfMemory)
+        });
+        assigned.map(|()| slot).inspect_err(|_| {
+            SlotAt::own(slot).delete().must("deleting an address space that has no number");
+            self.give_slot(slot);
+        })
+    }
+    fn make_asid_pool(&self) -> Result<Slot, OutOfMemory> {
+        let memory = self.make(ObjectType::Untyped, PAGE_BITS)?;
+        let pool = self.take_slot()?;
+        let place = CNode::OWN.slot(pool);
+        // Refused once all numbers of the processor are in pools.
+        let made = AsidControl(slots::ASID_CONTROL).make_pool(Untyped(memory), place.root, place.index, place.depth);
+        made.map(|()| pool).map_err(|_| {
+            self.give_slot(pool);
+            OutOfMemory
+        })
     }
     pub(super) fn make_structure(&self, level: Level) -> Result<Slot, OutOfMemory> {
         let kind = match level {
@@ -274,10 +293,10 @@ impl Kernel {
         let inside = CNode(cspace).slot_at(SERVER_CPTR, CSPACE_BITS);
         inside.mint_from(own, rights, badge).must("filling a thread's CSpace");
         SchedControl(slots::SCHED_CONTROL)
-            .configure_flags(SchedContext(sched_context), Budget::round_robin(TURN))
+            .configure_flags(SchedContext(sched_context), Budget::round_robin(Threads::TURN))
             .must("giving a thread its time");
         Tcb(tcb)
-            .set_sched_params(Tcb(slots::TCB), 0, PRIORITY, sched_context, endpoint)
+            .set_sched_params(Tcb(slots::TCB), 0, Threads::PRIORITY, sched_context, endpoint)
             .must("setting a thread's priority");
         Ok(Parts { badge, tcb, sched_context, cspace, endpoint })
     }
@@ -300,6 +319,12 @@ impl Kernel {
     }
     pub(super) fn set_registers(&self, parts: &Parts, registers: &UserContext, resume: bool) {
         Tcb(parts.tcb).write_registers(registers, resume).must("writing a thread's registers");
+    }
+    pub(super) fn schedule(&self, parts: &Parts, priority: u8, turn: u64) {
+        Tcb(parts.tcb).set_priority(Tcb(slots::TCB), priority).must("changing a thread's priority");
+        SchedControl(slots::SCHED_CONTROL)
+            .configure_flags(SchedContext(parts.sched_context), Budget::round_robin(turn))
+            .must("changing a thread's turns");
     }
     pub(super) fn consumed(&self, parts: &Parts) -> u64 {
         SchedContext(parts.sched_context).consumed().unwrap_or(0)

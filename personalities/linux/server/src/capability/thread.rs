@@ -42,6 +42,10 @@ impl Threads {
     pub const BADGE_UNIT: u64 = 1 << 8;
     /// Set in the badge of a thread's faults, so that no message of a program passes for one.
     pub const FAULT: u64 = 1 << 7;
+    /// Priority of the threads of Linux programs: below every service.
+    pub const PRIORITY: u8 = 100;
+    /// Microseconds that a thread runs before the next one of the same priority has its turn.
+    pub const TURN: u64 = 10_000;
 
     pub fn new(kernel: &'static Kernel) -> Self {
         Self { kernel, idle: RefCell::new(Vec::new()), made: Cell::new(0) }
@@ -59,7 +63,7 @@ impl Threads {
                 parts
             }
         };
-        Ok(Thread { threads: self, parts })
+        Ok(Thread { threads: self, parts, rescheduled: Cell::new(false) })
     }
 }
 
@@ -67,6 +71,8 @@ impl Threads {
 pub struct Thread {
     threads: &'static Threads,
     parts: Parts,
+    /// It has another priority or turn than a new one.
+    rescheduled: Cell<bool>,
 }
 
 impl Thread {
@@ -95,6 +101,11 @@ impl Thread {
     pub fn set_registers(&self, registers: &UserContext, resume: bool) {
         self.threads.kernel.set_registers(&self.parts, registers, resume);
     }
+    /// Gives it another priority, and turns of so many microseconds.
+    pub fn schedule(&self, priority: u8, turn: u64) {
+        self.threads.kernel.schedule(&self.parts, priority, turn);
+        self.rescheduled.set((priority, turn) != (Threads::PRIORITY, Threads::TURN));
+    }
     /// Microseconds of processor time that it has used since this was last asked.
     pub fn consumed(&self) -> u64 {
         self.threads.kernel.consumed(&self.parts)
@@ -104,6 +115,9 @@ impl Thread {
 impl Drop for Thread {
     fn drop(&mut self) {
         self.suspend();
+        if self.rescheduled.get() {
+            self.schedule(Threads::PRIORITY, Threads::TURN);
+        }
         self.consumed();
         self.threads.idle.borrow_mut().push(self.parts);
     }

@@ -27,6 +27,8 @@ pub struct Circumstances<'a> {
     /// Finds an interpreter, with execute permission checked.
     pub find: &'a dyn Fn(&[u8]) -> Result<Rc<Location>>,
     pub random: &'a dyn Fn(&mut [u8]),
+    /// Addresses differ from one execution to the next.
+    pub randomly: bool,
     /// AT_UID, AT_EUID, AT_GID, AT_EGID.
     pub ids: [u32; 4],
     pub secure: bool,
@@ -135,7 +137,9 @@ pub fn load(memory: &Rc<Memory>, program: Program, circumstances: Circumstances<
     space.stack_limit.set(circumstances.stack_limit);
     let random_below = |limit: u64| {
         let mut bytes = [0; 8];
-        (circumstances.random)(&mut bytes);
+        if circumstances.randomly {
+            (circumstances.random)(&mut bytes);
+        }
         u64::from_le_bytes(bytes) % limit
     };
     let vdso = (circumstances.map_own_pages)(&space)?;

@@ -44,10 +44,13 @@ impl AddressSpace {
         let (shown, private, start) = {
             let mut state = self.state.borrow_mut();
             let State { areas, pages, .. } = &mut *state;
-            if areas.find(page).is_none() {
-                self.grow_stack(areas, page)?;
-            }
-            let (start, area) = areas.find(page).ok_or(Fault::Unmapped)?;
+            let (start, area) = match areas.find(page) {
+                Some(found) => found,
+                None => {
+                    self.grow_stack(areas, page)?;
+                    areas.find(page).ok_or(Fault::Unmapped)?
+                }
+            };
             if !area.protection.intersects(needed(intent)) {
                 return Err(Fault::Forbidden);
             }
@@ -128,10 +131,10 @@ impl AddressSpace {
             (first.max(start)..(first + AROUND * PAGE).min(area.end), file)
         };
         if let Some((shown, start, private)) = file {
-            for at in range.clone().step_by(PAGE as usize) {
-                if self.state.borrow().pages.contains_key(&at) {
-                    continue;
-                }
+            // A bit for each page that is there.
+            let bit = |at: u64| 1u64 << ((at - first) / PAGE);
+            let present = self.state.borrow().pages.range(range.clone()).fold(0, |bits, (&at, _)| bits | bit(at));
+            for at in range.clone().step_by(PAGE as usize).filter(|&at| present & bit(at) == 0) {
                 if let Ok((frame, may_write)) = self.fetch(&shown, at - start, Intent::Read, private) {
                     let mut state = self.state.borrow_mut();
                     state.pages.entry(at).or_insert(Page { frame, shown: None, may_write });

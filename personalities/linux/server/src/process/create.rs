@@ -3,7 +3,7 @@
 use super::limits;
 use super::signal::{Signal, SignalActions};
 use super::thread::Thread;
-use super::{Ids, Life, OwnPages, Process};
+use super::{Beginning, Ids, OwnPages, Process};
 use crate::capability::{Frame, SharedPage};
 use crate::exec::load::OWN_PAGES;
 use crate::memory::{AddressSpace, PAGE, Place, Protection};
@@ -11,13 +11,12 @@ use crate::server::Server;
 use alloc::rc::Rc;
 use chestnut_linux_files::caller::Caller;
 use chestnut_linux_files::clock::Clock;
-use chestnut_linux_files::open::Descriptors;
-use chestnut_linux_files::wait::WaitQueue;
+use chestnut_linux_files::open::{Descriptors, OpenFlags};
 use chestnut_linux_files::{Errno, Result};
 use chestnut_linux_trampoline::pages::AltStack;
 use chestnut_linux_trampoline::view::{Addresses, Ids as SharedIds};
 use chestnut_linux_trampoline::{MmPage, ThreadPage};
-use core::cell::{Cell, RefCell};
+use core::cell::RefCell;
 use linux_raw_sys::general as linux;
 
 /// What clone(2) asks for.
@@ -31,6 +30,8 @@ pub struct CloneRequest {
     pub parent_tid: u64,
     pub child_tid: u64,
     pub tls: u64,
+    /// Where CLONE_PIDFD writes.
+    pub pidfd: u64,
 }
 
 const VM: u64 = linux::CLONE_VM as u64;
@@ -47,8 +48,10 @@ const CHILD_CLEARTID: u64 = linux::CLONE_CHILD_CLEARTID as u64;
 const DETACHED: u64 = linux::CLONE_DETACHED as u64;
 const UNTRACED: u64 = linux::CLONE_UNTRACED as u64;
 const CHILD_SETTID: u64 = linux::CLONE_CHILD_SETTID as u64;
+const PIDFD: u64 = linux::CLONE_PIDFD as u64;
+const IO: u64 = linux::CLONE_IO as u64;
 const CLEAR_SIGHAND: u64 = 1 << 32;
-/// What works. SYSVSEM and UNTRACED have no effect where there are no such semaphores and no tracing.
+/// What works. SYSVSEM, UNTRACED and IO have no effect where there are no such semaphores, no tracing, no I/O scheduler.
 const KNOWN: u64 = VM
     | FS
     | FILES
@@ -63,7 +66,9 @@ const KNOWN: u64 = VM
     | DETACHED
     | UNTRACED
     | CHILD_SETTID
-    | CLEAR_SIGHAND;
+    | CLEAR_SIGHAND
+    | PIDFD
+    | IO;
 
 /// `EINVAL` for combinations that clone(2) refuses, or that don't work here: namespaces, pidfds, and sharing memory or directories
 /// with a process that is not a thread, unless the parent waits (vfork).
@@ -73,6 +78,7 @@ fn check(request: &CloneRequest) -> Result<()> {
         || (has(THREAD) && !has(SIGHAND))
         || (has(SIGHAND) && !has(VM))
         || (has(SIGHAND) && has(CLEAR_SIGHAND))
+        || (has(PIDFD) && (has(THREAD) || has(DETACHED)))
         || request.exit_signal > Signal::COUNT as u8;
     // Threads share the directories and umask of their process; another process has its own.
     let half = if has(THREAD) { !(has(FILES) && has(FS)) } else { has(FS) };
@@ -112,7 +118,13 @@ impl Server {
         }
         let tid = self.table.new_id().ok_or(Errno::EAGAIN)?;
         let process = if has(THREAD) { parent.process.clone() } else { self.fork_process(parent, &request, tid)? };
-        let thread = self.add_thread(&process, tid)?;
+        let pidfd = if has(PIDFD) { Some(self.give_pidfd(parent, &process, request.pidfd)?) } else { None };
+        let thread = self.add_thread(&process, tid).inspect_err(|_| {
+            if let Some(pidfd) = pidfd {
+                drop(parent.process.descriptors().borrow_mut().close(pidfd as i32));
+            }
+        })?;
+        thread.set_schedule(parent.schedule.get().inherited());
         if !has(THREAD) {
             self.table.add_process(&process);
             if let Some(owner) = self.table.process(process.parent.get()) {
@@ -153,7 +165,16 @@ impl Server {
         Ok(thread)
     }
 
-    fn fork_process(&self, parent: &Rc<Thread>, request: &CloneRequest, pid: u32) -> Result<Rc<Process>> {
+    /// A descriptor of the parent's for its new child.
+    fn give_pidfd(&self, parent: &Rc<Thread>, child: &Rc<Process>, address: u64) -> Result<u32> {
+        let pidfd = self.open_process(&parent.process, child, OpenFlags::empty())?;
+        parent.space().write_u32(address, pidfd).inspect_err(|_| {
+            drop(parent.process.descriptors().borrow_mut().close(pidfd as i32));
+        })?;
+        Ok(pidfd)
+    }
+
+    fn fork_process(&'static self, parent: &Rc<Thread>, request: &CloneRequest, pid: u32) -> Result<Rc<Process>> {
         let has = |flag| request.flags & flag != 0;
         let old = &parent.process;
         let (space, own_pages) = if has(VM) {
@@ -180,85 +201,55 @@ impl Server {
         caller.process = pid;
         let parent_pid = if has(PARENT) { old.parent.get() } else { old.pid };
         let exit_signal = if has(PARENT) { old.exit_signal.get() } else { request.exit_signal };
-        let process = Process {
+        let process = Process::new(Beginning {
             pid,
-            parent: Cell::new(parent_pid),
-            children: RefCell::default(),
-            group: Cell::new(old.group.get()),
-            session: Cell::new(old.session.get()),
-            life: Cell::new(Life::Running),
-            stop_untold: Cell::new(false),
-            continue_untold: Cell::new(false),
-            ending: Cell::new(None),
-            threads: RefCell::default(),
-            space: RefCell::new(space),
-            own_pages: RefCell::new(own_pages),
-            files: RefCell::new(files),
-            caller: RefCell::new(caller),
-            ids: Cell::new(old.ids.get()),
-            actions: RefCell::new(actions),
-            pending: RefCell::default(),
-            limits: RefCell::new(old.limits.borrow().clone()),
-            child_changed: WaitQueue::new(),
-            left_parent: WaitQueue::new(),
-            has_left_parent: Cell::new(false),
-            exit_signal: Cell::new(exit_signal),
-            executable: RefCell::new(old.executable.borrow().clone()),
-            name: Cell::new(old.name.get()),
+            parent: parent_pid,
+            group: old.group.get(),
+            session: old.session.get(),
+            space,
+            own_pages,
+            files,
+            caller,
+            ids: old.ids.get(),
+            actions,
+            limits: old.limits.borrow().clone(),
+            exit_signal,
+            name: old.name.get(),
             started: self.clock.monotonic(),
-            has_executed: Cell::new(false),
-            alarm: RefCell::default(),
-            usage: Cell::default(),
-            children_usage: Cell::default(),
-            parent_death_signal: Cell::new(0),
-            dumpable: Cell::new(old.dumpable.get()),
-            no_new_privileges: Cell::new(old.no_new_privileges.get()),
-            subreaper: Cell::new(false),
-        };
+        });
+        *process.executable.borrow_mut() = old.executable.borrow().clone();
+        process.dumpable.set(old.dumpable.get());
+        process.no_new_privileges.set(old.no_new_privileges.get());
+        process.capabilities.set(old.capabilities.get());
+        process.persona.set(old.persona.get());
         self.publish_ids(&process);
-        Ok(Rc::new(process))
+        if process.limits.borrow().soft(limits::PROCESSOR) != limits::INFINITY {
+            self.watch_limit(&process);
+        }
+        Ok(process)
     }
 
     /// A process without program or threads: the one that stands for init, and the launcher's before their execve.
     pub fn new_process(&self, pid: u32, parent: u32, caller: Caller) -> Result<Rc<Process>> {
         let space = AddressSpace::new(&self.memory)?;
-        let own_pages = self.own_pages_in(&space)?;
+        let own_pages = self.own_pages_in(&space, true)?;
         let limits = limits::Limits::default();
         let files = Rc::new(RefCell::new(Descriptors::new(limits.soft(limits::FILES) as usize)));
-        let process = Rc::new(Process {
+        let process = Process::new(Beginning {
             pid,
-            parent: Cell::new(parent),
-            children: RefCell::default(),
-            group: Cell::new(pid),
-            session: Cell::new(pid),
-            life: Cell::new(Life::Running),
-            stop_untold: Cell::new(false),
-            continue_untold: Cell::new(false),
-            ending: Cell::new(None),
-            threads: RefCell::default(),
-            space: RefCell::new(space),
-            own_pages: RefCell::new(own_pages),
-            files: RefCell::new(files),
-            caller: RefCell::new(caller),
-            ids: Cell::new(Ids::default()),
-            actions: RefCell::default(),
-            pending: RefCell::default(),
-            limits: RefCell::new(limits),
-            child_changed: WaitQueue::new(),
-            left_parent: WaitQueue::new(),
-            has_left_parent: Cell::new(false),
-            exit_signal: Cell::new(Signal::CHLD.number()),
-            executable: RefCell::default(),
-            name: Cell::new(*b"init\0\0\0\0\0\0\0\0\0\0\0\0"),
+            parent,
+            group: pid,
+            session: pid,
+            space,
+            own_pages,
+            files,
+            caller,
+            ids: Ids::default(),
+            actions: Rc::default(),
+            limits,
+            exit_signal: Signal::CHLD.number(),
+            name: *b"init\0\0\0\0\0\0\0\0\0\0\0\0",
             started: self.clock.monotonic(),
-            has_executed: Cell::new(false),
-            alarm: RefCell::default(),
-            usage: Cell::default(),
-            children_usage: Cell::default(),
-            parent_death_signal: Cell::new(0),
-            dumpable: Cell::new(1),
-            no_new_privileges: Cell::new(false),
-            subreaper: Cell::new(false),
         });
         self.table.add_process(&process);
         Ok(process)
@@ -296,9 +287,12 @@ impl Server {
     }
 
     /// Maps what every process shares with the server into a new program's space, somewhere else for each program.
-    pub fn own_pages_in(&self, space: &Rc<AddressSpace>) -> Result<OwnPages> {
+    /// `randomly`; else always at the same place.
+    pub fn own_pages_in(&self, space: &Rc<AddressSpace>, randomly: bool) -> Result<OwnPages> {
         let mut random = [0; 8];
-        self.generator.fill(&mut random);
+        if randomly {
+            self.generator.fill(&mut random);
+        }
         // Text, vDSO, time page, mm page and process page, from the top; below are thread pages.
         const PAGES: u64 = 5;
         let top = OWN_PAGES.end - u64::from_le_bytes(random) % (1 << 17) * PAGE;

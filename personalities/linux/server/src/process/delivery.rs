@@ -36,6 +36,7 @@ impl Server {
             return;
         }
         self.publish_pending(process);
+        self.signals_came.wake(Events::READABLE);
         let leader = process.leader();
         let wants = |thread: &&Rc<Thread>| {
             !thread.ended.get() && (!thread.mask().contains(info.signal) || thread.awaited.get().contains(info.signal))
@@ -55,6 +56,7 @@ impl Server {
         }
         if thread.pending.borrow_mut().push(info) {
             self.publish_pending(process);
+            self.signals_came.wake(Events::READABLE);
             self.look_at(thread);
         }
     }
@@ -157,6 +159,9 @@ impl Server {
     pub fn take(&self, thread: &Thread, which: SignalSet) -> Option<SignalInfo> {
         let own = thread.pending.borrow_mut().take(which);
         let info = own.or_else(|| thread.process.pending.borrow_mut().take(which));
+        if let Some(SignalInfo { detail: Detail::Timer { id, overrun, .. }, .. }) = info {
+            thread.process.timers.taken(id, overrun);
+        }
         self.publish_pending(&thread.process);
         info
     }
@@ -355,8 +360,10 @@ impl Server {
 /// The SIGCHLD that tells of a child.
 pub fn child_info(child: &Process, why: i32, status: i32) -> SignalInfo {
     // Microseconds to ticks of 10 ms.
-    let user_ticks = (child.total_usage().time / 10_000) as i64;
-    let detail = Detail::Child { pid: child.pid, uid: child.ids.get().user, status, user_ticks, system_ticks: 0 };
+    let ticks = |micros: u64| (micros / 10_000) as i64;
+    let usage = child.total_usage();
+    let (user_ticks, system_ticks) = (ticks(usage.user), ticks(usage.system));
+    let detail = Detail::Child { pid: child.pid, uid: child.ids.get().user, status, user_ticks, system_ticks };
     SignalInfo { signal: Signal::CHLD, code: why, detail }
 }
 

@@ -51,8 +51,8 @@ impl Server {
         *thread.activity.borrow_mut() = Activity::Absent;
         thread.machine.suspend();
         let process = &thread.process;
-        let time = thread.processor_time();
-        process.usage.set(process.usage.get().plus(Usage { time, ..Usage::default() }));
+        let (user, system) = (thread.user_time(), thread.system_time());
+        process.usage.set(process.usage.get().plus(Usage { user, system, ..Usage::default() }));
         if thread.tid.get() == process.pid {
             process.name.set(thread.name.get());
         }
@@ -136,7 +136,7 @@ impl Server {
     fn finish_process(&self, process: &Rc<Process>, ending: Ending) {
         self.trace_ending(process, ending);
         let usage = process.total_usage();
-        process.alarm.borrow_mut().setting += 1;
+        process.timers.stop();
         process.life.set(Life::Zombie(ending));
         process.has_left_parent.set(true);
         process.left_parent.wake(Events::all());
@@ -151,15 +151,16 @@ impl Server {
         drop(open);
         *process.executable.borrow_mut() = None;
 
+        let connected = self.connected_groups(process);
         self.give_children_away(process);
-        let (group, session) = (process.group.get(), process.session.get());
+        let session = process.session.get();
         let terminal = process.caller.borrow_mut().controlling_terminal.take();
         if session == process.pid
             && let Some(terminal) = terminal
         {
             terminal.session_ended(session);
         }
-        self.hang_up_orphaned_groups(process, group, session);
+        self.hang_up_orphaned_groups(&connected, session);
         self.tell_of_end(process, ending);
     }
 
@@ -192,18 +193,28 @@ impl Server {
         }
     }
 
-    /// Stopped process groups that nobody can continue any more get SIGHUP and SIGCONT.
-    fn hang_up_orphaned_groups(&self, ended: &Rc<Process>, group: u32, session: u32) {
-        let mut groups = Vec::from([group]);
-        for process in self.table.processes() {
-            let was_child = process.parent.get() == INIT && process.session.get() == session;
-            if was_child && process.group.get() != group && !groups.contains(&process.group.get()) {
-                groups.push(process.group.get());
+    /// The groups that this process connected with its session as a parent or a child in another group of it.
+    fn connected_groups(&self, process: &Rc<Process>) -> Vec<u32> {
+        let (group, session) = (process.group.get(), process.session.get());
+        let mut groups = Vec::new();
+        let parent = self.table.process(process.parent.get());
+        if parent.is_some_and(|parent| parent.group.get() != group && parent.session.get() == session) {
+            groups.push(group);
+        }
+        for child in process.children.borrow().iter() {
+            let other = child.group.get();
+            if child.session.get() == session && other != group && !groups.contains(&other) {
+                groups.push(other);
             }
         }
-        for group in groups {
-            let members = self.table.group(group);
-            let stopped = members.iter().any(|member| member.is_stopped() && member.pid != ended.pid);
+        groups
+    }
+
+    /// Of the groups that an ended process was a connection of, those with a stopped process that nobody can continue any more get
+    /// SIGHUP and SIGCONT. Groups that had been orphans before stay as they are.
+    fn hang_up_orphaned_groups(&self, groups: &[u32], session: u32) {
+        for &group in groups {
+            let stopped = self.table.group(group).iter().any(|member| member.is_stopped());
             if stopped && self.is_orphaned(group, session) {
                 self.signal_group(group, Signal::HUP);
                 self.signal_group(group, Signal::CONT);

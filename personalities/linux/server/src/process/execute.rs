@@ -2,11 +2,12 @@
 
 use super::signal::SignalSet;
 use super::thread::{Activity, Thread};
-use super::{Ids, OwnPages};
+use super::{Ids, OwnPages, persona};
 use crate::exec::load::{self, Circumstances, Program};
 use crate::memory::AddressSpace;
 use crate::process::limits;
 use crate::server::Server;
+use crate::syscall::capabilities::become_capable;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use chestnut_linux_files::caller::Caller;
@@ -49,10 +50,14 @@ impl Server {
         let location = self.find_executable(&caller, at, &path, follow)?;
         let ids = self.ids_after(process.ids.get(), location.inode(), process.no_new_privileges.get());
         let name = base_name(&path);
+        let old_ids = process.ids.get();
+        let set_id = (ids.effective_user, ids.effective_group) != (old_ids.effective_user, old_ids.effective_group);
+        let persona = process.persona.get() & if set_id { !persona::CLEARED_ON_SET_ID } else { !0 };
+        let randomly = persona & persona::FIXED_ADDRESSES == 0;
 
         let mut own_pages: Option<OwnPages> = None;
         let mut map_own_pages = |space: &Rc<AddressSpace>| {
-            let pages = self.own_pages_in(space)?;
+            let pages = self.own_pages_in(space, randomly)?;
             let vdso = pages.time_address + crate::memory::PAGE;
             own_pages = Some(pages);
             Ok(vdso)
@@ -60,6 +65,7 @@ impl Server {
         let circumstances = Circumstances {
             find: &|path| self.find_executable(&caller, At::WorkingDirectory, path, Follow::Yes),
             random: &|bytes| self.generator.fill(bytes),
+            randomly,
             ids: [ids.user, ids.effective_user, ids.group, ids.effective_group],
             secure: ids.user != ids.effective_user || ids.group != ids.effective_group,
             features: self.features,
@@ -86,13 +92,21 @@ impl Server {
         *thread.activity.borrow_mut() = Activity::Absent;
         thread.machine.suspend();
 
+        process.timers.delete_posix();
+
         let mask = thread.mask();
         process.ids.set(ids);
         {
             let mut caller = process.caller.borrow_mut();
             caller.credentials.user = ids.effective_user;
             caller.credentials.group = ids.effective_group;
-            caller.credentials.privileged = ids.effective_user == 0;
+        }
+        become_capable(process, process.capabilities.get().after_exec(ids, set_id));
+        process.persona.set(persona);
+        // Others of the same user may look into it, unless it can do more than they.
+        process.dumpable.set(u32::from(ids.user == ids.effective_user && ids.group == ids.effective_group));
+        if set_id {
+            process.parent_death_signal.set(0);
         }
         let files = process.descriptors();
         let mut own_files = match Rc::strong_count(&files) {
@@ -142,7 +156,6 @@ impl Server {
         thread.name.set(name);
         *process.executable.borrow_mut() = Some(loaded.location);
         process.has_executed.set(true);
-        process.parent_death_signal.set(0);
         process.has_left_parent.set(true);
         process.left_parent.wake(Events::all());
         if !thread.deliverable().is_empty() {

@@ -6,6 +6,7 @@ pub const INFINITY: u64 = u64::MAX;
 /// Kinds of limits.
 pub const COUNT: usize = 16;
 
+pub const PROCESSOR: usize = 0;
 pub const FILE_SIZE: usize = 1;
 pub const DATA: usize = 2;
 pub const STACK: usize = 3;
@@ -58,7 +59,7 @@ impl Default for Limits {
         let mut limits = [Limit { soft: INFINITY, hard: INFINITY }; COUNT];
         limits[STACK].soft = 8 << 20;
         limits[CORE].soft = 0;
-        limits[PROCESSES] = Limit { soft: 400, hard: 400 };
+        limits[PROCESSES] = Limit { soft: 2000, hard: 2000 };
         limits[FILES] = Limit { soft: 1024, hard: MOST_FILES };
         limits[LOCKED] = Limit { soft: 8 << 20, hard: 8 << 20 };
         limits[SIGNALS] = Limit { soft: 1024, hard: 1024 };

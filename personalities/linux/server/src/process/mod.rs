@@ -14,7 +14,11 @@
 //! | [`jobs`] | process groups, sessions, the controlling terminal |
 //! | [`futex`] | who waits on which word |
 //! | [`limits`] | resource limits and usage |
+//! | [`schedule`] | nice values and policies |
+//! | [`capabilities`] | what user 0 may do, in parts |
+//! | [`timers`] | timers that send signals |
 
+pub mod capabilities;
 pub mod create;
 pub mod delivery;
 pub mod end;
@@ -23,15 +27,18 @@ pub mod frame;
 pub mod futex;
 pub mod jobs;
 pub mod limits;
+pub mod schedule;
 pub mod signal;
 pub mod table;
 pub mod thread;
+pub mod timers;
 pub mod wait;
 
 use crate::capability::SharedPage;
 use crate::memory::AddressSpace;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
+use capabilities::Capabilities;
 use chestnut_linux_files::caller::Caller;
 use chestnut_linux_files::open::Descriptors;
 use chestnut_linux_files::vfs::Location;
@@ -42,6 +49,7 @@ use core::time::Duration;
 use limits::Limits;
 use signal::{PendingSignals, Signal, SignalActions};
 pub use thread::{Activity, Thread};
+use timers::Timers;
 
 /// The process that orphans are given to and that starts the launcher's programs. It has no program: the server is it, and
 /// no other process sees it. The first program is process 1.
@@ -132,13 +140,44 @@ pub struct Process {
     pub started: Duration,
     /// It has executed a program since it was forked (setpgid's EACCES).
     pub has_executed: Cell<bool>,
-    pub alarm: RefCell<Alarm>,
+    pub timers: Timers,
     pub usage: Cell<Usage>,
     pub children_usage: Cell<Usage>,
     pub parent_death_signal: Cell<u8>,
     pub dumpable: Cell<u32>,
     pub no_new_privileges: Cell<bool>,
     pub subreaper: Cell<bool>,
+    pub capabilities: Cell<Capabilities>,
+    /// personality(2).
+    pub persona: Cell<u32>,
+}
+
+/// What differs between processes when they begin.
+pub struct Beginning {
+    pub pid: u32,
+    pub parent: u32,
+    pub group: u32,
+    pub session: u32,
+    pub space: Rc<AddressSpace>,
+    pub own_pages: OwnPages,
+    pub files: Rc<RefCell<Descriptors>>,
+    pub caller: Caller,
+    pub ids: Ids,
+    pub actions: Rc<RefCell<SignalActions>>,
+    pub limits: Limits,
+    pub exit_signal: u8,
+    pub name: [u8; 16],
+    pub started: Duration,
+}
+
+/// Bits of [`Process::persona`]: what personality(2) can change here.
+pub mod persona {
+    /// PER_LINUX32: uname says another machine.
+    pub const LINUX_32: u32 = 8;
+    /// ADDR_NO_RANDOMIZE: programs are put where they always are.
+    pub const FIXED_ADDRESSES: u32 = 0x0004_0000;
+    /// What a program with set-id bits doesn't inherit.
+    pub const CLEARED_ON_SET_ID: u32 = FIXED_ADDRESSES;
 }
 
 /// User and group ids beside those in [`Caller`], which holds the effective (file system) ones.
@@ -152,21 +191,12 @@ pub struct Ids {
     pub saved_group: u32,
 }
 
-/// ITIMER_REAL.
-#[derive(Debug, Default)]
-pub struct Alarm {
-    /// On the monotonic clock.
-    pub deadline: Option<Duration>,
-    pub interval: Duration,
-    /// Counts settings, so that an old timer knows that it is not meant any more.
-    pub setting: u64,
-}
-
 /// Processor time and faults of ended threads or children.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
-    /// Microseconds.
-    pub time: u64,
+    /// Microseconds in the program, and in the server on its behalf.
+    pub user: u64,
+    pub system: u64,
     pub faults: u64,
     /// Most pages that were present.
     pub peak_pages: u64,
@@ -175,11 +205,62 @@ pub struct Usage {
 impl Usage {
     pub const fn plus(self, other: Self) -> Self {
         let peak_pages = if self.peak_pages > other.peak_pages { self.peak_pages } else { other.peak_pages };
-        Self { time: self.time + other.time, faults: self.faults + other.faults, peak_pages }
+        Self {
+            user: self.user + other.user,
+            system: self.system + other.system,
+            faults: self.faults + other.faults,
+            peak_pages,
+        }
+    }
+    /// Microseconds of processor time.
+    pub const fn time(self) -> u64 {
+        self.user + self.system
     }
 }
 
 impl Process {
+    /// A process without threads: nothing pending, nothing used, no timers.
+    pub fn new(beginning: Beginning) -> Rc<Self> {
+        let Beginning { pid, parent, group, session, space, own_pages, files, caller, ids, .. } = beginning;
+        Rc::new(Self {
+            pid,
+            parent: Cell::new(parent),
+            children: RefCell::default(),
+            group: Cell::new(group),
+            session: Cell::new(session),
+            life: Cell::new(Life::Running),
+            stop_untold: Cell::new(false),
+            continue_untold: Cell::new(false),
+            ending: Cell::new(None),
+            threads: RefCell::default(),
+            space: RefCell::new(space),
+            own_pages: RefCell::new(own_pages),
+            files: RefCell::new(files),
+            caller: RefCell::new(caller),
+            ids: Cell::new(ids),
+            actions: RefCell::new(beginning.actions),
+            pending: RefCell::default(),
+            limits: RefCell::new(beginning.limits),
+            child_changed: WaitQueue::new(),
+            left_parent: WaitQueue::new(),
+            has_left_parent: Cell::new(false),
+            exit_signal: Cell::new(beginning.exit_signal),
+            executable: RefCell::default(),
+            name: Cell::new(beginning.name),
+            started: beginning.started,
+            has_executed: Cell::new(false),
+            timers: Timers::default(),
+            usage: Cell::default(),
+            children_usage: Cell::default(),
+            parent_death_signal: Cell::new(0),
+            dumpable: Cell::new(1),
+            no_new_privileges: Cell::new(false),
+            subreaper: Cell::new(false),
+            capabilities: Cell::new(Capabilities::FULL),
+            persona: Cell::new(0),
+        })
+    }
+
     pub fn is_zombie(&self) -> bool {
         matches!(self.life.get(), Life::Zombie(_))
     }
@@ -205,11 +286,17 @@ impl Process {
         let threads = self.threads.borrow();
         threads.iter().find(|thread| thread.tid.get() == self.pid).or_else(|| threads.first()).cloned()
     }
+    /// Signals queued for it and its threads.
+    pub fn queued_signals(&self) -> usize {
+        let own: usize = self.threads.borrow().iter().map(|thread| thread.pending.borrow().len()).sum();
+        own + self.pending.borrow().len()
+    }
     /// Processor time that its threads have used, so far as they have been asked.
     pub fn total_usage(&self) -> Usage {
         let mut usage = self.usage.get();
         for thread in self.threads.borrow().iter() {
-            usage.time += thread.processor_time();
+            usage.user += thread.user_time();
+            usage.system += thread.system_time();
         }
         let space = self.space.borrow();
         usage.faults += space.minor_faults.get();

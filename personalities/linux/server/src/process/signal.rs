@@ -127,6 +127,7 @@ pub mod code {
     pub const USER: i32 = 0;
     pub const KERNEL: i32 = 0x80;
     pub const QUEUE: i32 = -1;
+    pub const TIMER: i32 = -2;
     pub const TKILL: i32 = -6;
     pub const SEGV_MAPERR: i32 = 1;
     pub const SEGV_ACCERR: i32 = 2;
@@ -147,10 +148,31 @@ pub mod code {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Detail {
     None,
-    Sender { pid: u32, uid: u32 },
-    Value { pid: u32, uid: u32, value: u64 },
-    Child { pid: u32, uid: u32, status: i32, user_ticks: i64, system_ticks: i64 },
-    Fault { address: u64 },
+    Sender {
+        pid: u32,
+        uid: u32,
+    },
+    Value {
+        pid: u32,
+        uid: u32,
+        value: u64,
+    },
+    Child {
+        pid: u32,
+        uid: u32,
+        status: i32,
+        user_ticks: i64,
+        system_ticks: i64,
+    },
+    Fault {
+        address: u64,
+    },
+    /// Of a POSIX timer: its id, and how many expirations beside the first this tells of.
+    Timer {
+        id: u32,
+        overrun: u32,
+        value: u64,
+    },
 }
 
 /// One sent signal.
@@ -196,6 +218,11 @@ impl SignalInfo {
                 put(40, &system_ticks.to_le_bytes());
             }
             Detail::Fault { address } => put(16, &address.to_le_bytes()),
+            Detail::Timer { id, overrun, value } => {
+                put(16, &id.to_le_bytes());
+                put(20, &overrun.to_le_bytes());
+                put(24, &value.to_le_bytes());
+            }
         }
         bytes
     }
@@ -238,6 +265,25 @@ impl PendingSignals {
         }
         self.set = self.set.with(info.signal);
         true
+    }
+    /// How many are queued.
+    pub fn len(&self) -> usize {
+        self.queue.len()
+    }
+    pub fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+    /// Adds expirations to the signal of a timer that is pending still; false if none is.
+    pub fn overrun(&mut self, timer: u32, more: u32) -> bool {
+        for info in &mut self.queue {
+            if let Detail::Timer { id, overrun, .. } = &mut info.detail
+                && *id == timer
+            {
+                *overrun = overrun.saturating_add(more).saturating_add(1).min(i32::MAX as u32);
+                return true;
+            }
+        }
+        false
     }
     /// Takes the first signal that is in `wanted`.
     pub fn take(&mut self, wanted: SignalSet) -> Option<SignalInfo> {

@@ -1,6 +1,7 @@
 //! One thread: its kernel object, the page that it shares with the server, and what the server holds of it.
 
 use super::Process;
+use super::schedule::Schedule;
 use super::signal::{AlternateStack, PendingSignals, SignalSet};
 use crate::capability::{self, Redirect, Reply, SharedPage};
 use crate::memory::AddressSpace;
@@ -82,7 +83,10 @@ pub struct Thread {
     pub name: Cell<[u8; 16]>,
     /// Number of the call that it makes or made last.
     pub last_call: Cell<u64>,
-    processor_time: Cell<u64>,
+    pub schedule: Cell<Schedule>,
+    user_time: Cell<u64>,
+    /// Nanoseconds that the server has worked for it.
+    system_time: Cell<u64>,
 }
 
 impl Thread {
@@ -112,7 +116,9 @@ impl Thread {
             robust_list: Cell::new((0, 0)),
             name: Cell::new([0; 16]),
             last_call: Cell::new(0),
-            processor_time: Cell::new(0),
+            schedule: Cell::default(),
+            user_time: Cell::new(0),
+            system_time: Cell::new(0),
         })
     }
 
@@ -168,10 +174,26 @@ impl Thread {
         matches!(&*self.activity.borrow(), Activity::Held(_) | Activity::Answered(..))
     }
 
-    /// Microseconds of processor time, now.
-    pub fn processor_time(&self) -> u64 {
-        self.processor_time.set(self.processor_time.get() + self.machine.consumed());
-        self.processor_time.get()
+    /// Sets its policy, and what that is to the microkernel.
+    pub fn set_schedule(&self, schedule: Schedule) {
+        if self.schedule.replace(schedule) != schedule {
+            let (priority, turn) = schedule.turn();
+            self.machine.schedule(priority, turn);
+        }
+    }
+
+    /// Microseconds that it has run, now.
+    pub fn user_time(&self) -> u64 {
+        self.user_time.set(self.user_time.get() + self.machine.consumed());
+        self.user_time.get()
+    }
+    /// Microseconds that the server has worked for it.
+    pub const fn system_time(&self) -> u64 {
+        self.system_time.get() / 1000
+    }
+    /// The server has worked for it.
+    pub fn charge(&self, nanoseconds: u64) {
+        self.system_time.set(self.system_time.get() + nanoseconds);
     }
 
     /// Registers with which a thread is sent to a position in the text; only these two count.

@@ -306,7 +306,14 @@ fn stat(_: &'static Server, process: &Process, thread: Option<&Thread>) -> Vec<u
     const TICK: u64 = 1_000_000 / TICKS_PER_SECOND;
     let (terminal, foreground) = terminal_of(process);
     let usage = process.total_usage();
-    let time = thread.map_or(usage.time, Thread::processor_time) / TICK;
+    let (user, system) = thread.map_or((usage.user, usage.system), |thread| (thread.user_time(), thread.system_time()));
+    let (user, system) = (user / TICK, system / TICK);
+    let schedule =
+        thread.map(|thread| thread.schedule.get()).or_else(|| process.leader().map(|leader| leader.schedule.get()));
+    let schedule = schedule.unwrap_or_default();
+    let nice = schedule.nice;
+    // As Linux counts: real-time threads are below zero.
+    let priority = if schedule.is_real_time() { -1 - schedule.priority as i32 } else { 20 + nice };
     let children = process.children_usage.get();
     let space = process.space();
     let marks = space.marks.get();
@@ -321,7 +328,7 @@ fn stat(_: &'static Server, process: &Process, thread: Option<&Thread>) -> Vec<u
     let mut text = format!("{id} (").into_bytes();
     text.extend_from_slice(&name(process, thread));
     let rest = format!(
-        ") {} {} {} {} {terminal} {foreground} 0 {} {} 0 0 {time} 0 {} 0 20 0 {} 0 {started} {vsize} {rss} {INFINITY} \
+        ") {} {} {} {} {terminal} {foreground} 0 {} {} 0 0 {user} {system} {} {} {priority} {nice} {} 0 {started} {vsize} {rss} {INFINITY} \
          {} {} {} 0 0 {} {} {} {} 0 0 0 {} 0 0 0 0 0 0 {} {} {} {} {} {} {} {exit_code}\n",
         state(process, thread).0,
         process.visible_parent(),
@@ -329,7 +336,8 @@ fn stat(_: &'static Server, process: &Process, thread: Option<&Thread>) -> Vec<u
         process.session.get(),
         usage.faults,
         children.faults,
-        children.time / TICK,
+        children.user / TICK,
+        children.system / TICK,
         process.threads.borrow().len().max(1),
         marks.code.0,
         marks.code.1,
@@ -376,6 +384,7 @@ fn status(_: &'static Server, process: &Process, thread: Option<&Thread>) -> Vec
     let usage = process.total_usage();
     let [own, shared, blocked, ignored, caught] = signal_sets(process, thread);
     let caller = process.caller.borrow();
+    let capabilities = process.capabilities.get();
     let tid = thread.map_or(process.pid, |thread| thread.tid.get());
     let mut text = b"Name:\t".to_vec();
     text.extend_from_slice(&name(process, thread));
@@ -411,14 +420,23 @@ fn status(_: &'static Server, process: &Process, thread: Option<&Thread>) -> Vec
     }
     let _ = write!(
         rest,
-        "\nThreads:\t{}\nSigQ:\t0/1024\nSigPnd:\t{:016x}\nShdPnd:\t{:016x}\nSigBlk:\t{:016x}\nSigIgn:\t{:016x}\nSigCgt:\t{:016x}\n\
-         Cpus_allowed:\t1\nCpus_allowed_list:\t0\n",
+        "\nThreads:\t{}\nSigQ:\t{}/{}\nSigPnd:\t{:016x}\nShdPnd:\t{:016x}\nSigBlk:\t{:016x}\nSigIgn:\t{:016x}\nSigCgt:\t{:016x}\n\
+         CapInh:\t{:016x}\nCapPrm:\t{:016x}\nCapEff:\t{:016x}\nCapBnd:\t{:016x}\nCapAmb:\t{:016x}\n\
+         NoNewPrivs:\t{}\nSeccomp:\t0\nCpus_allowed:\t1\nCpus_allowed_list:\t0\n",
         process.threads.borrow().len(),
+        process.queued_signals(),
+        process.limits.borrow().soft(crate::process::limits::SIGNALS),
         own.0,
         shared.0,
         blocked.0,
         ignored.0,
         caught.0,
+        capabilities.inheritable,
+        capabilities.permitted,
+        capabilities.effective,
+        capabilities.bounding,
+        capabilities.ambient,
+        u32::from(process.no_new_privileges.get()),
     );
     text.extend_from_slice(rest.as_bytes());
     text

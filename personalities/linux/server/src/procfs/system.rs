@@ -1,8 +1,8 @@
 //! Texts about the machine (proc(5)).
 
 use crate::exec::load::TICKS_PER_SECOND;
+use crate::load::ONE;
 use crate::memory::PAGE;
-use crate::process::thread::Activity;
 use crate::server::Server;
 use crate::syscall::system::{RELEASE, VERSION};
 use alloc::format;
@@ -62,12 +62,12 @@ pub fn mounts(server: &'static Server) -> Vec<u8> {
 
 /// Processor time of all processes there have been, in microseconds.
 fn used(server: &Server) -> u64 {
-    server.table.processes().iter().map(|process| process.total_usage().time + process.children_usage.get().time).sum()
-}
-fn running(server: &Server) -> usize {
-    let is_running =
-        |thread: &alloc::rc::Rc<crate::process::Thread>| matches!(&*thread.activity.borrow(), Activity::Running);
-    server.table.processes().iter().flat_map(|process| process.threads.borrow().clone()).filter(is_running).count()
+    server
+        .table
+        .processes()
+        .iter()
+        .map(|process| process.total_usage().time() + process.children_usage.get().time())
+        .sum()
 }
 
 pub fn uptime(server: &'static Server) -> Vec<u8> {
@@ -78,11 +78,16 @@ pub fn uptime(server: &'static Server) -> Vec<u8> {
     format!("{a}.{b:02} {c}.{d:02}\n").into_bytes()
 }
 
-/// The averages are not kept: what runs now stands for all three.
 pub fn load(server: &'static Server) -> Vec<u8> {
-    let now = running(server);
+    // Who reads this is being served, and counts.
+    let now = server.running_threads() + 1;
     let threads = server.table.thread_count();
-    format!("{now}.00 {now}.00 {now}.00 {now}/{threads} {}\n", server.table.last_id()).into_bytes()
+    let [one, five, fifteen] = server.load.averages().map(|average| {
+        // Rounded to hundredths.
+        let hundredths = (average * 100 + ONE / 2) / ONE;
+        format!("{}.{:02}", hundredths / 100, hundredths % 100)
+    });
+    format!("{one} {five} {fifteen} {now}/{threads} {}\n", server.table.last_id()).into_bytes()
 }
 
 pub fn statistics(server: &'static Server) -> Vec<u8> {
@@ -93,7 +98,7 @@ pub fn statistics(server: &'static Server) -> Vec<u8> {
     format!(
         "cpu  {line}\ncpu0 {line}\nintr 0\nctxt 0\nbtime {boot}\nprocesses {}\nprocs_running {}\nprocs_blocked 0\n",
         server.table.made.get(),
-        running(server).max(1),
+        server.running_threads() + 1,
     )
     .into_bytes()
 }

@@ -1,7 +1,9 @@
 //! Calls on ids (credentials(7)): who a process is, and who it becomes.
 
 use super::Call;
+use super::capabilities::become_capable;
 use crate::process::Ids;
+use crate::process::capabilities::{SETGID, SETUID};
 use alloc::vec;
 use alloc::vec::Vec;
 use chestnut_linux_files::{Errno, Result};
@@ -34,12 +36,16 @@ pub fn getegid(call: &Call) -> Result<u64> {
 /// Makes new ids hold, for the caller, for file permissions and for the trampoline.
 fn become_ids(call: &Call, ids: Ids) {
     let process = call.process();
-    process.ids.set(ids);
+    let old = process.ids.replace(ids);
     {
         let mut caller = process.caller.borrow_mut();
         caller.credentials.user = ids.effective_user;
         caller.credentials.group = ids.effective_group;
-        caller.credentials.privileged = ids.effective_user == 0;
+    }
+    become_capable(process, process.capabilities.get().after_ids(old, ids));
+    if (old.effective_user, old.effective_group) != (ids.effective_user, ids.effective_group) {
+        process.dumpable.set(0);
+        process.parent_death_signal.set(0);
     }
     call.server.publish_ids(process);
 }
@@ -50,7 +56,7 @@ pub fn setuid(call: &Call) -> Result<u64> {
     if id == KEEP {
         return Err(Errno::EINVAL);
     }
-    let new = if call.is_privileged() {
+    let new = if call.can(SETUID) {
         Ids { user: id, effective_user: id, saved_user: id, ..ids }
     } else if id == ids.user || id == ids.saved_user {
         Ids { effective_user: id, ..ids }
@@ -67,7 +73,7 @@ pub fn setgid(call: &Call) -> Result<u64> {
     if id == KEEP {
         return Err(Errno::EINVAL);
     }
-    let new = if call.is_privileged() {
+    let new = if call.can(SETGID) {
         Ids { group: id, effective_group: id, saved_group: id, ..ids }
     } else if id == ids.group || id == ids.saved_group {
         Ids { effective_group: id, ..ids }
@@ -91,8 +97,7 @@ fn choose(privileged: bool, old: [u32; 3], wanted: [u32; 3]) -> Result<[u32; 3]>
 pub fn setresuid(call: &Call) -> Result<u64> {
     let ids = call.process().ids.get();
     let old = [ids.user, ids.effective_user, ids.saved_user];
-    let [user, effective_user, saved_user] =
-        choose(call.is_privileged(), old, [call.half(0), call.half(1), call.half(2)])?;
+    let [user, effective_user, saved_user] = choose(call.can(SETUID), old, [call.half(0), call.half(1), call.half(2)])?;
     become_ids(call, Ids { user, effective_user, saved_user, ..ids });
     Ok(0)
 }
@@ -101,7 +106,7 @@ pub fn setresgid(call: &Call) -> Result<u64> {
     let ids = call.process().ids.get();
     let old = [ids.group, ids.effective_group, ids.saved_group];
     let [group, effective_group, saved_group] =
-        choose(call.is_privileged(), old, [call.half(0), call.half(1), call.half(2)])?;
+        choose(call.can(SETGID), old, [call.half(0), call.half(1), call.half(2)])?;
     become_ids(call, Ids { group, effective_group, saved_group, ..ids });
     Ok(0)
 }
@@ -109,7 +114,7 @@ pub fn setresgid(call: &Call) -> Result<u64> {
 pub fn setreuid(call: &Call) -> Result<u64> {
     let ids = call.process().ids.get();
     let old = [ids.user, ids.effective_user, ids.saved_user];
-    let [user, effective_user, mut saved_user] = choose(call.is_privileged(), old, [call.half(0), call.half(1), KEEP])?;
+    let [user, effective_user, mut saved_user] = choose(call.can(SETUID), old, [call.half(0), call.half(1), KEEP])?;
     if call.half(0) != KEEP || (call.half(1) != KEEP && effective_user != ids.user) {
         saved_user = effective_user;
     }
@@ -120,8 +125,7 @@ pub fn setreuid(call: &Call) -> Result<u64> {
 pub fn setregid(call: &Call) -> Result<u64> {
     let ids = call.process().ids.get();
     let old = [ids.group, ids.effective_group, ids.saved_group];
-    let [group, effective_group, mut saved_group] =
-        choose(call.is_privileged(), old, [call.half(0), call.half(1), KEEP])?;
+    let [group, effective_group, mut saved_group] = choose(call.can(SETGID), old, [call.half(0), call.half(1), KEEP])?;
     if call.half(0) != KEEP || (call.half(1) != KEEP && effective_group != ids.group) {
         saved_group = effective_group;
     }
@@ -170,7 +174,7 @@ pub fn getgroups(call: &Call) -> Result<u64> {
 /// setgroups(count, list)
 pub fn setgroups(call: &Call) -> Result<u64> {
     const MOST: u64 = 65_536;
-    if !call.is_privileged() {
+    if !call.can(SETGID) {
         return Err(Errno::EPERM);
     }
     let count = call.half(0);

@@ -196,8 +196,16 @@ pub fn msync(call: &Call) -> Result<u64> {
 pub fn mincore(call: &Call) -> Result<u64> {
     let space = call.space();
     let range = space.check_covered(call.word(0), call.word(1))?;
-    let present: Vec<u8> = range.step_by(PAGE as usize).map(|page| space.is_present(page).into()).collect();
-    space.write(call.word(2), &present)?;
+    // In pieces: a range may have more pages than the server has bytes.
+    const PIECE: u64 = 4096 * PAGE;
+    let (mut at, mut answer) = (range.start, call.word(2));
+    while at < range.end {
+        let end = range.end.min(at + PIECE);
+        let present: Vec<u8> = (at..end).step_by(PAGE as usize).map(|page| space.is_present(page).into()).collect();
+        space.write(answer, &present)?;
+        answer = answer.wrapping_add(present.len() as u64);
+        at = end;
+    }
     Ok(0)
 }
 

@@ -4,9 +4,11 @@
 //! wait. While it waits nothing is borrowed, and a signal may end it at any time by dropping it.
 
 pub mod attributes;
+pub mod capabilities;
 pub mod directories;
 pub mod epoll;
 pub mod files;
+pub mod foreign;
 pub mod futex;
 pub mod identity;
 pub mod inotify;
@@ -19,6 +21,7 @@ pub mod names;
 pub mod poll;
 pub mod processes;
 pub mod read_write;
+pub mod scheduling;
 pub mod signals;
 pub mod sockets;
 pub mod status;
@@ -27,9 +30,11 @@ pub mod table;
 pub mod terminals;
 pub mod time;
 pub mod timerfd;
+pub mod timers;
 pub mod transfer;
 
 use crate::memory::AddressSpace;
+use crate::process::capabilities::SYS_ADMIN;
 use crate::process::signal::action_flag;
 use crate::process::thread::Answer;
 use crate::process::{Process, Thread};
@@ -128,8 +133,13 @@ impl Call {
     pub fn caller_copy(&self) -> Caller {
         self.caller().clone()
     }
+    /// May do what administrators may.
     pub fn is_privileged(&self) -> bool {
-        self.process().ids.get().effective_user == 0
+        self.can(SYS_ADMIN)
+    }
+    /// Has one of Linux's capabilities.
+    pub fn can(&self, capability: u32) -> bool {
+        self.process().capabilities.get().can(capability)
     }
 
     /// The open file of a descriptor argument.
@@ -172,6 +182,7 @@ impl Server {
     /// Carries a call out, as far as that goes without waiting.
     pub fn system_call(&'static self, thread: &Rc<Thread>, number: u64, arguments: [u64; 6]) {
         thread.last_call.set(number);
+        self.current.set(thread.tid.get());
         let call = Call { server: self, thread: thread.clone(), number, arguments };
         let mut traced = None;
         if let Some(tracer) = self.tracer() {
@@ -223,6 +234,7 @@ async fn finish(server: &'static Server, thread: Rc<Thread>, waiting: Waiting, t
         if thread.ended.get() {
             return Poll::Ready(None);
         }
+        server.current.set(thread.tid.get());
         if let Poll::Ready(result) = future.as_mut().poll(context) {
             return Poll::Ready(Some(Answer::Done(register(result))));
         }

@@ -7,6 +7,7 @@ use crate::process::execute::ExecRequest;
 use crate::process::signal::Signal;
 use crate::process::wait::{Changes, Report, Which};
 use alloc::vec::Vec;
+use chestnut_linux_files::open::OpenFlags;
 use chestnut_linux_files::vfs::{At, Follow};
 use chestnut_linux_files::wait::Events;
 use chestnut_linux_files::{Errno, Result};
@@ -25,6 +26,10 @@ pub fn vfork(call: &Call) -> Result<Outcome> {
 
 /// clone(flags, stack, parent_tid, child_tid, tls)
 pub fn clone(call: &Call) -> Result<Outcome> {
+    const BOTH: u64 = (linux::CLONE_PIDFD | linux::CLONE_PARENT_SETTID) as u64;
+    if call.word(0) & BOTH == BOTH {
+        return Err(Errno::EINVAL);
+    }
     clone_with(
         call,
         CloneRequest {
@@ -34,6 +39,8 @@ pub fn clone(call: &Call) -> Result<Outcome> {
             parent_tid: call.word(2),
             child_tid: call.word(3),
             tls: call.word(4),
+            // One place for two answers: they exclude each other.
+            pidfd: call.word(2),
         },
     )
 }
@@ -60,7 +67,14 @@ pub fn clone3(call: &Call) -> Result<Outcome> {
     // set_tid, set_tid_size and cgroup.
     let unsupported = word(8) != 0 || word(9) != 0 || word(10) != 0;
     let (stack, stack_size) = (word(5), word(6));
-    if unsupported || (stack == 0) != (stack_size == 0) || word(4) > Signal::COUNT as u64 {
+    // A thread and a sibling tell nobody of their end, or as the caller does.
+    let silent = word(0) & u64::from(linux::CLONE_THREAD | linux::CLONE_PARENT) != 0 && word(4) != 0;
+    if unsupported
+        || silent
+        || word(0) & 0xff != 0
+        || (stack == 0) != (stack_size == 0)
+        || word(4) > Signal::COUNT as u64
+    {
         return Err(Errno::EINVAL);
     }
     clone_with(
@@ -72,6 +86,7 @@ pub fn clone3(call: &Call) -> Result<Outcome> {
             parent_tid: word(3),
             child_tid: word(2),
             tls: word(7),
+            pidfd: word(1),
         },
     )
 }
@@ -170,8 +185,8 @@ pub fn exit_group(call: &Call) -> Outcome {
 /// `struct rusage`: only time, memory and faults are counted.
 pub fn encode_usage(usage: crate::process::Usage) -> [u64; 18] {
     let mut words = [0; 18];
-    words[0] = usage.time / 1_000_000;
-    words[1] = usage.time % 1_000_000;
+    (words[0], words[1]) = (usage.user / 1_000_000, usage.user % 1_000_000);
+    (words[2], words[3]) = (usage.system / 1_000_000, usage.system % 1_000_000);
     words[4] = usage.peak_pages * 4;
     words[8] = usage.faults;
     words
@@ -248,11 +263,17 @@ pub fn waitid(call: &Call) -> Result<Outcome> {
     if options & !(linux::WNOHANG | linux::WNOWAIT | wanted | ignored) != 0 || options & wanted == 0 {
         return Err(Errno::EINVAL);
     }
+    let mut no_hang_error = None;
     let which = match call.half(0) {
         linux::P_ALL => Which::Any,
         linux::P_PID if id != 0 => Which::Pid(id),
         linux::P_PGID if id == 0 => Which::Group(call.process().group.get()),
         linux::P_PGID => Which::Group(id),
+        linux::P_PIDFD => {
+            let file = call.file_of(id as i32)?;
+            no_hang_error = file.flags().contains(OpenFlags::NONBLOCKING).then_some(Errno::EAGAIN);
+            Which::Pid(call.server.process_of_file(&file)?.pid)
+        }
         _ => return Err(Errno::EINVAL),
     };
     let changes = Changes {
@@ -286,6 +307,9 @@ pub fn waitid(call: &Call) -> Result<Outcome> {
     }
     if no_hang {
         return Ok(nothing().into());
+    }
+    if let Some(error) = no_hang_error {
+        return Err(error);
     }
     wait_for(call, which, changes, false, Ok(0), tell)
 }

@@ -2,10 +2,14 @@
 
 use super::{Call, Outcome};
 use crate::clock::duration_of;
+use crate::process::capabilities::KILL;
+use crate::process::limits;
 use crate::process::signal::{AlternateStack, Detail, Signal, SignalAction, SignalInfo, SignalSet, code};
 use crate::process::{INIT, Process, frame};
+use crate::signalfd;
 use alloc::rc::Rc;
 use chestnut_linux_files::clock::Clock;
+use chestnut_linux_files::open::OpenFlags;
 use chestnut_linux_files::{Errno, Result};
 use chestnut_linux_trampoline::pages::AltStack;
 use core::future::poll_fn;
@@ -17,25 +21,25 @@ use linux_raw_sys::general as linux;
 const SET_BYTES: u64 = 8;
 
 /// A signal argument; 0 asks only whether one might be sent.
-fn signal_argument(number: u32) -> Result<Option<Signal>> {
+pub fn signal_argument(number: u32) -> Result<Option<Signal>> {
     if number == 0 { Ok(None) } else { Signal::new(number.into()).map(Some).ok_or(Errno::EINVAL) }
 }
 
 /// kill(2)'s rule about who may signal whom.
-fn may_signal(call: &Call, target: &Process, signal: Option<Signal>) -> bool {
+pub fn may_signal(call: &Call, target: &Process, signal: Option<Signal>) -> bool {
     let (own, other) = (call.process().ids.get(), target.ids.get());
     let same = [own.effective_user, own.user].iter().any(|&id| id == other.user || id == other.saved_user);
     let continues = signal == Some(Signal::CONT) && target.session.get() == call.process().session.get();
-    own.effective_user == 0 || same || continues
+    call.can(KILL) || same || continues
 }
 
-fn sent_by(call: &Call, signal: Signal, code: i32) -> SignalInfo {
+pub fn sent_by(call: &Call, signal: Signal, code: i32) -> SignalInfo {
     let detail = Detail::Sender { pid: call.process().pid, uid: call.process().ids.get().user };
     SignalInfo { signal, code, detail }
 }
 
 /// After signalling itself a caller may be gone.
-fn done(call: &Call) -> Outcome {
+pub fn done(call: &Call) -> Outcome {
     if call.thread.ended.get() { Outcome::Gone } else { Outcome::Done(Ok(0)) }
 }
 
@@ -103,12 +107,19 @@ fn signal_thread(call: &Call, group: Option<u32>, tid: i32, number: u32) -> Resu
 }
 
 /// What a program says of a signal that it queues; it may not pass for the kernel or kill(2) towards others.
-fn queued_info(call: &Call, signal: Signal, address: u64, target: u32) -> Result<SignalInfo> {
+pub fn queued_info(call: &Call, signal: Signal, address: u64, target: u32) -> Result<SignalInfo> {
     let mut bytes = [0; SignalInfo::BYTES];
     call.space().read(address, &mut bytes)?;
     let info = SignalInfo::from_bytes(signal, &bytes);
     let forged = info.code >= 0 || info.code == code::TKILL;
     if forged && target != call.process().pid { Err(Errno::EPERM) } else { Ok(info) }
+}
+
+/// `EAGAIN` for a real-time signal with something to say that finds RLIMIT_SIGPENDING reached.
+pub fn check_queue(target: &Process, info: SignalInfo) -> Result<()> {
+    let full = target.queued_signals() as u64 >= target.limits.borrow().soft(limits::SIGNALS);
+    let loses = info.signal.is_real_time() && info.code != code::USER;
+    if full && loses { Err(Errno::EAGAIN) } else { Ok(()) }
 }
 
 /// rt_sigqueueinfo(pid, signal, info)
@@ -120,6 +131,7 @@ pub fn rt_sigqueueinfo(call: &Call) -> Result<Outcome> {
     }
     if let Some(signal) = signal {
         let info = queued_info(call, signal, call.word(2), target.pid)?;
+        check_queue(&target, info)?;
         call.server.signal_process(&target, info);
     }
     Ok(done(call))
@@ -136,6 +148,7 @@ pub fn rt_tgsigqueueinfo(call: &Call) -> Result<Outcome> {
     }
     if let Some(signal) = signal {
         let info = queued_info(call, signal, call.word(3), thread.process.pid)?;
+        check_queue(&thread.process, info)?;
         call.server.signal_thread(&thread, info);
     }
     Ok(done(call))
@@ -306,6 +319,34 @@ pub fn rt_sigreturn(call: &Call) -> Outcome {
     }
     attention_if_deliverable(call);
     Outcome::Restore
+}
+
+/// signalfd4(fd, mask, set size, flags)
+pub fn signalfd4(call: &Call) -> Result<u64> {
+    let flags = OpenFlags::from_bits(call.half(3)).ok_or(Errno::EINVAL)?;
+    if call.word(2) != SET_BYTES || !(OpenFlags::NONBLOCKING | OpenFlags::CLOSE_ON_EXEC).contains(flags) {
+        return Err(Errno::EINVAL);
+    }
+    let signals = SignalSet(call.space().read_u64(call.word(1))?).without(SignalSet::UNBLOCKABLE);
+    if call.int(0) != -1 {
+        signalfd::change(&*call.file(0)?, signals)?;
+        return Ok(u64::from(call.half(0)));
+    }
+    let file = signalfd::open(call.server, signals, flags - OpenFlags::CLOSE_ON_EXEC);
+    let descriptors = call.process().descriptors();
+    let descriptor = descriptors.borrow_mut().insert(file, flags.contains(OpenFlags::CLOSE_ON_EXEC))?;
+    Ok(descriptor as u64)
+}
+/// signalfd(fd, mask, set size)
+pub fn signalfd(call: &Call) -> Result<u64> {
+    let [fd, mask, size, ..] = call.arguments;
+    let call = Call {
+        server: call.server,
+        thread: call.thread.clone(),
+        number: call.number,
+        arguments: [fd, mask, size, 0, 0, 0],
+    };
+    signalfd4(&call)
 }
 
 /// sigaltstack(new, old): as the trampoline does it, for whoever comes by another way.

@@ -2,9 +2,10 @@
 
 use super::{Call, Outcome};
 use crate::memory::{PAGE, USER_END};
+use crate::process::capabilities::{SYS_BOOT, SYS_RESOURCE};
 use crate::process::limits::{self, Limit};
 use crate::process::signal::Signal;
-use crate::process::{Ending, INIT};
+use crate::process::{Ending, INIT, persona};
 use alloc::rc::Rc;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -23,7 +24,8 @@ pub fn uname(call: &Call) -> Result<u64> {
     const FIELD: usize = 65;
     let host = call.server.host_name.borrow().clone();
     let domain = call.server.domain_name.borrow().clone();
-    let fields: [&[u8]; 6] = [b"Linux", &host, RELEASE.as_bytes(), VERSION.as_bytes(), b"x86_64", &domain];
+    let machine: &[u8] = if call.process().persona.get() & persona::LINUX_32 != 0 { b"i686" } else { b"x86_64" };
+    let fields: [&[u8]; 6] = [b"Linux", &host, RELEASE.as_bytes(), VERSION.as_bytes(), machine, &domain];
     let mut bytes = vec![0; FIELD * fields.len()];
     for (place, field) in bytes.chunks_exact_mut(FIELD).zip(fields) {
         place[..field.len()].copy_from_slice(field);
@@ -59,6 +61,10 @@ pub fn sysinfo(call: &Call) -> Result<u64> {
     let frames = call.server.capabilities.frames;
     let mut words = [0; 14];
     words[0] = call.server.clock.monotonic().as_secs();
+    // Averages in units of 2^−16.
+    for (word, average) in words[1..4].iter_mut().zip(call.server.load.averages()) {
+        *word = (average << 16) / crate::load::ONE;
+    }
     words[4] = frames.total() as u64 * PAGE;
     words[5] = frames.available() as u64 * PAGE;
     words[10] = call.server.table.thread_count() as u64;
@@ -82,7 +88,8 @@ pub fn setrlimit(call: &Call) -> Result<u64> {
 /// prlimit64(pid, kind, new, old)
 pub fn prlimit64(call: &Call) -> Result<u64> {
     let process = call.server.process_or_self(call.process(), call.half(0)).ok_or(Errno::ESRCH)?;
-    if !Rc::ptr_eq(&process, call.process()) && !call.is_privileged() && process.ids.get() != call.process().ids.get() {
+    if !Rc::ptr_eq(&process, call.process()) && !call.can(SYS_RESOURCE) && process.ids.get() != call.process().ids.get()
+    {
         return Err(Errno::EPERM);
     }
     let kind = call.half(1).into();
@@ -96,81 +103,19 @@ pub fn prlimit64(call: &Call) -> Result<u64> {
     }
     Ok(0)
 }
-fn set_limit(call: &Call, process: &crate::process::Process, kind: u64, limit: Limit) -> Result<u64> {
-    process.limits.borrow_mut().set(kind, limit, call.is_privileged())?;
+fn set_limit(call: &Call, process: &Rc<crate::process::Process>, kind: u64, limit: Limit) -> Result<u64> {
+    process.limits.borrow_mut().set(kind, limit, call.can(SYS_RESOURCE))?;
     match kind as usize {
         limits::FILES => process.descriptors().borrow_mut().set_limit(limit.soft as usize),
         limits::STACK => process.space().stack_limit.set(limit.soft),
         limits::SPACE => process.space().size_limit.set(limit.soft),
         limits::DATA => process.space().data_limit.set(limit.soft),
+        limits::PROCESSOR => call.server.watch_limit(process),
         _ => {}
     }
     Ok(0)
 }
 
-/// getpriority(which, who): everybody has the ordinary one. The system call answers 20 − nice.
-pub fn getpriority(call: &Call) -> Result<u64> {
-    check_priority_target(call)?;
-    Ok(20)
-}
-/// setpriority(which, who, nice): only the ordinary one can be had.
-pub fn setpriority(call: &Call) -> Result<u64> {
-    check_priority_target(call)?;
-    if call.int(2) == 0 { Ok(0) } else { Err(Errno::EPERM) }
-}
-fn check_priority_target(call: &Call) -> Result<()> {
-    let who = call.half(1);
-    let found = match call.half(0) {
-        linux::PRIO_PROCESS => who == 0 || call.server.table.thread(who).is_some(),
-        linux::PRIO_PGRP => who == 0 || !call.server.table.group(who).is_empty(),
-        linux::PRIO_USER => true,
-        _ => return Err(Errno::EINVAL),
-    };
-    if found { Ok(()) } else { Err(Errno::ESRCH) }
-}
-
-fn check_thread(call: &Call) -> Result<()> {
-    let tid = call.half(0);
-    if tid == 0 || call.server.table.thread(tid).is_some() { Ok(()) } else { Err(Errno::ESRCH) }
-}
-/// sched_getaffinity(tid, size, mask): there is one processor.
-pub fn sched_getaffinity(call: &Call) -> Result<u64> {
-    check_thread(call)?;
-    if call.half(1) < 8 || !call.half(1).is_multiple_of(8) {
-        return Err(Errno::EINVAL);
-    }
-    call.space().write_u64(call.word(2), 1)?;
-    Ok(8)
-}
-/// sched_setaffinity(tid, size, mask): the mask must hold that processor.
-pub fn sched_setaffinity(call: &Call) -> Result<u64> {
-    check_thread(call)?;
-    let mut mask = vec![0; (call.half(1) as usize).min(128)];
-    call.space().read(call.word(2), &mut mask)?;
-    if mask.first().is_some_and(|byte| byte & 1 != 0) { Ok(0) } else { Err(Errno::EINVAL) }
-}
-/// sched_getscheduler(tid): SCHED_OTHER.
-pub fn sched_getscheduler(call: &Call) -> Result<u64> {
-    check_thread(call)?;
-    Ok(0)
-}
-/// sched_getparam(tid, param)
-pub fn sched_getparam(call: &Call) -> Result<u64> {
-    check_thread(call)?;
-    call.space().write_u32(call.word(1), 0)?;
-    Ok(0)
-}
-/// sched_get_priority_max(policy), sched_get_priority_min(policy)
-pub fn sched_get_priority_max(call: &Call) -> Result<u64> {
-    match call.half(0) {
-        0 | 3 | 5 => Ok(0),
-        1 | 2 => Ok(99),
-        _ => Err(Errno::EINVAL),
-    }
-}
-pub fn sched_get_priority_min(call: &Call) -> Result<u64> {
-    sched_get_priority_max(call).map(|most| most.min(1))
-}
 /// getcpu(cpu, node)
 pub fn getcpu(call: &Call) -> Result<u64> {
     for index in 0..2 {
@@ -237,6 +182,9 @@ pub fn prctl(call: &Call) -> Result<u64> {
     let process = call.process();
     let space = call.space();
     let argument = call.word(1);
+    if let Some(result) = super::capabilities::control(call) {
+        return result;
+    }
     match call.half(0) {
         prctl::PR_SET_NAME => {
             let mut name = [0; 16];
@@ -260,39 +208,30 @@ pub fn prctl(call: &Call) -> Result<u64> {
         prctl::PR_SET_CHILD_SUBREAPER => process.subreaper.set(argument != 0),
         prctl::PR_GET_CHILD_SUBREAPER => space.write_u32(argument, process.subreaper.get().into())?,
         prctl::PR_GET_TID_ADDRESS => space.write_u64(argument, call.thread.clear_tid_address.get())?,
+        // Timers are as exact as they can be: there is no slack to set, and no huge page to forbid.
         prctl::PR_GET_TIMERSLACK => return Ok(50_000),
+        prctl::PR_GET_THP_DISABLE => return Ok(0),
+        prctl::PR_GET_TIMING => return Ok(prctl::PR_TIMING_STATISTICAL.into()),
+        prctl::PR_SET_TIMING if argument == u64::from(prctl::PR_TIMING_STATISTICAL) => {}
+        prctl::PR_GET_TSC => space.write_u32(argument, prctl::PR_TSC_ENABLE)?,
+        prctl::PR_SET_TSC if argument == u64::from(prctl::PR_TSC_ENABLE) => {}
+        prctl::PR_MCE_KILL_GET => return Ok(prctl::PR_MCE_KILL_DEFAULT.into()),
         prctl::PR_GET_SECCOMP => return Ok(0),
-        prctl::PR_GET_KEEPCAPS => return Ok(0),
         _ => return Err(Errno::EINVAL),
     }
     Ok(0)
 }
 
-/// personality(persona): the ordinary one, which can be asked for and "set".
+/// personality(persona): what it was.
 pub fn personality(call: &Call) -> Result<u64> {
+    const ASK: u32 = 0xffff_ffff;
+    let old = call.process().persona.get();
     match call.half(0) {
-        0 | 0xffff_ffff => Ok(0),
-        _ => Err(Errno::EINVAL),
+        ASK => {}
+        new if new & !(persona::LINUX_32 | persona::FIXED_ADDRESSES) == 0 => call.process().persona.set(new),
+        _ => return Err(Errno::EINVAL),
     }
-}
-
-/// capget(header, data): everything for user 0, nothing for others.
-pub fn capget(call: &Call) -> Result<u64> {
-    const VERSION_3: u32 = 0x2008_0522;
-    let space = call.space();
-    if space.read_u32(call.word(0))? != VERSION_3 {
-        space.write_u32(call.word(0), VERSION_3)?;
-        return if call.word(1) == 0 { Ok(0) } else { Err(Errno::EINVAL) };
-    }
-    let pid = space.read_u32(call.word(0) + 4)?;
-    let process = call.server.process_or_self(call.process(), pid).ok_or(Errno::ESRCH)?;
-    let all = if process.ids.get().effective_user == 0 { [u32::MAX, 0x1ff] } else { [0, 0] };
-    for (index, part) in all.into_iter().enumerate() {
-        for (field, value) in [part, part, 0].into_iter().enumerate() {
-            space.write_u32(call.word(1) + (index * 12 + field * 4) as u64, value)?;
-        }
-    }
-    Ok(0)
+    Ok(old.into())
 }
 
 /// reboot(magic, magic 2, command): powering off or restarting ends the program that the launcher asked for, and so the
@@ -301,7 +240,7 @@ pub fn reboot(call: &Call) -> Result<Outcome> {
     if call.half(0) != system_magic::FIRST || !system_magic::SECOND.contains(&call.half(1)) {
         return Err(Errno::EINVAL);
     }
-    if !call.is_privileged() {
+    if !call.can(SYS_BOOT) {
         return Err(Errno::EPERM);
     }
     match call.half(2) {

@@ -1,8 +1,9 @@
 //! From number to handler. Tracing and the log take their names from here, documentation its list of what works.
 
 use super::{
-    Call, Outcome, attributes, directories, epoll, files, futex, identity, inotify, locks, memfd, memory, messages,
-    mounts, poll, processes, read_write, signals, sockets, status, system, terminals, time, timerfd, transfer,
+    Call, Outcome, attributes, capabilities, directories, epoll, files, foreign, futex, identity, inotify, locks,
+    memfd, memory, messages, mounts, poll, processes, read_write, scheduling, signals, sockets, status, system,
+    terminals, time, timerfd, timers, transfer,
 };
 
 /// One system call that works.
@@ -62,9 +63,9 @@ calls! {
     33 dup2 => files::dup2;
     34 pause => signals::pause;
     35 nanosleep => time::nanosleep;
-    36 getitimer => time::getitimer;
-    37 alarm => time::alarm;
-    38 setitimer => time::setitimer;
+    36 getitimer => timers::getitimer;
+    37 alarm => timers::alarm;
+    38 setitimer => timers::setitimer;
     39 getpid => identity::getpid;
     40 sendfile => transfer::sendfile;
     41 socket => sockets::socket;
@@ -119,6 +120,7 @@ calls! {
     98 getrusage => time::getrusage;
     99 sysinfo => system::sysinfo;
     100 times => time::times;
+    101 ptrace => foreign::ptrace;
     102 getuid => identity::getuid;
     104 getgid => identity::getgid;
     105 setuid => identity::setuid;
@@ -141,7 +143,8 @@ calls! {
     122 setfsuid => identity::setfsuid;
     123 setfsgid => identity::setfsgid;
     124 getsid => processes::getsid;
-    125 capget => system::capget;
+    125 capget => capabilities::capget;
+    126 capset => capabilities::capset;
     127 rt_sigpending => signals::rt_sigpending;
     128 rt_sigtimedwait => signals::rt_sigtimedwait;
     129 rt_sigqueueinfo => signals::rt_sigqueueinfo;
@@ -152,12 +155,15 @@ calls! {
     135 personality => system::personality;
     137 statfs => status::statfs;
     138 fstatfs => status::fstatfs;
-    140 getpriority => system::getpriority;
-    141 setpriority => system::setpriority;
-    143 sched_getparam => system::sched_getparam;
-    145 sched_getscheduler => system::sched_getscheduler;
-    146 sched_get_priority_max => system::sched_get_priority_max;
-    147 sched_get_priority_min => system::sched_get_priority_min;
+    140 getpriority => scheduling::getpriority;
+    141 setpriority => scheduling::setpriority;
+    142 sched_setparam => scheduling::sched_setparam;
+    143 sched_getparam => scheduling::sched_getparam;
+    144 sched_setscheduler => scheduling::sched_setscheduler;
+    145 sched_getscheduler => scheduling::sched_getscheduler;
+    146 sched_get_priority_max => scheduling::sched_get_priority_max;
+    147 sched_get_priority_min => scheduling::sched_get_priority_min;
+    148 sched_rr_get_interval => scheduling::sched_rr_get_interval;
     149 mlock => memory::mlock;
     150 munlock => memory::munlock;
     152 munlockall => memory::munlockall;
@@ -190,12 +196,17 @@ calls! {
     200 tkill => signals::tkill;
     201 time => time::time;
     202 futex => futex::futex;
-    203 sched_setaffinity => system::sched_setaffinity;
-    204 sched_getaffinity => system::sched_getaffinity;
+    203 sched_setaffinity => scheduling::sched_setaffinity;
+    204 sched_getaffinity => scheduling::sched_getaffinity;
     213 epoll_create => epoll::epoll_create;
     217 getdents64 => directories::getdents64;
     218 set_tid_address => processes::set_tid_address;
     221 fadvise64 => files::fadvise64;
+    222 timer_create => timers::timer_create;
+    223 timer_settime => timers::timer_settime;
+    224 timer_gettime => timers::timer_gettime;
+    225 timer_getoverrun => timers::timer_getoverrun;
+    226 timer_delete => timers::timer_delete;
     227 clock_settime => time::clock_settime;
     228 clock_gettime => time::clock_gettime;
     229 clock_getres => time::clock_getres;
@@ -232,12 +243,14 @@ calls! {
     278 vmsplice => transfer::vmsplice;
     280 utimensat => status::utimensat;
     281 epoll_pwait => epoll::epoll_pwait;
+    282 signalfd => signals::signalfd;
     283 timerfd_create => timerfd::timerfd_create;
     284 eventfd => files::eventfd;
     285 fallocate => files::fallocate;
     286 timerfd_settime => timerfd::timerfd_settime;
     287 timerfd_gettime => timerfd::timerfd_gettime;
     288 accept4 => sockets::accept4;
+    289 signalfd4 => signals::signalfd4;
     290 eventfd2 => files::eventfd2;
     291 epoll_create1 => epoll::epoll_create1;
     292 dup3 => files::dup3;
@@ -253,6 +266,10 @@ calls! {
     306 syncfs => files::syncfs;
     307 sendmmsg => messages::sendmmsg;
     309 getcpu => system::getcpu;
+    310 process_vm_readv => foreign::process_vm_readv;
+    311 process_vm_writev => foreign::process_vm_writev;
+    314 sched_setattr => scheduling::sched_setattr;
+    315 sched_getattr => scheduling::sched_getattr;
     316 renameat2 => directories::renameat2;
     318 getrandom => system::getrandom;
     319 memfd_create => memfd::memfd_create;
@@ -262,9 +279,12 @@ calls! {
     327 preadv2 => read_write::preadv2;
     328 pwritev2 => read_write::pwritev2;
     332 statx => status::statx;
+    424 pidfd_send_signal => foreign::pidfd_send_signal;
+    434 pidfd_open => foreign::pidfd_open;
     435 clone3 => processes::clone3;
     436 close_range => files::close_range;
     437 openat2 => files::openat2;
+    438 pidfd_getfd => foreign::pidfd_getfd;
     439 faccessat2 => status::faccessat2;
     441 epoll_pwait2 => epoll::epoll_pwait2;
     452 fchmodat2 => status::fchmodat2;
@@ -274,6 +294,7 @@ calls! {
 mod tests {
     use super::*;
     use crate::syscall::names;
+    use std::vec::Vec;
 
     #[test]
     fn numbers_ascend_and_names_are_known() {
@@ -283,5 +304,28 @@ mod tests {
         assert_eq!(names::of(101), Some("ptrace"));
         assert_eq!(names::of(231), Some("exit_group"));
         assert_eq!(names::of(400), None);
+    }
+
+    /// Rows of docs/linux.md: number and name.
+    fn documented() -> Vec<(u64, &'static str)> {
+        let rows = include_str!("../../../../../docs/linux.md").lines();
+        let row = |line: &'static str| {
+            let mut cells = line.strip_prefix("| ")?.split(" | ");
+            Some((cells.next()?.parse().ok()?, cells.next()?))
+        };
+        rows.filter_map(row).collect()
+    }
+
+    #[test]
+    fn the_documentation_lists_what_works() {
+        let mut documented = documented();
+        documented.sort_unstable();
+        let known: Vec<(u64, &str)> =
+            NUMBERS.iter().filter_map(|&number| Some((number, entry(number)?.name))).collect();
+        let undocumented: Vec<_> = known.iter().filter(|row| !documented.contains(row)).collect();
+        assert!(undocumented.is_empty(), "docs/linux.md has no row for {undocumented:?}");
+        let gone: Vec<_> = documented.iter().filter(|row| !known.contains(row)).collect();
+        assert!(gone.is_empty(), "docs/linux.md has rows for calls that there aren't: {gone:?}");
+        assert_eq!(documented.len(), known.len(), "a call has two rows in docs/linux.md");
     }
 }

@@ -1,12 +1,11 @@
-//! Calls on time: clocks, sleeping, interval timers, alarms, processor time.
+//! Calls on time: clocks, sleeping, processor time.
 
 use super::processes::encode_usage;
 use super::{Call, Outcome, Waiting};
 use crate::clock::{duration_of, timespec_of};
 use crate::exec::load::TICKS_PER_SECOND;
-use crate::process::Process;
-use crate::process::signal::{Signal, SignalInfo};
-use crate::server::Server;
+use crate::process::Thread;
+use crate::process::capabilities::SYS_TIME;
 use alloc::boxed::Box;
 use alloc::rc::Rc;
 use chestnut_linux_files::clock::Clock;
@@ -27,8 +26,8 @@ fn read_clock(call: &Call, clock: u32) -> Result<Duration> {
         | linux::CLOCK_MONOTONIC_COARSE
         | linux::CLOCK_BOOTTIME
         | linux::CLOCK_BOOTTIME_ALARM => clocks.monotonic(),
-        linux::CLOCK_PROCESS_CPUTIME_ID => Duration::from_micros(call.process().total_usage().time),
-        linux::CLOCK_THREAD_CPUTIME_ID => Duration::from_micros(call.thread.processor_time()),
+        linux::CLOCK_PROCESS_CPUTIME_ID => Duration::from_micros(call.process().total_usage().time()),
+        linux::CLOCK_THREAD_CPUTIME_ID => thread_time(&call.thread),
         other => return processor_clock(call, other),
     })
 }
@@ -40,13 +39,23 @@ fn processor_clock(call: &Call, clock: u32) -> Result<Duration> {
         return Err(Errno::EINVAL);
     }
     let of_thread = clock & 4 != 0;
-    let micros = if of_thread {
+    if of_thread {
         let thread = if id == 0 { Some(call.thread.clone()) } else { call.server.table.thread(id) };
-        thread.ok_or(Errno::EINVAL)?.processor_time()
-    } else {
-        call.server.process_or_self(call.process(), id).ok_or(Errno::EINVAL)?.total_usage().time
+        return thread.map(|thread| thread_time(&thread)).ok_or(Errno::EINVAL);
+    }
+    let process = call.server.process_or_self(call.process(), id).ok_or(Errno::EINVAL)?;
+    let usage = process.total_usage();
+    // CPUCLOCK_PROF, CPUCLOCK_VIRT, CPUCLOCK_SCHED
+    let micros = match clock & 3 {
+        0 | 2 => usage.time(),
+        1 => usage.user,
+        _ => return Err(Errno::EINVAL),
     };
     Ok(Duration::from_micros(micros))
+}
+
+fn thread_time(thread: &Thread) -> Duration {
+    Duration::from_micros(thread.user_time() + thread.system_time())
 }
 
 /// clock_gettime(clock, time)
@@ -64,7 +73,7 @@ pub fn clock_settime(call: &Call) -> Result<u64> {
     set_wall(call, time)
 }
 fn set_wall(call: &Call, time: Duration) -> Result<u64> {
-    if !call.is_privileged() {
+    if !call.can(SYS_TIME) {
         return Err(Errno::EPERM);
     }
     call.server.clock.set_wall(time);
@@ -92,7 +101,7 @@ pub fn gettimeofday(call: &Call) -> Result<u64> {
 /// settimeofday(time, zone)
 pub fn settimeofday(call: &Call) -> Result<u64> {
     if call.word(0) == 0 {
-        return if call.is_privileged() { Ok(0) } else { Err(Errno::EPERM) };
+        return if call.can(SYS_TIME) { Ok(0) } else { Err(Errno::EPERM) };
     }
     let [seconds, micros] = call.space().read_words(call.word(0))?;
     let time = duration_of([seconds, micros.saturating_mul(1000)]).ok_or(Errno::EINVAL)?;
@@ -116,6 +125,8 @@ pub fn nanosleep(call: &Call) -> Result<Outcome> {
 
 /// clock_nanosleep(clock, flags, time, remaining)
 pub fn clock_nanosleep(call: &Call) -> Result<Outcome> {
+    /// The same clock as the C library names it.
+    const OWN_PROCESS: u32 = -6i32 as u32;
     let (clock, flags) = (call.half(0), call.half(1));
     let time = duration_of(call.space().read_words(call.word(2))?).ok_or(Errno::EINVAL)?;
     let absolute = flags & linux::TIMER_ABSTIME != 0;
@@ -124,11 +135,28 @@ pub fn clock_nanosleep(call: &Call) -> Result<Outcome> {
         _ if !absolute && matches!(clock, 0 | 1 | 7 | 11) => now + time,
         linux::CLOCK_REALTIME | linux::CLOCK_TAI => time.saturating_sub(call.server.clock.wall_offset()),
         linux::CLOCK_MONOTONIC | linux::CLOCK_BOOTTIME => time,
-        // Sleeping by processor time.
-        linux::CLOCK_PROCESS_CPUTIME_ID => return Err(Errno::EOPNOTSUPP),
+        linux::CLOCK_PROCESS_CPUTIME_ID | OWN_PROCESS => return Ok(sleep_by_processor(call, time, absolute)),
         _ => return Err(Errno::EINVAL),
     };
     Ok(sleep(call, deadline, if absolute { 0 } else { call.word(3) }))
+}
+
+/// Sleeps until the process, by its other threads, has used so much processor time.
+fn sleep_by_processor(call: &Call, time: Duration, absolute: bool) -> Outcome {
+    /// That time passes no faster than the clock's, and is looked at no more often than this.
+    const LEAST: Duration = Duration::from_millis(4);
+    let (server, process) = (call.server, call.process().clone());
+    let used = move || Duration::from_micros(process.total_usage().time());
+    let end = if absolute { time } else { used().saturating_add(time) };
+    call.wait_once(async move {
+        loop {
+            let left = end.saturating_sub(used());
+            if left.is_zero() {
+                return Ok(0);
+            }
+            server.clock.sleep_until(server.clock.monotonic() + left.max(LEAST)).await;
+        }
+    })
 }
 
 /// Sleeps, and says how much is left if a signal comes first.
@@ -161,103 +189,13 @@ impl Drop for Remaining {
     }
 }
 
-/// alarm(seconds)
-pub fn alarm(call: &Call) -> Result<u64> {
-    let seconds = call.half(0);
-    let (left, _) = remaining(call.server, call.process());
-    set_alarm(call.server, call.process(), Duration::from_secs(seconds.into()), Duration::ZERO);
-    // Rounded, and not down to 0 while something is left.
-    let rounded = left.as_secs() + u64::from(left.subsec_millis() >= 500);
-    Ok(if left.is_zero() { 0 } else { rounded.max(1) })
-}
-
-/// What is left of ITIMER_REAL, and its interval.
-fn remaining(server: &Server, process: &Process) -> (Duration, Duration) {
-    let alarm = process.alarm.borrow();
-    let left = alarm.deadline.map_or(Duration::ZERO, |deadline| {
-        // A timer that is due but hasn't been seen yet is not "off".
-        deadline.saturating_sub(server.clock.monotonic()).max(Duration::from_micros(1))
-    });
-    (left, alarm.interval)
-}
-
-/// Sets ITIMER_REAL; zero turns it off.
-fn set_alarm(server: &'static Server, process: &Rc<Process>, value: Duration, interval: Duration) {
-    let setting = {
-        let mut alarm = process.alarm.borrow_mut();
-        alarm.setting += 1;
-        alarm.interval = interval;
-        alarm.deadline = (!value.is_zero()).then(|| server.clock.monotonic() + value);
-        alarm.setting
-    };
-    if value.is_zero() {
-        return;
-    }
-    let process = process.clone();
-    server.executor.start(async move {
-        loop {
-            let deadline = match process.alarm.borrow().deadline {
-                Some(deadline) => deadline,
-                None => return,
-            };
-            server.clock.sleep_until(deadline).await;
-            {
-                let mut alarm = process.alarm.borrow_mut();
-                if alarm.setting != setting {
-                    return;
-                }
-                let now = server.clock.monotonic();
-                alarm.deadline = if alarm.interval.is_zero() {
-                    None
-                } else {
-                    // Expirations that were missed are one signal.
-                    let missed = (now - deadline).as_nanos() / alarm.interval.as_nanos();
-                    Some(deadline + alarm.interval * (missed.min(u128::from(u32::MAX - 1)) as u32 + 1))
-                };
-            }
-            server.signal_process(&process, SignalInfo::kernel(Signal::ALRM));
-        }
-    });
-}
-
-/// getitimer(which, value)
-pub fn getitimer(call: &Call) -> Result<u64> {
-    real_timer(call)?;
-    put_timer(call, call.word(1))
-}
-fn put_timer(call: &Call, address: u64) -> Result<u64> {
-    let (left, interval) = remaining(call.server, call.process());
-    let micros = |duration: Duration| [duration.as_secs(), duration.subsec_micros().into()];
-    let ([a, b], [c, d]) = (micros(interval), micros(left));
-    call.space().write_words(address, &[a, b, c, d])?;
-    Ok(0)
-}
-fn real_timer(call: &Call) -> Result<()> {
-    // ITIMER_VIRTUAL and ITIMER_PROF would need to interrupt a running thread by its budget.
-    match call.half(0) {
-        linux::ITIMER_REAL => Ok(()),
-        _ => Err(Errno::EINVAL),
-    }
-}
-/// setitimer(which, new, old)
-pub fn setitimer(call: &Call) -> Result<u64> {
-    real_timer(call)?;
-    let words: [u64; 4] = if call.word(1) == 0 { [0; 4] } else { call.space().read_words(call.word(1))? };
-    let duration = |seconds, micros: u64| duration_of([seconds, micros.saturating_mul(1000)]).ok_or(Errno::EINVAL);
-    let (interval, value) = (duration(words[0], words[1])?, duration(words[2], words[3])?);
-    if call.word(2) != 0 {
-        put_timer(call, call.word(2))?;
-    }
-    set_alarm(call.server, call.process(), value, interval);
-    Ok(0)
-}
-
 /// times(buf)
 pub fn times(call: &Call) -> Result<u64> {
     const TICK: u64 = 1_000_000 / TICKS_PER_SECOND;
     if call.word(0) != 0 {
         let (own, children) = (call.process().total_usage(), call.process().children_usage.get());
-        call.space().write_words(call.word(0), &[own.time / TICK, 0, children.time / TICK, 0])?;
+        let times = [own.user, own.system, children.user, children.system];
+        call.space().write_words(call.word(0), &times.map(|micros| micros / TICK))?;
     }
     Ok(call.server.clock.monotonic().as_micros() as u64 / TICK)
 }
@@ -267,7 +205,10 @@ pub fn getrusage(call: &Call) -> Result<u64> {
     let usage = match call.int(0) {
         0 => call.process().total_usage(),
         -1 => call.process().children_usage.get(),
-        1 => crate::process::Usage { time: call.thread.processor_time(), ..call.process().total_usage() },
+        1 => {
+            let (user, system) = (call.thread.user_time(), call.thread.system_time());
+            crate::process::Usage { user, system, ..call.process().total_usage() }
+        }
         _ => return Err(Errno::EINVAL),
     };
     call.space().write_words(call.word(1), &encode_usage(usage))?;

@@ -89,7 +89,8 @@ pub fn info(info: &SignalInfo) -> String {
         Detail::Value { pid, uid, value } => format!(", si_pid={pid}, si_uid={uid}, si_value={value:#x}"),
         Detail::Child { pid, uid, status, .. } => format!(", si_pid={pid}, si_uid={uid}, si_status={status}"),
         Detail::Fault { address } => format!(", si_addr={address:#x}"),
-        _ => String::new(),
+        Detail::Timer { id, overrun, value } => format!(", si_timerid={id}, si_overrun={overrun}, si_value={value:#x}"),
+        Detail::None => String::new(),
     };
     format!("{{si_signo={name}, si_code={code}{detail}}}")
 }

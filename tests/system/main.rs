@@ -20,6 +20,8 @@ mod bench;
 mod boot;
 mod busybox;
 mod compare;
+mod debian;
+mod dynamic;
 mod faults;
 mod hostile;
 mod image;
@@ -57,6 +59,7 @@ fn main() -> ExitCode {
     trials.extend(boot::trials());
     trials.extend(limits::trials());
     trials.extend(table::trials(&arguments));
+    trials.extend(dynamic::trials(&arguments));
     trials.extend(faults::trials(&arguments));
     trials.extend(launcher::trials());
     trials.extend(services::trials());

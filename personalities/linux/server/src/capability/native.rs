@@ -40,6 +40,9 @@ pub struct Kernel {
     endpoint: Cell<Endpoint>,
     /// Where the next address space gets its number.
     asid_pool: Cell<Slot>,
+    /// Objects made for something that then found no memory for the rest: memory is never given back, so they wait for the
+    /// next attempt.
+    spare: RefCell<Vec<(ObjectType, Slot)>>,
 }
 
 /// An untyped and how far it is used up.
@@ -94,6 +97,7 @@ impl Kernel {
             window: Cell::new(start.free_address.next_multiple_of(WINDOW_ALIGNMENT)),
             endpoint: Cell::new(Endpoint(0)),
             asid_pool: Cell::new(slots::ASID_POOL),
+            spare: RefCell::default(),
         }));
         let endpoint = kernel.make(ObjectType::Endpoint, 0).expect("memory for one endpoint");
         kernel.endpoint.set(Endpoint(endpoint));
@@ -138,6 +142,11 @@ impl Kernel {
 
     /// One object in a slot of its own.
     fn make(&self, kind: ObjectType, bits: u64) -> Result<Slot, OutOfMemory> {
+        let mut spare = self.spare.borrow_mut();
+        if let Some(index) = spare.iter().position(|(spare, _)| *spare == kind) {
+            return Ok(spare.swap_remove(index).1);
+        }
+        drop(spare);
         let slot = self.take_slot()?;
         self.retype(kind, bits, slot, 1).inspect_err(|_| self.give_slot(slot))?;
         Ok(slot)
@@ -222,18 +231,20 @@ impl Kernel {
             self.asid_pool.set(pool);
             AsidPool(pool).assign(VSpace(slot)).map_err(|_| OutOfMemory)
         });
-        assigned.map(|()| slot).inspect_err(|_| {
-            SlotAt::own(slot).delete().must("deleting an address space that has no number");
-            self.give_slot(slot);
-        })
+        assigned.map(|()| slot).inspect_err(|_| self.keep(ObjectType::X64Pml4, slot))
+    }
+    /// For the next who asks for one of this kind and size.
+    fn keep(&self, kind: ObjectType, slot: Slot) {
+        self.spare.borrow_mut().push((kind, slot));
     }
     fn make_asid_pool(&self) -> Result<Slot, OutOfMemory> {
         let memory = self.make(ObjectType::Untyped, PAGE_BITS)?;
-        let pool = self.take_slot()?;
+        let pool = self.take_slot().inspect_err(|_| self.keep(ObjectType::Untyped, memory))?;
         let place = CNode::OWN.slot(pool);
         // Refused once all numbers of the processor are in pools.
         let made = AsidControl(slots::ASID_CONTROL).make_pool(Untyped(memory), place.root, place.index, place.depth);
         made.map(|()| pool).map_err(|_| {
+            self.keep(ObjectType::Untyped, memory);
             self.give_slot(pool);
             OutOfMemory
         })
@@ -282,9 +293,18 @@ impl Kernel {
 
     pub(super) fn make_thread(&self, badge: u64) -> Result<Parts, OutOfMemory> {
         let tcb = self.make(ObjectType::Tcb, 0)?;
-        let sched_context = self.make(ObjectType::SchedContext, chestnut_abi::object::MIN_SCHED_CONTEXT_BITS)?;
-        let cspace = self.make(ObjectType::CapTable, CSPACE_BITS)?;
-        let endpoint = self.take_slot()?;
+        let keep_tcb = |_: &OutOfMemory| self.keep(ObjectType::Tcb, tcb);
+        let sched_context =
+            self.make(ObjectType::SchedContext, chestnut_abi::object::MIN_SCHED_CONTEXT_BITS).inspect_err(keep_tcb)?;
+        let keep_both = |error: &OutOfMemory| {
+            keep_tcb(error);
+            self.keep(ObjectType::SchedContext, sched_context);
+        };
+        let cspace = self.make(ObjectType::CapTable, CSPACE_BITS).inspect_err(keep_both)?;
+        let endpoint = self.take_slot().inspect_err(|error| {
+            keep_both(error);
+            self.keep(ObjectType::CapTable, cspace);
+        })?;
         let rights = CapRights::WRITE.union(CapRights::GRANT_REPLY);
         let own = SlotAt::own(self.endpoint.get().0);
         SlotAt::own(endpoint)

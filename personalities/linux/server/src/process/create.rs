@@ -32,6 +32,8 @@ pub struct CloneRequest {
     pub tls: u64,
     /// Where CLONE_PIDFD writes.
     pub pidfd: u64,
+    /// The id that it shall have; 0: any.
+    pub tid: u32,
 }
 
 const VM: u64 = linux::CLONE_VM as u64;
@@ -116,7 +118,11 @@ impl Server {
         if self.table.thread_count() as u64 >= process_limit {
             return Err(Errno::EAGAIN);
         }
-        let tid = self.table.new_id().ok_or(Errno::EAGAIN)?;
+        let tid = match request.tid {
+            0 => self.table.new_id().ok_or(Errno::EAGAIN)?,
+            chosen if self.table.is_free(chosen) => chosen,
+            _ => return Err(Errno::EEXIST),
+        };
         let process = if has(THREAD) { parent.process.clone() } else { self.fork_process(parent, &request, tid)? };
         let pidfd = if has(PIDFD) { Some(self.give_pidfd(parent, &process, request.pidfd)?) } else { None };
         let thread = self.add_thread(&process, tid).inspect_err(|_| {

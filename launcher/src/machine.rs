@@ -23,7 +23,9 @@ const WIRES: [(&str, i32); 3] = [("com1", 10), ("com2", 11), ("log", 12)];
 
 /// The CPU that Linux programs get by default. Linux programs return from signals by `iretq` in user mode, which QEMU 7.2 emulates wrongly
 /// under SMAP: it reads the frame as the kernel would, and the processor faults. A real processor doesn't mind.
-pub const DEFAULT_CPU: &str = "max,-smap";
+/// AVX isn't offered, because the kernel doesn't save its registers: the processor says so where a program has to ask, but some look
+/// only at CPUID.
+pub const DEFAULT_CPU: &str = "max,-smap,-avx,-avx2,-f16c,-fma";
 
 /// What machine to start.
 #[derive(Clone, Debug)]

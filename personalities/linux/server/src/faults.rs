@@ -136,14 +136,12 @@ impl Server {
         self.fault_signal(thread, SignalInfo::fault(signal, code, address), detail);
     }
 
-    /// No frame is left: the process that has most of them ends, which may be this one.
+    /// No frame is left: somebody ends, which may be this one.
     fn out_of_memory(&self, thread: &Rc<Thread>) {
-        let victim = self.table.processes().into_iter().max_by_key(|process| process.space().resident());
-        let Some(victim) = victim else { return self.answer(thread, Answer::Retry) };
-        log::warn!("out of memory: process {} is killed, it had {} pages", victim.pid, victim.space().resident());
-        let dies = Rc::ptr_eq(&victim, &thread.process);
-        self.end_process(&victim, Ending::Killed(Signal::KILL));
-        if !dies {
+        if self.end_one_for_memory().is_none() {
+            self.end_process(&thread.process, Ending::Killed(Signal::KILL));
+        }
+        if !thread.ended.get() {
             self.answer(thread, Answer::Retry);
         }
     }

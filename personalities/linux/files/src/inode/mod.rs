@@ -100,7 +100,8 @@ impl Filesystem {
     /// pages. `ENOSPC` beyond that.
     pub(crate) fn check_room(&self) -> Result<()> {
         let most = self.store.total();
-        if self.inodes.get() < most && self.names.get() < most { Ok(()) } else { Err(Errno::ENOSPC) }
+        let room = self.inodes.get() < most && self.names.get() < most && self.store.takes_names();
+        if room { Ok(()) } else { Err(Errno::ENOSPC) }
     }
 
     /// Is the inode of a name the same as long as a location has it?

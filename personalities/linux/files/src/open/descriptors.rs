@@ -150,6 +150,11 @@ impl Descriptors {
         Ok(closed)
     }
 
+    /// Numbers that there is a place for: what a copy takes.
+    pub fn places(&self) -> usize {
+        self.entries.len()
+    }
+
     /// All open descriptors in order (/proc/self/fd).
     pub fn iter(&self) -> impl Iterator<Item = (i32, &Descriptor)> {
         self.entries.iter().enumerate().filter_map(|(index, entry)| Some((index as i32, entry.as_ref()?)))

@@ -8,7 +8,7 @@
 //! through raw pointers, words by volatile or atomic accesses, and every value is checked after the copy.
 
 use super::kernel::Kernel;
-use super::{OutOfMemory, Slot};
+use super::{Count, OutOfMemory, Slot};
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 use core::ptr;
@@ -43,8 +43,9 @@ impl Frames {
     pub fn new(kernel: &'static Kernel) -> Self {
         Self {
             kernel,
-            entries: RefCell::new(Vec::new()),
-            free: RefCell::new(Vec::new()),
+            // For all there can be: while memory comes to its end is no time to move these to a larger place.
+            entries: RefCell::new(Vec::with_capacity(kernel.frames_available())),
+            free: RefCell::new(Vec::with_capacity(kernel.frames_available())),
             exhausted: Cell::new(false),
             total: kernel.frames_available(),
         }
@@ -65,6 +66,18 @@ impl Frames {
         let frame = self.allocate_dirty()?;
         frame.clear();
         Ok(frame)
+    }
+
+    /// One more share in the frame of this index; `None` if nobody holds it, or if it should be `alone` and several do.
+    #[inline]
+    pub fn hold(&'static self, index: u32, alone: bool) -> Option<Frame> {
+        let mut entries = self.entries.borrow_mut();
+        let entry = entries.get_mut(index as usize)?;
+        if entry.holders == 0 || (alone && entry.holders != 1) {
+            return None;
+        }
+        entry.holders += 1;
+        Some(Frame { frames: self, index })
     }
 
     fn grow(&self) -> Result<(), OutOfMemory> {
@@ -91,6 +104,9 @@ impl Frames {
     /// Frames there were at the start, about.
     pub const fn total(&self) -> usize {
         self.total
+    }
+    pub(super) fn counts(&self) -> Count {
+        Count { made: self.entries.borrow().len(), used: self.in_use() }
     }
     /// Frames held by somebody.
     pub fn in_use(&self) -> usize {

@@ -7,11 +7,12 @@ use super::{Beginning, Ids, OwnPages, Process};
 use crate::capability::{Frame, SharedPage};
 use crate::exec::load::OWN_PAGES;
 use crate::memory::{AddressSpace, PAGE, Place, Protection};
+use crate::pressure;
 use crate::server::Server;
 use alloc::rc::Rc;
 use chestnut_linux_files::caller::Caller;
 use chestnut_linux_files::clock::Clock;
-use chestnut_linux_files::open::{Descriptors, OpenFlags};
+use chestnut_linux_files::open::{Descriptor, Descriptors, OpenFlags};
 use chestnut_linux_files::{Errno, Result};
 use chestnut_linux_trampoline::pages::AltStack;
 use chestnut_linux_trampoline::view::{Addresses, Ids as SharedIds};
@@ -183,6 +184,10 @@ impl Server {
     fn fork_process(&'static self, parent: &Rc<Thread>, request: &CloneRequest, pid: u32) -> Result<Rc<Process>> {
         let has = |flag| request.flags & flag != 0;
         let old = &parent.process;
+        let table = old.descriptors().borrow().places() * size_of::<Option<Descriptor>>();
+        if !pressure::allows(self.capabilities.headroom(), table) {
+            return Err(Errno::ENOMEM);
+        }
         let (space, own_pages) = if has(VM) {
             let space = old.space();
             let pages = self.own_pages_beside(&space, &old.own_pages.borrow())?;

@@ -1,6 +1,7 @@
 //! Calls that make, replace, end and await processes and threads.
 
 use super::{Call, Outcome};
+use crate::pressure;
 use crate::process::Ending;
 use crate::process::create::CloneRequest;
 use crate::process::execute::ExecRequest;
@@ -169,6 +170,10 @@ fn execute(call: &Call, at: At, path: Vec<u8>, follow: Follow, argv: u64, envp: 
     let mut room = (limit / 4).clamp(128 << 10, 6 << 20) as usize;
     if path.is_empty() && matches!(at, At::WorkingDirectory) {
         return Err(Errno::ENOENT);
+    }
+    // Read, laid out and copied once more: what that takes beyond the usual reserve.
+    if !pressure::allows(call.server.capabilities.headroom(), 2 * room) {
+        return Err(Errno::ENOMEM);
     }
     let mut arguments = read_strings(call, argv, &mut room)?;
     let environment = read_strings(call, envp, &mut room)?;

@@ -9,6 +9,7 @@
 //! | `boot::…` | each way to boot, what the kernel says and keeps, `cargo run -- boot` |
 //! | `limits::…` | the kernel's size, the length of boot, the longest time with interrupts off |
 //! | `programs::…` | real programs do what they do on the host: output, messages, exit status |
+//! | `dynamic::…` | the same for Debian's dynamically linked programs, with their libraries in the guest |
 //! | `faults::…` | programs that go wrong end as under Linux, and others go on |
 //! | `services::…` | services fail twenty times under load, and nothing is lost |
 //! | `launcher::…` | `cargo run -- run`, its pipes, options, exit status and error messages |

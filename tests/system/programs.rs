@@ -60,6 +60,7 @@ impl Program {
             Program::Debian(name)
             | Program::C(name)
             | Program::CPie(name)
+            | Program::Musl(name)
             | Program::Rust(name)
             | Program::RustFixed(name) => name,
             _ => self.group(),

@@ -404,14 +404,23 @@ fn less() -> Result<(), Failed> {
     shell.type_keys("less numbers\r")?;
     let first = |shell: &Shell, line: &str| shell.contents().lines().next().is_some_and(|top| top.trim() == line);
     shell.wait_for("the first page", LIMIT, |shell| first(shell, "1"))?;
+    // What is typed while a page is drawn is taken apart otherwise than a user means it.
+    let pause = || std::thread::sleep(Duration::from_millis(500));
+    pause();
     shell.type_keys(" ")?;
     shell.wait_for("the second page", LIMIT, |shell| first(shell, "60"))?;
-    shell.type_keys("/500\r")?;
+    pause();
+    shell.type_keys("/")?;
+    pause();
+    shell.type_keys("500\r")?;
     shell.wait_for("what was searched for", LIMIT, |shell| first(shell, "500"))?;
+    pause();
     shell.type_keys("G")?;
     shell.wait_for_text("1000")?;
+    pause();
     shell.type_keys("g")?;
     shell.wait_for("the first page again", LIMIT, |shell| first(shell, "1"))?;
+    pause();
     shell.type_keys("q")?;
     shell.wait_for("the prompt after less", LIMIT, |shell| shell.contents().trim_end().ends_with('#'))?;
     shell.clear()?;

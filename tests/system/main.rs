@@ -5,6 +5,7 @@
 //! | `kernel::CPU::…` | the kernel's behaviour, seen by a root task in user mode |
 //! | `boot::…` | each way to boot, what the kernel says and keeps, `cargo run -- boot` |
 //! | `limits::…` | the kernel's size, the length of boot, the longest time with interrupts off |
+//! | `cost::…` | what the kernel's paths cost, against a table |
 //! | `programs::…` | real programs do what they do on the host: output, messages, exit status |
 //! | `faults::…` | programs that go wrong end as under Linux, and others go on |
 //! | `launcher::…` | `cargo run -- run`, its pipes, options, exit status and error messages |
@@ -14,6 +15,7 @@
 
 mod boot;
 mod compare;
+mod cost;
 mod faults;
 mod kernel;
 mod launcher;
@@ -44,6 +46,7 @@ fn main() -> ExitCode {
     trials.extend(kernel::trials(&arguments));
     trials.extend(boot::trials());
     trials.extend(limits::trials());
+    trials.extend(cost::trials());
     trials.extend(table::trials(&arguments));
     trials.extend(faults::trials(&arguments));
     trials.extend(launcher::trials());

@@ -8,6 +8,7 @@
 //! | `kernel::calls::…` | which system calls each build of the kernel has |
 //! | `boot::…` | each way to boot, what the kernel says and keeps, `cargo run -- boot` |
 //! | `limits::…` | the kernel's size, the length of boot, the longest time with interrupts off |
+//! | `cost::…` | what the kernel's paths cost, against a table |
 //! | `programs::…` | real programs do what they do on the host: output, messages, exit status |
 //! | `dynamic::…` | the same for Debian's dynamically linked programs, with their libraries in the guest |
 //! | `faults::…` | programs that go wrong end as under Linux, and others go on |
@@ -25,6 +26,7 @@ mod boot;
 mod busybox;
 mod calls;
 mod compare;
+mod cost;
 mod debian;
 mod dynamic;
 mod faults;
@@ -64,6 +66,7 @@ fn main() -> ExitCode {
     trials.extend(boot::trials());
     trials.extend(calls::trials());
     trials.extend(limits::trials());
+    trials.extend(cost::trials());
     trials.extend(table::trials(&arguments));
     trials.extend(dynamic::trials(&arguments));
     trials.extend(faults::trials(&arguments));

@@ -8,10 +8,14 @@
 //! `unsafe`: lists run through the blocks themselves. Invariant: a block in the list of class `n` was allocated from the
 //! allocator behind with that class's layout, and nobody else uses it.
 
+mod source;
+
 use core::alloc::{GlobalAlloc, Layout};
 use core::ptr;
+use source::Growing;
+pub use source::More;
 use spinning_top::Spinlock;
-use talc::{TalcLock, source::Manual};
+use talc::TalcLock;
 
 /// Sizes of classes are multiples of this, and so are addresses of blocks: bytes.
 const STEP: usize = 16;
@@ -24,7 +28,18 @@ const KEPT: u32 = 32;
 /// An allocator of memory that it is given. Spinning locks are enough where one thread uses it, and never contended then.
 pub struct Heap {
     lists: Spinlock<[List; CLASSES]>,
-    behind: TalcLock<spinning_top::RawSpinlock, Manual>,
+    behind: TalcLock<spinning_top::RawSpinlock, Growing>,
+}
+
+/// What a heap holds, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Handed out.
+    pub used: usize,
+    /// Given to the allocator, in all.
+    pub claimed: usize,
+    /// Blocks handed out.
+    pub pieces: usize,
 }
 
 /// Free blocks of one size; each begins with the address of the next.
@@ -90,7 +105,7 @@ impl Default for Heap {
 impl Heap {
     /// Without memory.
     pub const fn new() -> Heap {
-        Heap { lists: Spinlock::new([List::EMPTY; CLASSES]), behind: TalcLock::new(Manual) }
+        Heap { lists: Spinlock::new([List::EMPTY; CLASSES]), behind: TalcLock::new(Growing::NOT) }
     }
 
     /// Gives it memory; false if it is too little to be of use.
@@ -100,6 +115,35 @@ impl Heap {
     pub unsafe fn claim(&self, start: *mut u8, bytes: usize) -> bool {
         // SAFETY: the caller promises what `claim` asks for.
         unsafe { self.behind.lock().claim(start, bytes) }.is_some()
+    }
+
+    /// Asks `more` from now on when an allocation finds no room.
+    ///
+    /// # Safety
+    /// `more` allocates nothing and frees nothing, and what it returns is mapped, readable and writable, and used by nobody else.
+    pub unsafe fn grow_by(&self, more: More) {
+        self.behind.lock().source.grow_by(more);
+    }
+
+    /// What it holds. Blocks that the lists keep are free.
+    pub fn usage(&self) -> Usage {
+        let (mut pieces, mut bytes) = (0, 0);
+        for (class, list) in self.lists.lock().iter().enumerate() {
+            pieces += list.length as usize;
+            bytes += list.length as usize * class_layout(class).size();
+        }
+        let behind = self.behind.lock();
+        let counters = behind.counters();
+        Usage {
+            used: counters.allocated_bytes - bytes,
+            claimed: counters.claimed_bytes,
+            pieces: counters.allocation_count - pieces,
+        }
+    }
+
+    /// Bytes that are free, without those that the lists keep.
+    pub fn free_bytes(&self) -> usize {
+        self.behind.lock().counters().available_bytes
     }
 
     /// From behind the lists; if nothing is left there, once more with all that they keep.
@@ -248,6 +292,30 @@ mod tests {
             for (block, now, _) in blocks {
                 heap.dealloc(block, layout(now, 8));
             }
+        }
+    }
+
+    #[test]
+    fn what_is_used_is_counted_and_more_memory_is_asked_for() {
+        fn more(bytes: usize) -> Option<(*mut u8, usize)> {
+            let memory = vec![0u8; bytes.max(64 << 10)].leak();
+            Some((memory.as_mut_ptr(), memory.len()))
+        }
+        let heap = heap(16 << 10);
+        let empty = heap.usage();
+        let (large, small) = (layout(100 << 10, 8), layout(40, 8));
+        // SAFETY: as above; `more` is the host's allocator, which knows nothing of this one.
+        unsafe {
+            assert!(heap.alloc(large).is_null());
+            heap.grow_by(more);
+            let (one, other) = (heap.alloc(large), heap.alloc(small));
+            assert!(!one.is_null() && !other.is_null());
+            let usage = heap.usage();
+            assert_eq!((usage.pieces, usage.used), (empty.pieces + 2, empty.used + (100 << 10) + 48));
+            assert!(usage.claimed > empty.claimed + (100 << 10));
+            heap.dealloc(one, large);
+            heap.dealloc(other, small);
+            assert_eq!((heap.usage().used, heap.usage().pieces), (empty.used, empty.pieces));
         }
     }
 

@@ -3,7 +3,7 @@
 //! From the bottom: [`sys`] issues system calls, [`ipc_buffer`] and [`message`] put messages where the kernel looks for
 //! them, [`cap`] gives every kernel object a type whose methods are its invocations. On these stand the allocators of
 //! [`slots`] and [`untyped`], the shared-memory [`ring`]s between services, and what a program needs to start: entry
-//! points and heap ([`start`]) and the log.
+//! points ([`start`]), the [`heap`] and the log.
 //!
 //! One kernel thread per address space is assumed by what is kept in statics (the IPC buffer's address, the heap);
 //! further threads may run beside it as long as they touch neither. Without `target_os = "none"` the crate compiles

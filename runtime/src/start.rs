@@ -7,7 +7,8 @@
 //! and RSP = its stack. A root task starts with RDI = address of [`BootInfo`](chestnut_abi::BootInfo) and nothing else,
 //! so its stack and its heap are part of its image.
 
-use crate::{cap::IoPort, heap::Heap, ipc_buffer, logger};
+use crate::heap::{Heap, More, Usage};
+use crate::{cap::IoPort, ipc_buffer, logger};
 use alloc::boxed::Box;
 use chestnut_abi::BootInfo;
 use chestnut_manifest::StartInfo;
@@ -28,6 +29,25 @@ pub unsafe fn claim_heap(start: *mut u8, bytes: usize) {
         let claimed = unsafe { HEAP.claim(start, bytes) };
         assert!(claimed, "a heap of {bytes} bytes is too small");
     }
+}
+
+/// Asks `more` from now on when an allocation finds no room.
+///
+/// # Safety
+/// `more` allocates nothing and frees nothing, and what it returns is mapped, readable and writable, and used by nobody else.
+pub unsafe fn grow_heap_by(more: More) {
+    // SAFETY: passed on.
+    unsafe { HEAP.grow_by(more) };
+}
+
+/// What the program's heap holds.
+pub fn heap_usage() -> Usage {
+    HEAP.usage()
+}
+
+/// Bytes of the program's heap that are free.
+pub fn heap_free() -> usize {
+    HEAP.free_bytes()
 }
 
 /// What a service does before its own code: heap, IPC buffer, log.

@@ -5,21 +5,30 @@
 //! | `kernel::CPU::…` | the kernel's behaviour, seen by a root task in user mode |
 //! | `kernel::image::…` | what is in the kernel's files and what isn't |
 //! | `kernel::hostile::…` | ten million random system calls harm nobody |
+//! | `kernel::calls::…` | which system calls each build of the kernel has |
 //! | `boot::…` | each way to boot, what the kernel says and keeps, `cargo run -- boot` |
 //! | `limits::…` | the kernel's size, the length of boot, the longest time with interrupts off |
+//! | `cost::…` | what the kernel's paths cost, against a table |
 //! | `programs::…` | real programs do what they do on the host: output, messages, exit status |
+//! | `dynamic::…` | the same for Debian's dynamically linked programs, with their libraries in the guest |
 //! | `faults::…` | programs that go wrong end as under Linux, and others go on |
 //! | `services::…` | services fail twenty times under load, and nothing is lost |
 //! | `launcher::…` | `cargo run -- run`, its pipes, options, exit status and error messages |
 //! | `bench::…` | `cargo run -- bench`: figures, the peer beside, records |
 //! | `terminal::…` | the interactive shell on a pseudo-terminal |
+//! | `attack::…` | programs that do their worst, and the shell beside them |
 //!
 //! Nothing is skipped: a test whose program can't be fetched or built fails and says so. Images are built once per process.
 
+mod attack;
 mod bench;
 mod boot;
 mod busybox;
+mod calls;
 mod compare;
+mod cost;
+mod debian;
+mod dynamic;
 mod faults;
 mod hostile;
 mod image;
@@ -55,12 +64,16 @@ fn main() -> ExitCode {
     trials.extend(image::trials(&arguments));
     trials.extend(hostile::trials());
     trials.extend(boot::trials());
+    trials.extend(calls::trials());
     trials.extend(limits::trials());
+    trials.extend(cost::trials());
     trials.extend(table::trials(&arguments));
+    trials.extend(dynamic::trials(&arguments));
     trials.extend(faults::trials(&arguments));
     trials.extend(launcher::trials());
     trials.extend(services::trials());
     trials.extend(terminal::trials());
+    trials.extend(attack::trials());
     trials.extend(bench::trials());
     libtest_mimic::run(&arguments, trials).exit_code()
 }

@@ -47,27 +47,31 @@ pub enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 19] = [
-        Self::Null,
-        Self::Endpoint,
-        Self::Notification,
-        Self::Reply,
-        Self::CNode,
-        Self::Tcb,
-        Self::SchedContext,
-        Self::Untyped,
-        Self::Frame,
-        Self::PageTable,
-        Self::AsidControl,
-        Self::AsidPool,
-        Self::SchedControl,
-        Self::IrqControl,
-        Self::IrqHandler,
-        Self::IoPortControl,
-        Self::IoPort,
-        Self::Domain,
-        Self::Zombie,
-    ];
+    /// The kind of this number. Slots are only ever filled by `Cap`'s constructors, so there is one; no number makes the kernel panic.
+    #[inline(always)]
+    const fn from_number(number: u8) -> Self {
+        match number {
+            1 => Self::Endpoint,
+            2 => Self::Notification,
+            3 => Self::Reply,
+            4 => Self::CNode,
+            5 => Self::Tcb,
+            6 => Self::SchedContext,
+            7 => Self::Untyped,
+            8 => Self::Frame,
+            9 => Self::PageTable,
+            10 => Self::AsidControl,
+            11 => Self::AsidPool,
+            12 => Self::SchedControl,
+            13 => Self::IrqControl,
+            14 => Self::IrqHandler,
+            15 => Self::IoPortControl,
+            16 => Self::IoPort,
+            17 => Self::Domain,
+            18 => Self::Zombie,
+            _ => Self::Null,
+        }
+    }
 }
 
 /// Sizes of frames.
@@ -152,9 +156,8 @@ impl Cap {
     }
 
     #[inline(always)]
-    pub fn kind(self) -> Kind {
-        // Slots are only ever filled by `Cap`'s constructors, so the number is in range; `get` keeps the kernel free of panics.
-        Kind::ALL.get((self.word0 >> 56) as usize).copied().unwrap_or(Kind::Null)
+    pub const fn kind(self) -> Kind {
+        Kind::from_number((self.word0 >> 56) as u8)
     }
     #[inline(always)]
     pub const fn is_null(self) -> bool {
@@ -181,9 +184,9 @@ impl Cap {
     /// The endpoint's address, if this is a capability through which a Call can be sent and answered.
     #[inline(always)]
     pub const fn callable_endpoint(self) -> Option<PhysAddr> {
-        const MASK: u64 = 0xff << 56 | (CAN_CALL as u64) << 48;
-        const WANTED: u64 = (Kind::Endpoint as u64) << 56 | (CAN_CALL as u64) << 48;
-        if self.word0 & MASK == WANTED { Some(self.address()) } else { None }
+        // An endpoint capability has no other flag among the upper four.
+        const WANTED: u64 = (Kind::Endpoint as u64) << 4 | CAN_CALL as u64 >> 4;
+        if self.word0 >> 52 == WANTED { Some(self.address()) } else { None }
     }
     pub const fn notification(address: PhysAddr, badge: u64, rights: CapRights) -> Self {
         Self::new(Kind::Notification, rights.0 as u8 & 3, address, badge)

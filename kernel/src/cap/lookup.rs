@@ -1,7 +1,7 @@
 //! Resolving a capability address: a walk through CNodes, each of which takes its guard and its index from the address's bits,
 //! from the top.
 
-use super::{Cap, CapRef, Kind};
+use super::{Cap, CapRef, Kind, RootCache};
 use crate::mem::{Entry, Ref};
 use chestnut_abi::LookupFailure;
 
@@ -22,17 +22,16 @@ pub fn lookup<'k>(entry: Entry<'k>, root: Cap, address: u64, depth: u64) -> Resu
     }
     loop {
         let (guard, size_bits) = (cnode.guard(), cnode.cnode_bits());
-        let guard_bits = guard.guard_bits();
-        let level_bits = guard_bits + size_bits;
-        let found = low_bits(address.checked_shr(bits_left.wrapping_sub(guard_bits) as u32).unwrap_or(0), guard_bits);
-        if guard_bits > bits_left || found != guard.guard() {
-            return Err(LookupFailure::GuardMismatch { bits_left, guard: guard.guard(), guard_bits });
+        let level_bits = guard.guard_bits() + size_bits;
+        // What the CNode resolves, and what is left behind it.
+        let rest = bits_left.wrapping_sub(level_bits);
+        let here = address.checked_shr(rest as u32).unwrap_or(0);
+        let found = low_bits(here >> (size_bits & 63), guard.guard_bits());
+        if level_bits > bits_left || found != guard.guard() {
+            return Err(mismatch(cnode, address, bits_left));
         }
-        if level_bits > bits_left {
-            return Err(LookupFailure::DepthMismatch { bits_left, bits_found: level_bits });
-        }
-        bits_left -= level_bits;
-        let index = low_bits(address.checked_shr(bits_left as u32).unwrap_or(0), size_bits);
+        bits_left = rest;
+        let index = low_bits(here, size_bits);
         // SAFETY: the CNode has 2^size_bits slots and the index is below that.
         let slot = unsafe { slot_at(entry, cnode, index) };
         if bits_left == 0 {
@@ -49,8 +48,25 @@ pub fn lookup<'k>(entry: Entry<'k>, root: Cap, address: u64, depth: u64) -> Resu
     }
 }
 
+/// Why a CNode doesn't resolve the lowest `bits_left` bits of an address: its guard is compared before its size.
+#[cold]
+fn mismatch(cnode: Cap, address: u64, bits_left: u64) -> LookupFailure {
+    let (guard, guard_bits) = (cnode.guard().guard(), cnode.guard().guard_bits());
+    let found = low_bits(address.checked_shr(bits_left.wrapping_sub(guard_bits) as u32).unwrap_or(0), guard_bits);
+    if guard_bits > bits_left || found != guard {
+        return LookupFailure::GuardMismatch { bits_left, guard, guard_bits };
+    }
+    LookupFailure::DepthMismatch { bits_left, bits_found: guard_bits + cnode.cnode_bits() }
+}
+
 /// The slot that an operation on slots names: `depth` (1 to 64) must be resolved exactly.
 pub fn lookup_slot_at<'k>(entry: Entry<'k>, root: Cap, address: u64, depth: u64) -> Result<CapRef<'k>, LookupFailure> {
+    // The commonest case by far: a root that resolves a whole address at once.
+    if depth == 64
+        && let Some(slot) = RootCache::of(entry, root).slot(entry, address)
+    {
+        return Ok(slot);
+    }
     let found = lookup(entry, root, address, depth)?;
     match found.bits_left {
         0 => Ok(found.slot),

@@ -17,6 +17,7 @@ pub struct RootCache {
 
 impl RootCache {
     /// Decodes a root. A guard that isn't 0, or bits that are left over, make it uncacheable.
+    #[inline]
     pub fn of(entry: Entry, root: Cap) -> Self {
         let guard = root.guard();
         if root.kind() != Kind::CNode || guard.guard() != 0 || guard.guard_bits() + root.cnode_bits() != 64 {

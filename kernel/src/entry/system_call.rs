@@ -1,25 +1,57 @@
 //! System calls: which one, on which capability.
 
 use super::exit::{has_budget, leave};
-use crate::cap::{CapRef, Kind, lookup};
+use crate::cap::{CapRef, Kind};
+use crate::fastpath::NotFast;
 use crate::invoke::{self, Arguments, Stop};
 use crate::ipc::{self, ExtraCaps, Received};
 use crate::mem::Ref;
-use crate::object::{Fault, Kernel, Reply, Tcb, TcbSlot, ThreadState, enter};
+use crate::object::{Fault, Kernel, Reply, Tcb, ThreadState, enter};
 use crate::{fastpath, time};
 use chestnut_abi::registers::Register;
 use chestnut_abi::{CapRights, LookupFailure, MessageInfo, Syscall};
 
 /// The running thread executed `syscall`.
 pub fn system_call() {
+    begin(fastpath::system_call);
+}
+
+/// The same, where it is known to be a Call.
+#[inline(always)]
+pub fn call() {
+    begin(fastpath::call);
+}
+
+/// The same, where it is known to be a ReplyRecv.
+#[inline(always)]
+pub fn reply_recv() {
+    begin(fastpath::reply_recv);
+}
+
+/// The same, where it is known to be neither.
+#[inline(always)]
+pub fn other_call() {
+    begin(fastpath::signal);
+}
+
+#[inline(always)]
+fn begin(fast: impl for<'k> Fn(Kernel<'k>, Ref<'k, Tcb>) -> Result<(), NotFast>) {
     let k = enter();
-    let Some(thread) = k.current.get(k) else { return leave(k) };
-    if redirected(thread) {
-        return;
+    let Some(thread) = k.current.get(k) else { return nobody(k) };
+    if !redirected(thread) && fast(k, thread).is_err() {
+        general(k, thread);
     }
-    if fastpath::system_call(k, thread).is_ok() {
-        return;
-    }
+}
+
+#[cold]
+#[inline(never)]
+fn nobody(k: Kernel) {
+    leave(k);
+}
+
+/// The general way.
+#[inline(never)]
+fn general<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>) {
     if has_budget(k) {
         dispatch(k, thread);
     }
@@ -129,7 +161,7 @@ fn send_then_receive<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, destination: u64, 
 }
 
 fn find<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, address: u64) -> Result<CapRef<'k>, LookupFailure> {
-    lookup(k.entry(), thread.slot(TcbSlot::CSpace).cap(), address, 64).map(|found| found.slot)
+    thread.named_slot(k, address)
 }
 
 /// Receives from the endpoint or notification in the capability register.

@@ -2,7 +2,7 @@
 
 use super::error::{Error, Stop};
 use crate::cap::{Cap, CapRef, Kind, lookup_slot_at};
-use crate::ipc::{Buffer, ExtraCaps, NotDerivable, derive, set_message_word};
+use crate::ipc::{Buffer, ExtraCaps, NotDerivable, derive};
 use crate::mem::Ref;
 use crate::object::{Kernel, Tcb};
 use chestnut_abi::ipc_buffer::MSG_WORD;
@@ -23,6 +23,10 @@ pub struct Arguments<'k> {
     pub is_call: bool,
     /// Its scheduling context may go along with a message.
     pub can_donate: bool,
+    /// Where the words beyond the fourth are, if there are any.
+    buffer: Option<Buffer<'k>>,
+    /// Where words beyond the fourth of the answer go, once one has gone there.
+    answers: Cell<Option<Buffer<'k>>>,
     /// Words that were answered.
     answered: Cell<u64>,
     /// The invocation was a message to an endpoint; who answers that isn't the kernel.
@@ -39,7 +43,9 @@ impl<'k> Arguments<'k> {
         can_donate: bool,
     ) -> Self {
         let info = MessageInfo(thread.context.message_info());
-        Self { k, thread, info, caps, blocking, is_call, can_donate, answered: Cell::new(0), sent: Cell::new(false) }
+        let buffer = if info.length() > REGISTER_WORDS { Buffer::of(k, thread, false) } else { None };
+        let (answers, answered, sent) = (Cell::new(None), Cell::new(0), Cell::new(false));
+        Self { k, thread, info, caps, blocking, is_call, can_donate, buffer, answers, answered, sent }
     }
 
     /// How many message words there are.
@@ -64,8 +70,7 @@ impl<'k> Arguments<'k> {
         if index < REGISTER_WORDS {
             return self.thread.context.message_register(index);
         }
-        Buffer::of(self.k, self.thread, false)
-            .map_or(0, |buffer| if index < MAX_LENGTH { buffer.read(MSG_WORD + index) } else { 0 })
+        self.buffer.map_or(0, |buffer| if index < MAX_LENGTH { buffer.read(MSG_WORD + index) } else { 0 })
     }
 
     /// The slot of an extra capability, which must be there.
@@ -106,9 +111,23 @@ impl<'k> Arguments<'k> {
     /// Gives back a result word; called for each in order.
     pub fn answer(&self, value: u64) {
         let index = self.answered.get();
-        if self.is_call && set_message_word(self.k, self.thread, index as usize, value) {
+        if self.is_call && self.set_word(index as usize, value) {
             self.answered.set(index + 1);
         }
+    }
+
+    /// Sets a word of the answer. Returns whether there was a place for it.
+    fn set_word(&self, index: usize, value: u64) -> bool {
+        if index < REGISTER_WORDS {
+            self.thread.context.set_message_register(index, value);
+            return true;
+        }
+        let Some(buffer) = self.answers.get().or_else(|| Buffer::of(self.k, self.thread, true)) else { return false };
+        self.answers.set(Some(buffer));
+        if index < MAX_LENGTH {
+            buffer.write(MSG_WORD + index, value);
+        }
+        index < MAX_LENGTH
     }
 
     /// Completes the answer to a successful invocation.

@@ -6,6 +6,9 @@ use crate::cap::{Kind, VmRights};
 use crate::mem::{Entry, PhysAddr, Ref};
 use crate::object::{Kernel, Tcb, TcbSlot};
 
+/// Words in a buffer.
+const WORDS: usize = 128;
+
 /// A thread's IPC buffer, reached through the kernel window.
 #[derive(Clone, Copy)]
 pub struct Buffer<'k> {
@@ -42,6 +45,20 @@ impl<'k> Buffer<'k> {
     pub fn write(self, index: usize, value: u64) {
         // SAFETY: as for `read`.
         unsafe { self.pointer(index).write_volatile(value) }
+    }
+
+    /// Copies `count` words from `first` on from another buffer: none beyond word 127.
+    #[inline]
+    pub fn copy_words(self, from: Self, first: usize, count: usize) {
+        for index in first..(first + count).min(WORDS) {
+            // SAFETY: as for `read` and `write`, the index being below 128.
+            unsafe { self.base().wrapping_add(index).write_volatile(from.base().wrapping_add(index).read_volatile()) }
+        }
+    }
+
+    #[inline]
+    fn base(self) -> *mut u64 {
+        core::ptr::with_exposed_provenance_mut(self.entry.address(self.physical))
     }
 
     fn pointer(self, index: usize) -> *mut u64 {

@@ -1,9 +1,9 @@
 //! Moving a message from one thread to another: four words in registers, the rest through the IPC buffers, and capabilities.
 
 use super::Buffer;
-use crate::cap::{Cap, CapRef, Kind, lookup, lookup_slot_at};
+use crate::cap::{Cap, CapRef, Kind, lookup_slot_at};
 use crate::mem::Ref;
-use crate::object::{Endpoint, Kernel, Tcb, TcbSlot};
+use crate::object::{Endpoint, Kernel, Tcb};
 use chestnut_abi::ipc_buffer::{CAPS_WORD, MSG_WORD, RECEIVE_CNODE_WORD, RECEIVE_DEPTH_WORD, RECEIVE_INDEX_WORD};
 use chestnut_abi::message::{MAX_EXTRA_CAPS, MAX_LENGTH, REGISTER_WORDS};
 use chestnut_abi::{LookupFailure, MessageInfo};
@@ -22,10 +22,9 @@ impl<'k> ExtraCaps<'k> {
             return Ok(Self { slots });
         }
         let Some(buffer) = Buffer::of(k, sender, false) else { return Ok(Self { slots }) };
-        let root = sender.slot(TcbSlot::CSpace).cap();
         for (index, slot) in slots.iter_mut().enumerate().take(info.extra_caps()) {
             let address = buffer.read(CAPS_WORD + index);
-            *slot = Some(lookup(k.entry(), root, address, 64).map_err(|failure| (address, failure))?.slot);
+            *slot = Some(sender.named_slot(k, address).map_err(|failure| (address, failure))?);
         }
         Ok(Self { slots })
     }
@@ -48,9 +47,7 @@ fn copy_words(k: Kernel, from: Ref<Tcb>, to: Ref<Tcb>, length: usize) -> usize {
     let (Some(source), Some(target)) = (Buffer::of(k, short(from), false), Buffer::of(k, short(to), true)) else {
         return REGISTER_WORDS;
     };
-    for index in REGISTER_WORDS..length {
-        target.write(MSG_WORD + index, source.read(MSG_WORD + index));
-    }
+    target.copy_words(source, MSG_WORD + REGISTER_WORDS, length - REGISTER_WORDS);
     length
 }
 
@@ -106,8 +103,7 @@ fn transfer_caps<'k>(
 
 /// Where a receiver wants a capability: an empty slot that its buffer names.
 fn receive_slot<'k>(k: Kernel<'k>, to: Ref<'k, Tcb>, buffer: Buffer<'k>) -> Option<CapRef<'k>> {
-    let cspace = to.slot(TcbSlot::CSpace).cap();
-    let root = lookup(k.entry(), cspace, buffer.read(RECEIVE_CNODE_WORD), 64).ok()?.slot.cap();
+    let root = to.named_slot(k, buffer.read(RECEIVE_CNODE_WORD)).ok()?.cap();
     let (index, depth) = (buffer.read(RECEIVE_INDEX_WORD), buffer.read(RECEIVE_DEPTH_WORD));
     if depth == 0 || depth > 64 {
         return None;

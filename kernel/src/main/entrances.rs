@@ -12,10 +12,6 @@ const DEVICE_NOT_AVAILABLE: u64 = 7;
 const PAGE_FAULT: u64 = 14;
 const MACHINE_CHECK: u64 = 18;
 
-pub extern "C" fn system_call() {
-    entry::system_call();
-}
-
 /// An exception in user mode; NMI and machine check wherever they come.
 pub extern "C" fn exception(vector: u64, code: u64, frame: &Frame) {
     match vector {

@@ -7,7 +7,9 @@
 //!
 //! The one upward symbol of the kernel is here: the stubs' addresses, handed down to `arch` at boot.
 
+use chestnut_abi::Syscall;
 use chestnut_kernel::arch::{self, Context, EntryPoints};
+use chestnut_kernel::entry;
 use core::arch::global_asm;
 
 /// Pushes what the processor didn't, in the order of [`Context`], from its `entered` word down.
@@ -81,8 +83,13 @@ global_asm!(
     save_registers!(),
     "mov rax, [rip + {user_rsp}]",
     "mov [rsp + {rsp}], rax",
-    "lea rsp, [rip + {stack} + {stack_size}]",
-    "call {system_call}",
+    "lea rsp, [rip + {stack} + {stack_size} - 8]",
+    // RDX is the number still. The two commonest calls have entrances of their own, which keep the registers that they use few.
+    "cmp rdx, {number_call}",
+    "je {call}",
+    "cmp rdx, {number_reply_recv}",
+    "je {reply_recv}",
+    "jmp {other_call}",
     ".global return_to_thread",
     "return_to_thread:",
     "mov rsp, [rip + {task_state} + {rsp0}]",
@@ -190,12 +197,29 @@ global_asm!(
     end = const Context::END,
     stack = sym arch::KERNEL_STACK,
     stack_size = const arch::KERNEL_STACK_SIZE,
-    system_call = sym crate::entrances::system_call,
+    number_call = const Syscall::Call as i64,
+    number_reply_recv = const Syscall::ReplyRecv as i64,
+    call = sym call,
+    reply_recv = sym reply_recv,
+    other_call = sym other_call,
     exception = sym crate::entrances::exception,
     kernel_exception = sym crate::entrances::kernel_exception,
     interrupt = sym crate::entrances::interrupt,
     timer = sym crate::entrances::timer,
 );
+
+/// Makes functions that end a system call by themselves: they don't return to the stub, so there is nothing to keep for it.
+macro_rules! entrances {
+    ($($name:ident)*) => {
+        $(extern "C" fn $name() -> ! {
+            entry::$name();
+            // SAFETY: the entrance has made the processor ready for the thread that is current, or for the idle loop.
+            unsafe { return_to_thread() }
+        })*
+    };
+}
+
+entrances!(call reply_recv other_call);
 
 /// Where the stubs are.
 pub fn entry_points() -> EntryPoints {

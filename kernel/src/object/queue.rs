@@ -70,11 +70,16 @@ impl Queue {
     /// Takes out the first thread, which is `first`.
     #[inline(always)]
     pub fn pop_front(&self, k: Kernel, first: Ref<Tcb>) {
-        let after = first.next.take(k);
-        self.first.set(after);
-        match after {
-            Some(after) => after.prev.clear(),
-            None => self.last.clear(),
+        match first.next.get(k) {
+            Some(after) => {
+                first.next.clear();
+                self.first.set(Some(after));
+                after.prev.clear();
+            }
+            None => {
+                self.first.clear();
+                self.last.clear();
+            }
         }
     }
 

@@ -37,7 +37,7 @@ impl Reply {
         self.above.set(match above {
             Above::Nothing => 0,
             Above::Reply(reply) => reply.address(),
-            Above::SchedContext(context) => context.address() | IS_SCHED_CONTEXT,
+            Above::SchedContext(context) => context.address().wrapping_add(IS_SCHED_CONTEXT),
         });
     }
 }

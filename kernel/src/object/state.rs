@@ -38,12 +38,16 @@ pub struct State {
     pub consumed: Cell<u64>,
     /// Whether the timer must be set anew on the way out.
     pub reprogram: Cell<bool>,
+    /// Before this time, as long as `reprogram` isn't set, the running thread's budget lasts and nobody's awaited budget comes.
+    pub quiet_until: Cell<u64>,
     pending: Cell<Pending>,
     candidate: Link<Tcb>,
     /// Ready threads by priority, with a bitmap of the queues that aren't empty and one of its words that aren't 0.
     pub ready: [Queue; 256],
     pub ready_words: [Cell<u64>; 4],
     pub ready_summary: Cell<u64>,
+    /// The highest priority that a ready thread has; 0 if none is ready.
+    pub ready_highest: Cell<u8>,
     /// Runnable threads whose budget comes later, by when.
     pub release: Queue,
     /// Work done since the last preemption point looked up.
@@ -65,11 +69,13 @@ impl State {
             now: Cell::new(0),
             consumed: Cell::new(0),
             reprogram: Cell::new(false),
+            quiet_until: Cell::new(0),
             pending: Cell::new(Pending::Resume),
             candidate: Link::NONE,
             ready: [const { Queue::EMPTY }; 256],
             ready_words: [const { Cell::new(0) }; 4],
             ready_summary: Cell::new(0),
+            ready_highest: Cell::new(0),
             release: Queue::EMPTY,
             work: Cell::new(0),
             fpu_owner: Link::NONE,
@@ -112,6 +118,10 @@ impl<'k> Kernel<'k> {
             (Pending::SwitchTo, Some(thread)) => Action::SwitchTo(thread),
             _ => Action::Choose,
         }
+    }
+    /// Whether the current thread goes on, as far as is known yet.
+    pub fn resumes(self) -> bool {
+        self.pending.get() == Pending::Resume
     }
     pub fn set_action(self, action: Action) {
         let (pending, candidate) = match action {

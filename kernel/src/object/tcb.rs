@@ -2,8 +2,9 @@
 
 use super::data::{Place, Tcb, TcbSlot, ThreadState};
 use super::state::Kernel;
-use crate::cap::CapRef;
+use crate::cap::{CapRef, lookup};
 use crate::mem::Ref;
+use chestnut_abi::LookupFailure;
 
 impl Tcb {
     /// Slots in a TCB.
@@ -34,6 +35,20 @@ impl<'k> Ref<'k, Tcb> {
             TcbSlot::FaultHandler => fault,
             TcbSlot::TimeoutHandler => timeout,
         })
+    }
+
+    /// The slot that a capability address names in the thread's CSpace.
+    #[inline(always)]
+    pub fn named_slot(self, k: Kernel<'k>, address: u64) -> Result<CapRef<'k>, LookupFailure> {
+        match self.cspace.get().slot(k.entry(), address) {
+            Some(slot) => Ok(slot),
+            None => self.walk(k, address),
+        }
+    }
+
+    #[inline(never)]
+    fn walk(self, k: Kernel<'k>, address: u64) -> Result<CapRef<'k>, LookupFailure> {
+        lookup(k.entry(), self.slot(TcbSlot::CSpace).cap(), address, 64).map(|found| found.slot)
     }
 
     /// Whether the scheduler may pick it: runnable, with a configured scheduling context whose budget isn't awaited.

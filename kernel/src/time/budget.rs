@@ -18,9 +18,14 @@ pub fn min_budget(k: Kernel) -> u64 {
     MIN_BUDGET_US * k.ticks_per_us.get()
 }
 
+/// How long before its time a refill counts as there, in ticks.
+pub fn look_ahead(k: Kernel) -> u64 {
+    KERNEL_WCET_US * k.ticks_per_us.get()
+}
+
 /// Whether the first refill may be used now.
 pub fn is_ready(k: Kernel, context: Ref<SchedContext>) -> bool {
-    context.head().time <= k.now.get().saturating_add(KERNEL_WCET_US * k.ticks_per_us.get())
+    context.head().time <= k.now.get().saturating_add(look_ahead(k))
 }
 
 /// Whether the first refill is worth running on after `used` more ticks.

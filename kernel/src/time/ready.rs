@@ -74,7 +74,7 @@ pub fn set_priority_in_queue(k: Kernel, thread: Ref<Tcb>, priority: u8) {
 /// Whether no ready thread has a higher priority than this one.
 #[inline(always)]
 pub fn outranks_ready(k: Kernel, thread: Ref<Tcb>) -> bool {
-    k.ready_summary.get() == 0 || highest_priority(k).is_none_or(|highest| highest <= thread.priority.get())
+    k.ready_highest.get() <= thread.priority.get()
 }
 
 fn mark(k: Kernel, priority: u8, filled: bool) {
@@ -84,4 +84,5 @@ fn mark(k: Kernel, priority: u8, filled: bool) {
     let bit = 1 << (priority >> 6);
     let summary = &k.ready_summary;
     summary.set(if word.get() != 0 { summary.get() | bit } else { summary.get() & !bit });
+    k.ready_highest.set(highest_priority(k).unwrap_or(0));
 }

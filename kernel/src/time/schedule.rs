@@ -1,6 +1,6 @@
 //! Who runs next, and on whose time.
 
-use super::budget::{charge_current, is_ready, is_sufficient, unblock_check};
+use super::budget::{charge_current, is_ready, is_sufficient, look_ahead, min_budget, unblock_check};
 use super::ready::{dequeue, enqueue_back, enqueue_front, highest_priority, highest_ready};
 use crate::arch;
 use crate::mem::Ref;
@@ -17,8 +17,19 @@ pub fn read_clock(k: Kernel) {
 #[derive(Clone, Copy)]
 pub struct Expired<'k>(pub Ref<'k, Tcb>);
 
+/// Whether it is certain, without a look at any scheduling context, that the current one hasn't expired and nobody's awaited budget has come.
+#[inline(always)]
+pub fn is_quiet(k: Kernel) -> bool {
+    k.now.get() < k.quiet_until.get() && !k.reprogram.get()
+}
+
 /// Whether the current scheduling context has too little left to go on with.
 pub fn is_expired(k: Kernel) -> bool {
+    !is_quiet(k) && has_expired(k)
+}
+
+#[inline(never)]
+fn has_expired(k: Kernel) -> bool {
     k.current_sc.get(k).is_some_and(|context| context.is_configured() && !is_sufficient(k, context, k.consumed.get()))
 }
 
@@ -151,12 +162,21 @@ pub fn yield_now(k: Kernel) {
 
 /// The end of every kernel entry that may have changed who runs: wakes whose budget has come, chooses, switches the scheduling
 /// context, and sets the timer.
+#[inline]
 pub fn schedule(k: Kernel) {
-    wake_released(k);
-    if k.current.get(k).is_none_or(|thread| !thread.is_schedulable(k)) && k.action() == Action::Resume {
-        k.set_action(Action::Choose);
+    if !is_quiet(k) {
+        wake_released(k);
     }
-    if k.action() != Action::Resume {
+    if !k.resumes() || k.current.get(k).is_none_or(|thread| !thread.is_schedulable(k)) {
+        decide(k);
+    }
+    switch_sched_context(k);
+    set_timer(k);
+}
+
+/// Chooses who runs next.
+fn decide(k: Kernel) {
+    if !k.resumes() {
         let current = k.current.get(k);
         let mut current_ready = false;
         if let Some(thread) = current.filter(|thread| thread.is_schedulable(k)) {
@@ -180,10 +200,10 @@ pub fn schedule(k: Kernel) {
             }
             _ => choose(k),
         }
+    } else {
+        choose(k);
     }
     k.set_action(Action::Resume);
-    switch_sched_context(k);
-    set_timer(k);
 }
 
 /// Whether a thread that has this context, and isn't running on it now, may run at once. Not so for a sporadic one: when it is
@@ -193,12 +213,17 @@ pub fn has_time(k: Kernel, context: Ref<SchedContext>) -> bool {
     is_ready(k, context) && is_sufficient(k, context, 0) && !context.sporadic.get()
 }
 
-/// The current thread has been changed by hand: time is charged to its context from now on.
-pub fn switched(k: Kernel) {
-    switch_sched_context(k);
-    set_timer(k);
+/// The current thread has been changed by hand to one that runs on `own`, another context than the last one: time is charged to it from now on.
+pub fn switched_to(k: Kernel, own: Ref<SchedContext>) {
+    charge_current(k);
+    k.current_sc.set(Some(own));
+    if !own.sporadic.get() {
+        unblock_check(k, own);
+    }
+    program_timer(k);
 }
 
+#[inline(never)]
 fn wake_released(k: Kernel) {
     while let Some(thread) = k.release.first(k) {
         let Some(context) = thread.sched_context.get(k) else { break };
@@ -240,14 +265,21 @@ fn switch_sched_context(k: Kernel) {
     }
 }
 
+#[inline(always)]
 fn set_timer(k: Kernel) {
-    if !k.reprogram.replace(false) {
-        return;
+    if k.reprogram.get() {
+        program_timer(k);
     }
+}
+
+/// The next moment at which the kernel must look at budgets is the timer's deadline, and a little before that what ends the quiet.
+fn program_timer(k: Kernel) {
+    k.reprogram.set(false);
     let budget_end = k
         .current_sc
         .get(k)
         .map_or(u64::MAX, |context| k.now.get().saturating_add(context.head().amount.saturating_sub(k.consumed.get())));
     let release = k.release.first(k).map_or(u64::MAX, |thread| release_time(k, thread));
+    k.quiet_until.set(budget_end.saturating_sub(min_budget(k)).min(release.saturating_sub(look_ahead(k))));
     arch::set_deadline(budget_end.min(release));
 }

@@ -121,8 +121,8 @@ pub const BUGS: &[Bug] = &[
         name: "guard",
         what: "a CNode's guard isn't compared",
         file: "cap/lookup.rs",
-        right: "guard_bits > bits_left || found != guard.guard()",
-        wrong: "guard_bits > bits_left",
+        right: "level_bits > bits_left || found != guard.guard()",
+        wrong: "level_bits > bits_left",
     },
     Bug {
         name: "retype-offset",

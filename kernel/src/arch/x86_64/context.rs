@@ -256,12 +256,11 @@ impl Context {
     /// Copies the first `length` message words, at most 4, to another thread's registers.
     #[inline(always)]
     pub fn copy_message(&self, to: &Self, length: usize) {
-        for index in 0..4 {
-            if index >= length {
-                break;
-            }
-            to.set_message_register(index, self.message_register(index));
+        let words = [(&to.r10, &self.r10), (&to.r8, &self.r8), (&to.r9, &self.r9), (&to.r15, &self.r15)];
+        if length >= words.len() {
+            return words.into_iter().for_each(|(to, from)| to.set(from.get()));
         }
+        words.into_iter().take(length).for_each(|(to, from)| to.set(from.get()));
     }
     pub fn reply_register(&self) -> u64 {
         self.r12.get()

@@ -25,16 +25,22 @@ pub fn cpu_init(entries: &EntryPoints) -> Result<(), &'static str> {
 pub fn set_current_context(context: Option<&Context>) {
     let new = context.unwrap_or(&IDLE.0);
     let old_end = tables::current_end();
-    if old_end == new.end() {
-        return;
+    if old_end != new.end() {
+        // SAFETY: RSP0 always points at the end of the current context, which lives (see above); contexts are only shared.
+        switch_context(unsafe { &*((old_end - Context::END as u64) as *const Context) }, new);
     }
-    // SAFETY: RSP0 always points at the end of the current context, which lives (see above); contexts are only shared.
-    let old = unsafe { &*((old_end - Context::END as u64) as *const Context) };
-    switch_bases(old, new);
+}
+
+/// The same, where `old` is known to be current and `new` another one.
+#[inline(always)]
+pub fn switch_context(old: &Context, new: &Context) {
+    if cpu::has_fsgsbase() || old.fs_base.get() | old.gs_base.get() | new.fs_base.get() | new.gs_base.get() != 0 {
+        switch_bases(old, new);
+    }
     tables::set_current_end(new.end());
 }
 
-#[inline(always)]
+#[inline(never)]
 fn switch_bases(old: &Context, new: &Context) {
     if cpu::has_fsgsbase() {
         old.save_bases();

@@ -20,6 +20,7 @@ pub mod load;
 pub mod memory;
 pub mod messages;
 pub mod pidfd;
+pub mod pressure;
 pub mod process;
 pub mod procfs;
 pub mod server;

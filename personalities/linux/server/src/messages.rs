@@ -1,8 +1,12 @@
 //! The message loop: what the kernel brings is told apart by badge, and every future that can go on does so before the next.
 
-use crate::capability::{Message, Threads, ticks};
+#[cfg(test)]
+mod tests;
+
+use crate::capability::{Message, Reply, Threads, ticks};
 use crate::devices::Devices;
 use crate::faults::FaultMessage;
+use crate::pressure::Pressure;
 use crate::process::signal::Signal;
 use crate::process::thread::{Activity, Answer};
 use crate::process::{Ending, Thread};
@@ -22,6 +26,9 @@ impl Server {
             self.clock.run();
             self.executor.run();
             devices.flush();
+            if self.pressure() == Pressure::Now {
+                self.relieve();
+            }
             let (reply, answer) = match self.take_answer() {
                 Some((reply, answer)) => (reply, Some(answer)),
                 // Without a reply object nobody's call can be taken; memory for one is found once something ends.
@@ -40,21 +47,28 @@ impl Server {
                 continue;
             }
             let since = ticks();
-            let Some(thread) = self.table.by_badge(message.badge) else { continue };
-            let before = thread.activity.replace(Activity::Held(reply));
-            if !matches!(before, Activity::Running) {
-                // It sent something while the server still owed it an answer, which no trampoline does.
-                log::warn!("thread {} sent a second message", thread.tid.get());
-                self.end_process(&thread.process, Ending::Killed(Signal::SYS));
-                continue;
+            if let Some(thread) = self.take_message(reply, message) {
+                served = Some((thread, since));
             }
-            self.serve_thread(&thread, message);
-            served = Some((thread, since));
         }
     }
 
+    /// A message of a thread, whom `reply` holds if it wants an answer. The thread, if it was served.
+    fn take_message(&'static self, reply: Reply, message: Message) -> Option<Rc<Thread>> {
+        let thread = self.table.by_badge(message.badge)?;
+        let before = thread.activity.replace(Activity::Held(reply));
+        if !matches!(before, Activity::Running) {
+            // It sent something while the server still owed it an answer, which no trampoline does.
+            log::warn!("thread {} sent a second message", thread.tid.get());
+            self.end_process(&thread.process, Ending::Killed(Signal::SYS));
+            return None;
+        }
+        self.serve_thread(&thread, message);
+        Some(thread)
+    }
+
     /// One call or fault of a thread, which is held from now on.
-    pub fn serve_thread(&'static self, thread: &Rc<Thread>, message: Message) {
+    fn serve_thread(&'static self, thread: &Rc<Thread>, message: Message) {
         if message.badge & Threads::FAULT != 0 {
             return self.fault(thread, FaultMessage { label: message.info.label(), words: message.words });
         }

@@ -52,6 +52,8 @@ pub struct Filesystem {
     /// Of all epoll and inotify instances that are files of it: what they keep in the server's memory is bounded together.
     pub(crate) epoll_members: Rc<Cell<usize>>,
     pub(crate) inotify_load: Rc<Load>,
+    /// Record locks on its inodes.
+    pub(crate) lock_records: Rc<Cell<usize>>,
     /// The inodes that have had watches since there were none.
     pub(crate) watched: RefCell<Vec<Weak<Inode>>>,
     /// Parts of it are seen in more than one place, so that names change behind a location's back.
@@ -83,6 +85,7 @@ impl Filesystem {
             next_cookie: Cell::default(),
             epoll_members: Rc::default(),
             inotify_load: Rc::default(),
+            lock_records: Rc::default(),
             watched: RefCell::default(),
             has_aliases: Cell::default(),
         })
@@ -97,7 +100,8 @@ impl Filesystem {
     /// pages. `ENOSPC` beyond that.
     pub(crate) fn check_room(&self) -> Result<()> {
         let most = self.store.total();
-        if self.inodes.get() < most && self.names.get() < most { Ok(()) } else { Err(Errno::ENOSPC) }
+        let room = self.inodes.get() < most && self.names.get() < most && self.store.takes_names();
+        if room { Ok(()) } else { Err(Errno::ENOSPC) }
     }
 
     /// Is the inode of a name the same as long as a location has it?

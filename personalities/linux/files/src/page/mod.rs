@@ -39,6 +39,10 @@ pub trait PageStore {
     fn available(&self) -> u64;
     /// How many there are in all.
     fn total(&self) -> u64;
+    /// Whether there is memory for what a file system remembers of one more name or inode.
+    fn takes_names(&self) -> bool {
+        true
+    }
 }
 
 /// Zeroes a part of a page.

@@ -8,7 +8,7 @@
 //! through raw pointers, words by volatile or atomic accesses, and every value is checked after the copy.
 
 use super::kernel::Kernel;
-use super::{OutOfMemory, Slot};
+use super::{Count, OutOfMemory, Slot};
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 use core::ptr;
@@ -43,8 +43,9 @@ impl Frames {
     pub fn new(kernel: &'static Kernel) -> Self {
         Self {
             kernel,
-            entries: RefCell::new(Vec::new()),
-            free: RefCell::new(Vec::new()),
+            // For all there can be: while memory comes to its end is no time to move these to a larger place.
+            entries: RefCell::new(Vec::with_capacity(kernel.frames_available())),
+            free: RefCell::new(Vec::with_capacity(kernel.frames_available())),
             exhausted: Cell::new(false),
             total: kernel.frames_available(),
         }
@@ -103,6 +104,9 @@ impl Frames {
     /// Frames there were at the start, about.
     pub const fn total(&self) -> usize {
         self.total
+    }
+    pub(super) fn counts(&self) -> Count {
+        Count { made: self.entries.borrow().len(), used: self.in_use() }
     }
     /// Frames held by somebody.
     pub fn in_use(&self) -> usize {

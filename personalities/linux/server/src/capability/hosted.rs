@@ -3,7 +3,7 @@
 use super::thread::Parts;
 use super::{Access, Level, Message, OutOfMemory, Redirect, Reply, Slot};
 use alloc::boxed::Box;
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use chestnut_abi::UserContext;
 use core::cell::{Cell, RefCell};
@@ -14,7 +14,8 @@ pub struct Kernel {
     next_slot: Cell<Slot>,
     /// Page mappings by capability: space, address, access.
     mapped: RefCell<BTreeMap<Slot, (Slot, u64, Access)>>,
-    structures: RefCell<BTreeSet<(Slot, Level, u64)>>,
+    /// By place, the structure there.
+    structures: RefCell<BTreeMap<(Slot, Level, u64), Slot>>,
     registers: RefCell<BTreeMap<Slot, (UserContext, bool)>>,
     pub replies: RefCell<Vec<(Slot, u64, Vec<u64>)>>,
     clock: Cell<u64>,
@@ -58,6 +59,13 @@ impl Kernel {
     pub(super) fn frames_available(&self) -> usize {
         self.frames_left.get()
     }
+    /// The heap is the host's: it never ends.
+    pub(super) fn heap_room(&self) -> usize {
+        usize::MAX / 2
+    }
+    pub(super) fn used(&self) -> (u64, u64) {
+        (0, self.next_slot.get())
+    }
     pub(super) fn make_frames(&self, count: usize, mut found: impl FnMut(Slot, *mut u8)) -> usize {
         let count = count.min(self.frames_left.get());
         for _ in 0..count {
@@ -79,16 +87,16 @@ impl Kernel {
     pub(super) fn make_structure(&self, _level: Level) -> Result<Slot, OutOfMemory> {
         Ok(self.slot())
     }
-    pub(super) fn map_structure(&self, level: Level, _slot: Slot, space: Slot, address: u64) {
-        assert!(
-            self.structures.borrow_mut().insert((space, level, address >> level.shift())),
-            "structure mapped twice"
-        );
+    pub(super) fn map_structure(&self, level: Level, slot: Slot, space: Slot, address: u64) {
+        let old = self.structures.borrow_mut().insert((space, level, address >> level.shift()), slot);
+        assert!(old.is_none(), "structure mapped twice");
     }
-    pub(super) fn unmap_structure(&self, _level: Level, _slot: Slot) {}
+    pub(super) fn unmap_structure(&self, _level: Level, slot: Slot) {
+        self.structures.borrow_mut().retain(|_, mapped| *mapped != slot);
+    }
     pub(super) fn map_page(&self, capability: Slot, space: Slot, address: u64, access: Access) {
         let table = (space, Level::PageTable, address >> Level::PageTable.shift());
-        assert!(self.structures.borrow().contains(&table), "no page table for {address:#x}");
+        assert!(self.structures.borrow().contains_key(&table), "no page table for {address:#x}");
         let old = self.mapped.borrow_mut().insert(capability, (space, address, access));
         assert!(old.is_none_or(|(root, at, _)| (root, at) == (space, address)), "capability mapped elsewhere");
         let count = self.mapped.borrow().values().filter(|(root, at, _)| (*root, *at) == (space, address)).count();

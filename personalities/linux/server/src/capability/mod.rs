@@ -93,16 +93,69 @@ pub struct Capabilities {
     pub spaces: &'static Spaces,
     pub threads: &'static Threads,
     pub replies: &'static Replies,
+    kernel: &'static Kernel,
 }
 
 impl Capabilities {
     pub fn new(kernel: &'static Kernel) -> Self {
         use alloc::boxed::Box;
         Self {
+            kernel,
             frames: Box::leak(Box::new(Frames::new(kernel))),
             spaces: Box::leak(Box::new(Spaces::new(kernel))),
             threads: Box::leak(Box::new(Threads::new(kernel))),
             replies: Box::leak(Box::new(Replies::new(kernel))),
         }
     }
+
+    /// Bytes that the server's heap still has or can get.
+    pub fn headroom(&self) -> usize {
+        chestnut_runtime::start::heap_free().saturating_add(self.kernel.heap_room())
+    }
+
+    /// What has been made so far and how much of it is in use.
+    pub fn holdings(&self) -> Holdings {
+        let heap = chestnut_runtime::start::heap_usage();
+        let (untyped_bytes, slots) = self.kernel.used();
+        let (spaces, structures) = self.spaces.counts();
+        Holdings {
+            frames: self.frames.counts(),
+            spaces,
+            structures,
+            threads: self.threads.counts(),
+            replies: self.replies.counts(),
+            mappings: self.spaces.mapped.get(),
+            slots: slots as usize,
+            untyped_bytes: untyped_bytes as usize,
+            heap_used: heap.used,
+            heap_pieces: heap.pieces,
+            heap_claimed: heap.claimed,
+        }
+    }
+}
+
+/// How many of a kind the server has made, and how many of them somebody uses. The other ones wait for their next use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Count {
+    pub made: usize,
+    pub used: usize,
+}
+
+/// What the server holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Holdings {
+    pub frames: Count,
+    pub spaces: Count,
+    /// Page tables, page directories and tables of directories.
+    pub structures: Count,
+    pub threads: Count,
+    pub replies: Count,
+    /// Pages shown to programs.
+    pub mappings: usize,
+    /// Slots of the server's CSpace that hold a capability.
+    pub slots: usize,
+    pub untyped_bytes: usize,
+    pub heap_used: usize,
+    pub heap_pieces: usize,
+    pub heap_claimed: usize,
 }

@@ -18,14 +18,30 @@ use chestnut_runtime::cap::{
     Slot as SlotAt, Tcb, Untyped, VSpace,
 };
 use chestnut_runtime::message::{InvocationError, encode};
+use chestnut_runtime::start;
 use core::cell::{Cell, RefCell};
+use core::ptr;
+use core::sync::atomic::{AtomicPtr, Ordering};
 
+/// What a thread's objects take, with what is lost by their alignment.
+const THREAD_BYTES: u64 = 1 << 14;
 /// Bits of a thread's CSpace: slots 0 and 1.
 const CSPACE_BITS: u64 = 1;
 /// The window begins at such a boundary, below which root may have mapped something.
 const WINDOW_ALIGNMENT: u64 = 1 << 39;
-/// Of the memory, one part in so many is kept for objects other than frames: paging structures for what frames show.
-const OBJECT_PART: u64 = 32;
+/// Of the memory, one part in so many is kept from frames: for objects (paging structures for what frames show) and the heap.
+const RESERVE_PART: u64 = 16;
+/// What of that is kept from objects too: for the heap, without which the server can't go on.
+const HEAP_PART: u64 = 32;
+/// What objects other than frames may take in all, and by how much the heap may grow: memory becomes one kind of object and stays it,
+/// so what one program had made of it would be missed by all others for ever.
+const OBJECTS_PART: u64 = 4;
+const HEAP_LIMIT_PART: u64 = 4;
+/// Slots that only the heap takes: one for each 2 MiB.
+const SLOTS_RESERVE: u64 = 1024;
+const LARGE_PAGE_BITS: u64 = chestnut_abi::object::LARGE_PAGE_BITS;
+/// From the window's beginning to the place of the heap's further pieces, which like the window has no end near.
+const WINDOW_LENGTH: u64 = 1 << 40;
 const PAGE_BITS: u64 = chestnut_abi::object::PAGE_BITS;
 
 /// The microkernel, seen from the server's CSpace.
@@ -35,11 +51,23 @@ pub struct Kernel {
     end_slot: Slot,
     /// Bytes that no frame is made of.
     reserve: u64,
+    /// Bytes that nothing but the heap and what answers callers is made of.
+    heap_reserve: u64,
+    /// Bytes that may still become objects other than frames.
+    objects_left: Cell<u64>,
+    /// Bytes that the heap may still grow by.
+    heap_left: Cell<u64>,
+    /// Where the next piece of the heap will be.
+    heap_window: Cell<u64>,
     free_slots: RefCell<Vec<Slot>>,
     window: Cell<u64>,
     endpoint: Cell<Endpoint>,
     /// Where the next address space gets its number.
     asid_pool: Cell<Slot>,
+    /// Objects made for something that then found no memory for the rest: memory is never given back, so they wait for the
+    /// next attempt.
+    spare: RefCell<Vec<(ObjectType, Slot)>>,
+    has_all_numbers: Cell<bool>,
 }
 
 /// An untyped and how far it is used up.
@@ -60,6 +88,15 @@ impl Pool {
 /// The time-stamp counter.
 pub use chestnut_runtime::clock::ticks;
 
+/// For the allocator, which knows no server.
+static THE_KERNEL: AtomicPtr<Kernel> = AtomicPtr::new(ptr::null_mut());
+
+fn more_heap(bytes: usize) -> Option<(*mut u8, usize)> {
+    // SAFETY: null until the kernel's only value is there, which lives for ever and is used by the server's one thread.
+    let kernel = unsafe { THE_KERNEL.load(Ordering::Relaxed).as_ref() }?;
+    kernel.grow_heap(bytes as u64)
+}
+
 /// For invocations that can only fail by a mistake in this file.
 trait Must<T> {
     fn must(self, what: &str) -> T;
@@ -70,6 +107,16 @@ impl<T> Must<T> for Result<T, InvocationError> {
         match self {
             Ok(value) => value,
             Err(error) => panic!("{what}: {error}"),
+        }
+    }
+}
+
+impl Level {
+    const fn kind(self) -> ObjectType {
+        match self {
+            Self::PageTable => ObjectType::X86PageTable,
+            Self::PageDirectory => ObjectType::X86PageDirectory,
+            Self::DirectoryPointers => ObjectType::X86Pdpt,
         }
     }
 }
@@ -85,18 +132,29 @@ impl Kernel {
             .collect();
         untypeds.sort_by_key(|pool| pool.bytes);
         let total: u64 = untypeds.iter().map(|pool| pool.bytes).sum();
-        let kernel = Box::leak(Box::new(Self {
-            reserve: total / OBJECT_PART,
+        let window = start.free_address.next_multiple_of(WINDOW_ALIGNMENT);
+        let kernel: &'static Self = Box::leak(Box::new(Self {
+            reserve: total / RESERVE_PART,
+            heap_reserve: total / HEAP_PART,
+            objects_left: Cell::new(total / OBJECTS_PART),
+            heap_left: Cell::new(total / HEAP_LIMIT_PART),
+            heap_window: Cell::new(window + WINDOW_LENGTH),
             untypeds: RefCell::new(untypeds),
             next_slot: Cell::new(start.first_free_slot),
             end_slot: start.first_free_slot + start.free_slots,
-            free_slots: RefCell::new(Vec::new()),
-            window: Cell::new(start.free_address.next_multiple_of(WINDOW_ALIGNMENT)),
+            // For all there can be: slots are given back when memory comes to its end, too.
+            free_slots: RefCell::new(Vec::with_capacity(start.free_slots as usize)),
+            window: Cell::new(window),
             endpoint: Cell::new(Endpoint(0)),
             asid_pool: Cell::new(slots::ASID_POOL),
+            spare: RefCell::default(),
+            has_all_numbers: Cell::new(false),
         }));
         let endpoint = kernel.make(ObjectType::Endpoint, 0).expect("memory for one endpoint");
         kernel.endpoint.set(Endpoint(endpoint));
+        THE_KERNEL.store(ptr::from_ref(kernel).cast_mut(), Ordering::Relaxed);
+        // SAFETY: `grow_heap` only makes invocations and changes cells; it maps a part of the address space that nothing else uses.
+        unsafe { start::grow_heap_by(more_heap) };
         kernel
     }
 
@@ -119,14 +177,14 @@ impl Kernel {
     }
 
     fn take_slot(&self) -> Result<Slot, OutOfMemory> {
-        if let Some(slot) = self.free_slots.borrow_mut().pop() {
-            return Ok(slot);
-        }
-        self.take_slots(1)
+        // Somebody has borrowed the free ones when the heap grows just then.
+        let free = self.free_slots.try_borrow_mut().ok().and_then(|mut free| free.pop());
+        free.map_or_else(|| self.take_slots(1, SLOTS_RESERVE), Ok)
     }
-    fn take_slots(&self, count: u64) -> Result<Slot, OutOfMemory> {
+    /// Fresh slots, of which `spare` must remain.
+    fn take_slots(&self, count: u64, spare: u64) -> Result<Slot, OutOfMemory> {
         let first = self.next_slot.get();
-        if self.end_slot - first < count {
+        if self.end_slot - first < count + spare {
             return Err(OutOfMemory);
         }
         self.next_slot.set(first + count);
@@ -136,8 +194,22 @@ impl Kernel {
         self.free_slots.borrow_mut().push(slot);
     }
 
-    /// One object in a slot of its own.
+    /// One object in a slot of its own, as long as that takes nothing from the heap's reserve.
     fn make(&self, kind: ObjectType, bits: u64) -> Result<Slot, OutOfMemory> {
+        let mut spare = self.spare.borrow_mut();
+        if let Some(index) = spare.iter().position(|(spare, _)| *spare == kind) {
+            return Ok(spare.swap_remove(index).1);
+        }
+        drop(spare);
+        let left = self.objects_left.get().checked_sub(1 << kind.size_bits(bits)).ok_or(OutOfMemory)?;
+        if self.bytes_left() <= self.heap_reserve {
+            return Err(OutOfMemory);
+        }
+        let slot = self.make_anyhow(kind, bits)?;
+        self.objects_left.set(left);
+        Ok(slot)
+    }
+    fn make_anyhow(&self, kind: ObjectType, bits: u64) -> Result<Slot, OutOfMemory> {
         let slot = self.take_slot()?;
         self.retype(kind, bits, slot, 1).inspect_err(|_| self.give_slot(slot))?;
         Ok(slot)
@@ -145,12 +217,67 @@ impl Kernel {
     /// `count` objects in the slots from `first`, all from one untyped: the smallest that has room.
     fn retype(&self, kind: ObjectType, bits: u64, first: Slot, count: u64) -> Result<(), OutOfMemory> {
         let size_bits = kind.size_bits(bits);
-        let mut untypeds = self.untypeds.borrow_mut();
-        let found = untypeds.iter_mut().find_map(|pool| pool.room(size_bits, count).map(|start| (pool, start)));
-        let (pool, start) = found.ok_or(OutOfMemory)?;
+        let found = self.untypeds.borrow().iter().position(|pool| pool.room(size_bits, count).is_some());
+        self.retype_from(found.ok_or(OutOfMemory)?, kind, bits, first, count)
+    }
+    fn retype_from(
+        &self,
+        pool: usize,
+        kind: ObjectType,
+        bits: u64,
+        first: Slot,
+        count: u64,
+    ) -> Result<(), OutOfMemory> {
+        let size_bits = kind.size_bits(bits);
+        let mut untypeds = self.untypeds.try_borrow_mut().map_err(|_| OutOfMemory)?;
+        let pool = untypeds.get_mut(pool).ok_or(OutOfMemory)?;
+        let start = pool.room(size_bits, count).ok_or(OutOfMemory)?;
         Untyped(pool.cptr).retype(kind, bits, CNode::OWN, first, count).must("making objects");
         pool.used = start + (count << size_bits);
         Ok(())
+    }
+
+    /// Maps at least so many bytes for the heap, behind what it got before. It is called inside an allocation: nothing here
+    /// allocates, and what is borrowed then is left alone.
+    fn grow_heap(&self, bytes: u64) -> Option<(*mut u8, usize)> {
+        let start = self.heap_window.get();
+        let wanted = bytes.div_ceil(1 << LARGE_PAGE_BITS);
+        let mapped = (0..wanted).take_while(|_| self.grow_heap_by_page().is_ok()).count() as u64;
+        (mapped > 0).then_some((start as *mut u8, (mapped << LARGE_PAGE_BITS) as usize))
+    }
+    fn grow_heap_by_page(&self) -> Result<(), OutOfMemory> {
+        let address = self.heap_window.get();
+        let left = self.heap_left.get().checked_sub(1 << LARGE_PAGE_BITS).ok_or(OutOfMemory)?;
+        let slot = self.take_slots(1, 0)?;
+        let pool = self.heap_pool().ok_or(OutOfMemory)?;
+        if self.retype_from(pool, ObjectType::X86LargePage, 0, slot, 1).is_err() {
+            self.next_slot.set(slot);
+            return Err(OutOfMemory);
+        }
+        self.prepare_window(address, &[Level::DirectoryPointers, Level::PageDirectory])?;
+        Frame(slot)
+            .map(VSpace::OWN, address, CapRights::READ_WRITE, VmAttributes::EXECUTE_NEVER)
+            .must("mapping a piece of the heap");
+        self.heap_window.set(address + (1 << LARGE_PAGE_BITS));
+        self.heap_left.set(left);
+        Ok(())
+    }
+    /// What the heap grows by: the largest untyped, which frames are made of last.
+    fn heap_pool(&self) -> Option<usize> {
+        self.untypeds.try_borrow().ok()?.len().checked_sub(1)
+    }
+    /// Bytes that the heap could still grow by.
+    pub(super) fn heap_room(&self) -> usize {
+        let untypeds = self.untypeds.borrow();
+        let room = untypeds
+            .last()
+            .map_or(0, |pool| pool.bytes - pool.used.next_multiple_of(1 << LARGE_PAGE_BITS).min(pool.bytes));
+        (room.min(self.heap_left.get()) & !((1 << LARGE_PAGE_BITS) - 1)) as usize
+    }
+    /// Bytes of untyped memory and slots that were used, ever.
+    pub(super) fn used(&self) -> (u64, u64) {
+        let bytes = self.untypeds.borrow().iter().map(|pool| pool.used).sum();
+        (bytes, self.next_slot.get() - self.free_slots.borrow().len() as u64)
     }
 
     fn bytes_left(&self) -> u64 {
@@ -159,7 +286,7 @@ impl Kernel {
     /// Frames that can still be made: each takes a slot for itself and, sooner or later, one for a copy.
     pub(super) fn frames_available(&self) -> usize {
         let memory = self.bytes_left().saturating_sub(self.reserve) >> PAGE_BITS;
-        memory.min((self.end_slot - self.next_slot.get()) / 2) as usize
+        memory.min((self.end_slot - self.next_slot.get()).saturating_sub(SLOTS_RESERVE) / 2) as usize
     }
 
     /// Makes up to `count` frames, maps each in the server's window and tells of it; returns how many there were.
@@ -169,7 +296,7 @@ impl Kernel {
             if count == 0 {
                 return 0;
             }
-            if let Ok(first) = self.take_slots(count) {
+            if let Ok(first) = self.take_slots(count, SLOTS_RESERVE) {
                 if self.retype(ObjectType::X864K, 0, first, count).is_ok() {
                     break first;
                 }
@@ -179,7 +306,7 @@ impl Kernel {
         };
         for index in 0..count {
             let address = self.window.get();
-            if self.prepare_window(address).is_err() {
+            if self.prepare_window(address, &Level::ALL).is_err() {
                 return index as usize;
             }
             let attributes = VmAttributes::EXECUTE_NEVER;
@@ -192,10 +319,10 @@ impl Kernel {
         count as usize
     }
     /// Makes the paging structures that begin at `address` of the window, which grows upwards.
-    fn prepare_window(&self, address: u64) -> Result<(), OutOfMemory> {
-        for level in Level::ALL {
+    fn prepare_window(&self, address: u64, levels: &[Level]) -> Result<(), OutOfMemory> {
+        for &level in levels {
             if address.is_multiple_of(1 << level.shift()) {
-                let slot = self.make_structure(level)?;
+                let slot = self.make_anyhow(level.kind(), 0)?;
                 self.map_structure(level, slot, VSpace::OWN.0, address);
             }
         }
@@ -217,34 +344,36 @@ impl Kernel {
         if AsidPool(self.asid_pool.get()).assign(VSpace(slot)).is_ok() {
             return Ok(slot);
         }
-        // The pool is full, and stays so: spaces are never given back. If there is no other one, the space is kept for later.
+        // The pool is full, and stays so: spaces are never given back.
         let assigned = self.make_asid_pool().and_then(|pool| {
             self.asid_pool.set(pool);
             AsidPool(pool).assign(VSpace(slot)).map_err(|_| OutOfMemory)
         });
-        assigned.map(|()| slot).inspect_err(|_| {
-            SlotAt::own(slot).delete().must("deleting an address space that has no number");
-            self.give_slot(slot);
-        })
+        assigned.map(|()| slot).inspect_err(|_| self.keep(ObjectType::X64Pml4, slot))
+    }
+
+    /// For the next who asks for one of this kind and size.
+    fn keep(&self, kind: ObjectType, slot: Slot) {
+        self.spare.borrow_mut().push((kind, slot));
     }
     fn make_asid_pool(&self) -> Result<Slot, OutOfMemory> {
+        if self.has_all_numbers.get() {
+            return Err(OutOfMemory);
+        }
         let memory = self.make(ObjectType::Untyped, PAGE_BITS)?;
-        let pool = self.take_slot()?;
+        let pool = self.take_slot().inspect_err(|_| self.keep(ObjectType::Untyped, memory))?;
         let place = CNode::OWN.slot(pool);
-        // Refused once all numbers of the processor are in pools.
         let made = AsidControl(slots::ASID_CONTROL).make_pool(Untyped(memory), place.root, place.index, place.depth);
         made.map(|()| pool).map_err(|_| {
+            // Refused once all numbers of the processor are in pools, and so for ever.
+            self.has_all_numbers.set(true);
+            self.keep(ObjectType::Untyped, memory);
             self.give_slot(pool);
             OutOfMemory
         })
     }
     pub(super) fn make_structure(&self, level: Level) -> Result<Slot, OutOfMemory> {
-        let kind = match level {
-            Level::PageTable => ObjectType::X86PageTable,
-            Level::PageDirectory => ObjectType::X86PageDirectory,
-            Level::DirectoryPointers => ObjectType::X86Pdpt,
-        };
-        self.make(kind, 0)
+        self.make(level.kind(), 0)
     }
     pub(super) fn map_structure(&self, level: Level, slot: Slot, space: Slot, address: u64) {
         let (space, attributes) = (VSpace(space), VmAttributes::WRITE_BACK);
@@ -273,7 +402,7 @@ impl Kernel {
     }
 
     pub(super) fn make_reply(&self) -> Result<Slot, OutOfMemory> {
-        self.make(ObjectType::Reply, 0)
+        self.make_anyhow(ObjectType::Reply, 0)
     }
     pub(super) fn reply(&self, slot: Slot, label: u64, words: &[u64]) {
         let (info, registers) = encode(label, words, &[]);
@@ -281,6 +410,11 @@ impl Kernel {
     }
 
     pub(super) fn make_thread(&self, badge: u64) -> Result<Parts, OutOfMemory> {
+        // All or nothing: parts of a thread would be lost.
+        let bytes = self.bytes_left().saturating_sub(self.heap_reserve).min(self.objects_left.get());
+        if bytes < THREAD_BYTES || self.end_slot - self.next_slot.get() < 4 + SLOTS_RESERVE {
+            return Err(OutOfMemory);
+        }
         let tcb = self.make(ObjectType::Tcb, 0)?;
         let sched_context = self.make(ObjectType::SchedContext, chestnut_abi::object::MIN_SCHED_CONTEXT_BITS)?;
         let cspace = self.make(ObjectType::CapTable, CSPACE_BITS)?;

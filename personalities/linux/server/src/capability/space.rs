@@ -4,7 +4,7 @@
 //! structures stay for the next process, which needs nearly the same ones.
 
 use super::kernel::Kernel;
-use super::{Access, Frame, Level, OutOfMemory, Slot};
+use super::{Access, Count, Frame, Level, OutOfMemory, Slot};
 use alloc::collections::BTreeMap;
 use alloc::collections::btree_map::Entry;
 use alloc::vec::Vec;
@@ -19,6 +19,8 @@ pub struct Spaces {
     idle: RefCell<Vec<Parts>>,
     idle_structures: RefCell<[Vec<Slot>; 3]>,
     pub mapped: Cell<usize>,
+    made: Cell<usize>,
+    structures_made: Cell<usize>,
 }
 
 struct Parts {
@@ -33,6 +35,8 @@ impl Spaces {
             idle: RefCell::new(Vec::new()),
             idle_structures: RefCell::new([const { Vec::new() }; 3]),
             mapped: Cell::new(0),
+            made: Cell::new(0),
+            structures_made: Cell::new(0),
         }
     }
 
@@ -41,7 +45,11 @@ impl Spaces {
         let idle = self.idle.borrow_mut().pop();
         let parts = match idle {
             Some(parts) => parts,
-            None => Parts { root: self.kernel.make_space()?, structures: BTreeMap::new() },
+            None => {
+                let root = self.kernel.make_space()?;
+                self.made.set(self.made.get() + 1);
+                Parts { root, structures: BTreeMap::new() }
+            }
         };
         Ok(Space { spaces: self, root: parts.root, structures: RefCell::new(parts.structures) })
     }
@@ -50,8 +58,24 @@ impl Spaces {
         let idle = self.idle_structures.borrow_mut()[level as usize].pop();
         match idle {
             Some(slot) => Ok(slot),
-            None => self.kernel.make_structure(level).or_else(|_| self.reclaim(level)),
+            None => match self.kernel.make_structure(level) {
+                Ok(slot) => {
+                    self.structures_made.set(self.structures_made.get() + 1);
+                    Ok(slot)
+                }
+                Err(_) => self.reclaim(level),
+            },
         }
+    }
+
+    /// Spaces, and paging structures in spaces that are in use.
+    pub(super) fn counts(&self) -> (Count, Count) {
+        let idle = self.idle.borrow();
+        let made = self.made.get();
+        let kept: usize = idle.iter().map(|parts| parts.structures.len()).sum();
+        let unused: usize = self.idle_structures.borrow().iter().map(Vec::len).sum();
+        let structures = self.structures_made.get();
+        (Count { made, used: made - idle.len() }, Count { made: structures, used: structures - kept - unused })
     }
 
     /// A structure that an unused space has kept.

@@ -5,7 +5,7 @@
 //! Suspending cancels whatever the thread was sending, so a badge's next user never answers for the last one.
 
 use super::kernel::Kernel;
-use super::{Frame, OutOfMemory, Slot, Space};
+use super::{Count, Frame, OutOfMemory, Slot, Space};
 use alloc::vec::Vec;
 use chestnut_abi::UserContext;
 use core::cell::{Cell, RefCell};
@@ -64,6 +64,11 @@ impl Threads {
             }
         };
         Ok(Thread { threads: self, parts, rescheduled: Cell::new(false) })
+    }
+
+    pub(super) fn counts(&self) -> Count {
+        let made = self.made.get() as usize;
+        Count { made, used: made - self.idle.borrow().len() }
     }
 }
 

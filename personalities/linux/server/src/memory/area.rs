@@ -7,6 +7,7 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use bitflags::bitflags;
+use core::cell::Cell;
 use core::ops::Range;
 
 bitflags! {
@@ -57,11 +58,23 @@ pub struct Areas<S> {
     map: BTreeMap<u64, Area<S>>,
     /// Bytes in all.
     total: u64,
+    searched: Cell<Searched>,
+}
+
+/// What a search for room has found out, so that the next one doesn't look at all areas again: a program that has made as many as it
+/// may would take the server's time with each further one.
+#[derive(Clone, Copy, Debug, Default)]
+struct Searched {
+    /// Where the search began.
+    from: u64,
+    /// From there down to `top` no `length` bytes are free.
+    top: u64,
+    length: u64,
 }
 
 impl<S> Default for Areas<S> {
     fn default() -> Self {
-        Self { map: BTreeMap::new(), total: 0 }
+        Self { map: BTreeMap::new(), total: 0, searched: Cell::default() }
     }
 }
 
@@ -71,7 +84,7 @@ impl<S: Shown> Areas<S> {
         let those = self.map.iter().filter(|(_, area)| kept(area));
         let map: BTreeMap<u64, Area<S>> = those.map(|(&start, area)| (start, area.clone())).collect();
         let total = map.iter().map(|(&start, area)| area.end - start).sum();
-        Self { map, total }
+        Self { map, total, searched: Cell::default() }
     }
     pub const fn total(&self) -> u64 {
         self.total
@@ -166,6 +179,9 @@ impl<S: Shown> Areas<S> {
         for start in starts {
             if let Some(area) = self.map.remove(&start) {
                 self.total -= area.end - start;
+                if area.end >= self.searched.get().top {
+                    self.searched.set(Searched::default());
+                }
                 removed.push((start, area));
             }
         }
@@ -190,8 +206,10 @@ impl<S: Shown> Areas<S> {
 
     /// The highest start of `length` free bytes inside `within`.
     pub fn find_room(&self, length: u64, within: Range<u64>) -> Option<u64> {
-        let mut top = within.end;
-        for (&start, area) in self.map.range(..within.end).rev() {
+        let Searched { from, top: known, length: least } = self.searched.get();
+        let is_known = from == within.end && known > within.start && length >= least;
+        let mut top = if is_known { known } else { within.end };
+        for (&start, area) in self.map.range(..top).rev() {
             if area.end <= top && top - area.end >= length {
                 break;
             }
@@ -200,6 +218,7 @@ impl<S: Shown> Areas<S> {
                 return None;
             }
         }
+        self.searched.set(Searched { from: within.end, top, length: if is_known { least } else { length } });
         let start = top.checked_sub(length)?;
         (start >= within.start).then_some(start)
     }

@@ -2,15 +2,24 @@
 
 use super::area::Behaviour;
 use super::space::{AddressSpace, Page, Shown};
+use crate::pressure;
 use alloc::collections::BTreeMap;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use chestnut_linux_files::Errno;
 
+/// Heap bytes that a page and an area take in the child, with what is needed while they are copied.
+const PAGE_RECORD: usize = 160;
+const AREA_RECORD: usize = 256;
+
 impl AddressSpace {
     /// A child's space: the same areas except the server's own, the same private pages, none of them shown yet. The
     /// parent's pages can be written again after a fault, which copies them while the child has them too.
     pub fn fork(&self) -> Result<Rc<Self>, Errno> {
+        let bytes = self.resident() * PAGE_RECORD + self.area_count() * AREA_RECORD;
+        if !pressure::allows(self.memory.capabilities.headroom(), bytes) {
+            return Err(Errno::ENOMEM);
+        }
         let child = Self::new(&self.memory)?;
         let mut mapped_files = Vec::new();
         {

@@ -43,7 +43,7 @@ pub struct Memory {
 impl Memory {
     pub fn new(capabilities: &'static Capabilities) -> Result<Rc<Self>, OutOfMemory> {
         let zero = capabilities.frames.allocate()?;
-        Ok(Rc::new(Self { capabilities, zero, store: Rc::new(FrameStore::new(capabilities.frames)) }))
+        Ok(Rc::new(Self { capabilities, zero, store: Rc::new(FrameStore::new(capabilities)) }))
     }
 }
 

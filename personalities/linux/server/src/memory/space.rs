@@ -166,6 +166,9 @@ impl AddressSpace {
     pub fn resident(&self) -> usize {
         self.state.borrow().pages.len()
     }
+    pub fn area_count(&self) -> usize {
+        self.state.borrow().areas.len()
+    }
     /// Bytes in areas.
     pub fn size(&self) -> u64 {
         self.state.borrow().areas.total()

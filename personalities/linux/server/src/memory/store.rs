@@ -1,6 +1,7 @@
 //! The page cache: pages of files are frames, so that reading, writing and mapping a file see the same memory.
 
-use crate::capability::{Frame, Frames};
+use crate::capability::{Capabilities, Frame};
+use crate::pressure::Pressure;
 use alloc::rc::Rc;
 use chestnut_linux_files::page::{Page, PageRef, PageStore};
 use chestnut_linux_files::{Errno, Result};
@@ -9,31 +10,47 @@ use core::cell::Cell;
 
 /// Gives the file systems pages, as long as enough frames stay for programs.
 pub struct FrameStore {
-    frames: &'static Frames,
+    capabilities: &'static Capabilities,
+    /// Pages that files have.
+    used: Rc<Cell<u64>>,
 }
 
 impl FrameStore {
     /// Files don't get the last frames: a process must be able to end tidily.
     const RESERVE: usize = 512;
 
-    pub const fn new(frames: &'static Frames) -> Self {
-        Self { frames }
+    pub fn new(capabilities: &'static Capabilities) -> Self {
+        Self { capabilities, used: Rc::default() }
+    }
+
+    /// Pages that files have.
+    pub fn used(&self) -> u64 {
+        self.used.get()
+    }
+
+    fn page(&self, charge: Option<Charge>) -> Result<PageRef> {
+        if self.available() == 0 {
+            return Err(Errno::ENOMEM);
+        }
+        let frame = self.capabilities.frames.allocate().map_err(|_| Errno::ENOMEM)?;
+        Ok(Rc::new(FramePage { frame, charges: (Charge::new(&self.used), charge) }))
     }
 }
 
 impl PageStore for FrameStore {
     fn allocate(&self) -> Result<PageRef> {
-        if self.frames.available() <= Self::RESERVE {
-            return Err(Errno::ENOMEM);
-        }
-        let frame = self.frames.allocate().map_err(|_| Errno::ENOMEM)?;
-        Ok(Rc::new(FramePage { frame, charge: None }))
+        self.page(None)
     }
+    /// Half of the machine's in all, since nobody's end gives back what files keep, and not the last ones.
     fn available(&self) -> u64 {
-        self.frames.available().saturating_sub(Self::RESERVE) as u64
+        let free = self.capabilities.frames.available().saturating_sub(Self::RESERVE) as u64;
+        free.min(self.total().saturating_sub(self.used.get()))
     }
     fn total(&self) -> u64 {
-        self.frames.total() as u64
+        self.capabilities.frames.total() as u64 / 2
+    }
+    fn takes_names(&self) -> bool {
+        Pressure::of(self.capabilities.headroom()) == Pressure::None
     }
 }
 
@@ -53,11 +70,10 @@ impl SizedStore {
 
 impl PageStore for SizedStore {
     fn allocate(&self) -> Result<PageRef> {
-        if self.used.get() >= self.most || self.all.available() == 0 {
+        if self.used.get() >= self.most {
             return Err(Errno::ENOMEM);
         }
-        let frame = self.all.frames.allocate().map_err(|_| Errno::ENOMEM)?;
-        Ok(Rc::new(FramePage { frame, charge: Some(Charge::new(&self.used)) }))
+        self.all.page(Some(Charge::new(&self.used)))
     }
     fn available(&self) -> u64 {
         self.all.available().min(self.most.saturating_sub(self.used.get()))
@@ -65,9 +81,12 @@ impl PageStore for SizedStore {
     fn total(&self) -> u64 {
         self.most
     }
+    fn takes_names(&self) -> bool {
+        self.all.takes_names()
+    }
 }
 
-/// One page that counts for a [`SizedStore`].
+/// One page that counts for a store.
 struct Charge(Rc<Cell<u64>>);
 
 impl Charge {
@@ -87,7 +106,7 @@ impl Drop for Charge {
 pub struct FramePage {
     frame: Frame,
     #[expect(dead_code, reason = "it counts by being there")]
-    charge: Option<Charge>,
+    charges: (Charge, Option<Charge>),
 }
 
 impl FramePage {

@@ -7,11 +7,12 @@ use super::{Beginning, Ids, OwnPages, Process};
 use crate::capability::{Frame, SharedPage};
 use crate::exec::load::OWN_PAGES;
 use crate::memory::{AddressSpace, PAGE, Place, Protection};
+use crate::pressure;
 use crate::server::Server;
 use alloc::rc::Rc;
 use chestnut_linux_files::caller::Caller;
 use chestnut_linux_files::clock::Clock;
-use chestnut_linux_files::open::{Descriptors, OpenFlags};
+use chestnut_linux_files::open::{Descriptor, Descriptors, OpenFlags};
 use chestnut_linux_files::{Errno, Result};
 use chestnut_linux_trampoline::pages::AltStack;
 use chestnut_linux_trampoline::view::{Addresses, Ids as SharedIds};
@@ -32,6 +33,8 @@ pub struct CloneRequest {
     pub tls: u64,
     /// Where CLONE_PIDFD writes.
     pub pidfd: u64,
+    /// The id that it shall have; 0: any.
+    pub tid: u32,
 }
 
 const VM: u64 = linux::CLONE_VM as u64;
@@ -116,7 +119,11 @@ impl Server {
         if self.table.thread_count() as u64 >= process_limit {
             return Err(Errno::EAGAIN);
         }
-        let tid = self.table.new_id().ok_or(Errno::EAGAIN)?;
+        let tid = match request.tid {
+            0 => self.table.new_id().ok_or(Errno::EAGAIN)?,
+            chosen if self.table.is_free(chosen) => chosen,
+            _ => return Err(Errno::EEXIST),
+        };
         let process = if has(THREAD) { parent.process.clone() } else { self.fork_process(parent, &request, tid)? };
         let pidfd = if has(PIDFD) { Some(self.give_pidfd(parent, &process, request.pidfd)?) } else { None };
         let thread = self.add_thread(&process, tid).inspect_err(|_| {
@@ -177,6 +184,10 @@ impl Server {
     fn fork_process(&'static self, parent: &Rc<Thread>, request: &CloneRequest, pid: u32) -> Result<Rc<Process>> {
         let has = |flag| request.flags & flag != 0;
         let old = &parent.process;
+        let table = old.descriptors().borrow().places() * size_of::<Option<Descriptor>>();
+        if !pressure::allows(self.capabilities.headroom(), table) {
+            return Err(Errno::ENOMEM);
+        }
         let (space, own_pages) = if has(VM) {
             let space = old.space();
             let pages = self.own_pages_beside(&space, &old.own_pages.borrow())?;

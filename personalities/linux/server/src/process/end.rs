@@ -154,7 +154,11 @@ impl Server {
         let connected = self.connected_groups(process);
         self.give_children_away(process);
         let session = process.session.get();
-        let terminal = process.caller.borrow_mut().controlling_terminal.take();
+        // It may have ended by what a call of its own did, whose file function still looks at its ids.
+        let terminal = match process.caller.try_borrow_mut() {
+            Ok(mut caller) => caller.controlling_terminal.take(),
+            Err(_) => process.caller.borrow().controlling_terminal.clone(),
+        };
         if session == process.pid
             && let Some(terminal) = terminal
         {

@@ -26,25 +26,29 @@ pub struct Table {
 impl Table {
     /// An id that names no process, thread, group or session.
     pub fn new_id(&self) -> Option<u32> {
-        let processes = self.processes.borrow();
-        let threads = self.threads.borrow();
-        let taken = |id: u32| {
-            threads.contains_key(&id)
-                || processes.contains_key(&id)
-                || processes.values().any(|process| process.group.get() == id || process.session.get() == id)
-        };
         for _ in 0..MAX_ID {
             let next = match self.last_id.get() {
                 MAX_ID => FIRST_AGAIN,
                 last => last + 1,
             };
             self.last_id.set(next);
-            if !taken(next) {
+            if self.is_free(next) {
                 self.made.set(self.made.get() + 1);
                 return Some(next);
             }
         }
         None
+    }
+    /// It names no process, thread, group or session.
+    pub fn is_free(&self, id: u32) -> bool {
+        let processes = self.processes.borrow();
+        let names = |process: &Rc<Process>| process.group.get() == id || process.session.get() == id;
+        let taken = self.threads.borrow().contains_key(&id) || processes.contains_key(&id);
+        !taken && !processes.values().any(names)
+    }
+    /// Something could have it.
+    pub const fn is_id(id: u32) -> bool {
+        id > INIT && id <= MAX_ID
     }
     /// Begins again with the first id, now that everybody has gone.
     pub fn restart_ids(&self) {

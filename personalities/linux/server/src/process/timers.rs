@@ -250,7 +250,9 @@ impl Server {
         }
         let process = process.clone();
         self.executor.start(async move {
-            while let Some(deadline) = self.expire_timers(&process) {
+            // A signal may just have ended the process, and nobody waited yet to be told.
+            let look = || self.expire_timers(&process).filter(|_| process.ending.get().is_none());
+            while let Some(deadline) = look() {
                 let deadline = deadline.max(self.clock.monotonic() + LEAST);
                 let mut sleep = pin!(self.clock.sleep_until(deadline));
                 let mut changed = pin!(process.timers.changed.wait(Events::all()));

@@ -1,7 +1,7 @@
 //! Waiting for children: wait4(2), waitid(2).
 
 use super::{Life, Process, Usage};
-use crate::process::signal::code;
+use crate::process::signal::{Signal, code};
 use crate::server::Server;
 use alloc::rc::Rc;
 use chestnut_linux_files::{Errno, Result};
@@ -21,6 +21,29 @@ pub struct Changes {
     pub stopped: bool,
     pub continued: bool,
     pub keep: bool,
+    pub kinds: Kinds,
+}
+
+/// Children by what their end is told by: SIGCHLD, or something else ("clone children").
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Kinds {
+    #[default]
+    Ordinary,
+    /// __WCLONE
+    Clones,
+    /// __WALL
+    All,
+}
+
+impl Kinds {
+    fn matches(self, child: &Process) -> bool {
+        let ordinary = child.exit_signal.get() == Signal::CHLD.number();
+        match self {
+            Self::Ordinary => ordinary,
+            Self::Clones => !ordinary,
+            Self::All => true,
+        }
+    }
 }
 
 /// A child's change.
@@ -54,7 +77,7 @@ impl Server {
     pub fn find_change(&self, parent: &Process, which: Which, changes: Changes) -> Result<Option<Report>> {
         let children = parent.children.borrow().clone();
         let mut any = false;
-        for child in children.iter().filter(|child| which.matches(child)) {
+        for child in children.iter().filter(|child| which.matches(child) && changes.kinds.matches(child)) {
             any = true;
             if let Some(report) = self.change_of(parent, child, changes) {
                 return Ok(Some(report));
@@ -82,7 +105,7 @@ impl Server {
             }
             Life::Running if changes.continued && child.continue_untold.get() => {
                 child.continue_untold.set(changes.keep);
-                (CONTINUED, code::CLD_CONTINUED, super::signal::Signal::CONT.number().into())
+                (CONTINUED, code::CLD_CONTINUED, Signal::CONT.number().into())
             }
             _ => return None,
         };

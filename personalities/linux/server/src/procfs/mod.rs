@@ -1,9 +1,10 @@
 //! /proc: the part that ps, top, free and C libraries read.
 //!
 //! Nothing is stored: directories are made afresh at each lookup, files when they are opened. [`system`] holds the texts about the
-//! machine, [`process`] those about one process.
+//! machine, [`process`] those about one process, [`resources`] the one about the server.
 
 mod process;
+mod resources;
 mod system;
 
 use crate::process::{INIT, Process};
@@ -56,6 +57,7 @@ type Text = fn(&'static Server) -> Vec<u8>;
 
 /// Files of the system by path below /proc; folders come of themselves.
 const SYSTEM: &[(&str, Text)] = &[
+    ("chestnut/resources", resources::text),
     ("cmdline", system::command_line),
     ("cpuinfo", system::processors),
     ("filesystems", system::filesystems),

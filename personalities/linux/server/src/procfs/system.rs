@@ -3,6 +3,7 @@
 use crate::exec::load::TICKS_PER_SECOND;
 use crate::load::ONE;
 use crate::memory::PAGE;
+use crate::process::Usage;
 use crate::server::Server;
 use crate::syscall::system::{RELEASE, VERSION};
 use alloc::format;
@@ -92,8 +93,11 @@ pub fn load(server: &'static Server) -> Vec<u8> {
 
 pub fn statistics(server: &'static Server) -> Vec<u8> {
     let up = server.clock.monotonic().as_micros() as u64;
-    let user = used(server).min(up);
-    let line = format!("{} 0 0 {} 0 0 0 0 0 0", user / TICK_MICROS, (up - user) / TICK_MICROS);
+    let usages =
+        server.table.processes().into_iter().map(|process| process.total_usage().plus(process.children_usage.get()));
+    let all = usages.fold(Usage::default(), Usage::plus);
+    let idle = up.saturating_sub(all.time());
+    let line = format!("{} 0 {} {} 0 0 0 0 0 0", all.user / TICK_MICROS, all.system / TICK_MICROS, idle / TICK_MICROS);
     let boot = server.clock.wall().as_secs() - up / 1_000_000;
     format!(
         "cpu  {line}\ncpu0 {line}\nintr 0\nctxt 0\nbtime {boot}\nprocesses {}\nprocs_running {}\nprocs_blocked 0\n",

@@ -47,6 +47,7 @@ use chestnut_linux_files::caller::Caller;
 use chestnut_linux_files::open::OpenFile;
 use chestnut_linux_files::vfs::At;
 use chestnut_linux_files::{Errno, Result};
+use chestnut_linux_trampoline::pages::SYSCALLS;
 use core::cell::{Cell, Ref};
 use core::future::{Future, poll_fn};
 use core::pin::Pin;
@@ -207,6 +208,10 @@ impl Server {
 
     /// ENOSYS, and a line in the log the first time. From then on trampolines answer it.
     fn missing(&self, call: &Call) -> Outcome {
+        // Numbers that will never be calls are neither remembered nor told: there are four thousand million of them.
+        if call.number as usize >= SYSCALLS {
+            return Outcome::Done(Err(Errno::ENOSYS));
+        }
         if self.reported.borrow_mut().insert(call.number) {
             let name = names::of(call.number).unwrap_or("no such call");
             log::warn!("system call {} ({name}) is missing", call.number);

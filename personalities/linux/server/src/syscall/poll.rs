@@ -3,6 +3,7 @@
 use super::signals::attention_if_deliverable;
 use super::{Call, Outcome};
 use crate::clock::{duration_of, timespec_of};
+use crate::pressure;
 use crate::process::limits;
 use crate::process::signal::SignalSet;
 use alloc::rc::Rc;
@@ -66,6 +67,10 @@ fn poll_until(call: &Call, timeout: Option<Duration>, remaining: u64) -> Result<
     let (address, count) = (call.word(0), call.half(1) as usize);
     if count as u64 > call.process().limits.borrow().soft(limits::FILES) {
         return Err(Errno::EINVAL);
+    }
+    // Row, entry, and what waits for it.
+    if !pressure::allows(call.server.capabilities.headroom(), count * (8 + 2 * size_of::<PollEntry>())) {
+        return Err(Errno::ENOMEM);
     }
     let space = call.space();
     let mut bytes = vec![0; count * 8];

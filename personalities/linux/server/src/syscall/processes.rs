@@ -1,11 +1,12 @@
 //! Calls that make, replace, end and await processes and threads.
 
 use super::{Call, Outcome};
+use crate::pressure;
 use crate::process::Ending;
 use crate::process::create::CloneRequest;
 use crate::process::execute::ExecRequest;
 use crate::process::signal::Signal;
-use crate::process::wait::{Changes, Report, Which};
+use crate::process::wait::{Changes, Kinds, Report, Which};
 use alloc::vec::Vec;
 use chestnut_linux_files::open::OpenFlags;
 use chestnut_linux_files::vfs::{At, Follow};
@@ -41,6 +42,7 @@ pub fn clone(call: &Call) -> Result<Outcome> {
             tls: call.word(4),
             // One place for two answers: they exclude each other.
             pidfd: call.word(2),
+            tid: 0,
         },
     )
 }
@@ -64,9 +66,16 @@ pub fn clone3(call: &Call) -> Result<Outcome> {
         let at = bytes.get(index * 8..index * 8 + 8).unwrap_or_default();
         at.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte))
     };
-    // set_tid, set_tid_size and cgroup.
-    let unsupported = word(8) != 0 || word(9) != 0 || word(10) != 0;
+    // There is one namespace of ids, in which one can be chosen; there are no control groups.
+    let unsupported = word(9) > 1 || (word(8) == 0) != (word(9) == 0) || word(10) != 0;
     let (stack, stack_size) = (word(5), word(6));
+    let tid = if word(9) == 1 { call.space().read_u32(word(8))? } else { 0 };
+    if word(9) == 1 && !call.is_privileged() {
+        return Err(Errno::EPERM);
+    }
+    if word(9) == 1 && !crate::process::table::Table::is_id(tid) {
+        return Err(Errno::EINVAL);
+    }
     // A thread and a sibling tell nobody of their end, or as the caller does.
     let silent = word(0) & u64::from(linux::CLONE_THREAD | linux::CLONE_PARENT) != 0 && word(4) != 0;
     if unsupported
@@ -87,6 +96,7 @@ pub fn clone3(call: &Call) -> Result<Outcome> {
             child_tid: word(2),
             tls: word(7),
             pidfd: word(1),
+            tid,
         },
     )
 }
@@ -161,6 +171,10 @@ fn execute(call: &Call, at: At, path: Vec<u8>, follow: Follow, argv: u64, envp: 
     if path.is_empty() && matches!(at, At::WorkingDirectory) {
         return Err(Errno::ENOENT);
     }
+    // Read, laid out and copied once more: what that takes beyond the usual reserve.
+    if !pressure::allows(call.server.capabilities.headroom(), 2 * room) {
+        return Err(Errno::ENOMEM);
+    }
     let mut arguments = read_strings(call, argv, &mut room)?;
     let environment = read_strings(call, envp, &mut room)?;
     if arguments.is_empty() {
@@ -195,10 +209,21 @@ pub fn encode_usage(usage: crate::process::Usage) -> [u64; 18] {
 /// The id of a group, negative: i32::MIN has no positive counterpart.
 const LEAST_GROUP: i32 = i32::MIN + 1;
 
+/// Which children by how they were made.
+const fn kinds(options: u32) -> Kinds {
+    if options & linux::__WALL != 0 {
+        Kinds::All
+    } else if options & linux::__WCLONE != 0 {
+        Kinds::Clones
+    } else {
+        Kinds::Ordinary
+    }
+}
+
 /// wait4(pid, status, options, rusage)
 pub fn wait4(call: &Call) -> Result<Outcome> {
     let (pid, status, options, usage) = (call.int(0), call.word(1), call.half(2), call.word(3));
-    // __WNOTHREAD, __WALL and __WCLONE select among children that here are all alike.
+    // __WNOTHREAD selects among the threads of the parent, which here are all alike.
     let ignored = linux::__WNOTHREAD | linux::__WALL | linux::__WCLONE;
     if options & !(linux::WNOHANG | linux::WUNTRACED | linux::WCONTINUED | ignored) != 0 {
         return Err(Errno::EINVAL);
@@ -215,6 +240,7 @@ pub fn wait4(call: &Call) -> Result<Outcome> {
         stopped: options & linux::WUNTRACED != 0,
         continued: options & linux::WCONTINUED != 0,
         keep: false,
+        kinds: kinds(options),
     };
     let space = call.space();
     let tell = move |report: Report| {
@@ -281,6 +307,7 @@ pub fn waitid(call: &Call) -> Result<Outcome> {
         stopped: options & linux::WSTOPPED != 0,
         continued: options & linux::WCONTINUED != 0,
         keep: options & linux::WNOWAIT != 0,
+        kinds: kinds(options),
     };
     let space = call.space();
     let put = move |words: [u64; 4]| {

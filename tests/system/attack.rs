@@ -1,0 +1,201 @@
+//! Programs that attack the system, and what must be true of it afterwards: a shell beside them goes on as if they weren't there.
+//!
+//! What runs here is a part, chosen so that each test takes about a minute at most. Longer runs are a matter of the programs'
+//! arguments: `cargo run --release -- run target/guest/programs/c/fuzz calls 1000000 SEED`, with `--icount` to repeat what a seed did, `--kernel debug`
+//! for that kernel; likewise `stress 75 SEED` for five minutes in four runs, `elves COUNT SEED`, `steady MILLISECONDS`.
+
+use crate::programs::Program;
+use crate::shared::{Shared, explain, while_doing, workspace};
+use chestnut::batch::{self, Outcome};
+use chestnut::compile::Variant;
+use chestnut::machine::{MemorySize, Settings};
+use chestnut::program::PATH;
+use chestnut::system::System;
+use chestnut_manifest::{Command, Stdio};
+use libtest_mimic::{Failed, Trial};
+use std::time::Duration;
+
+type Check = fn() -> Result<(), Failed>;
+
+const TESTS: &[(&str, Check)] = &[
+    ("registers_under_a_fast_timer", registers_under_a_fast_timer),
+    ("random_calls", random_calls),
+    ("random_calls_on_a_debug_kernel", random_calls_on_a_debug_kernel),
+    ("a_seed_repeats", a_seed_repeats),
+    ("jumps_into_the_trampoline", jumps_into_the_trampoline),
+    ("scribbled_thread_pages", scribbled_thread_pages),
+    ("native_calls_and_floods", native_calls_and_floods),
+    ("damaged_programs", damaged_programs),
+    ("bombs_of_processes", || bombs(&["forks", "fork_tree", "threads", "futexes", "arguments"])),
+    ("bombs_of_memory", || bombs(&["memory", "memfds", "dense_reads", "sparse_reads", "large_calls"])),
+    ("bombs_of_areas", || bombs(&["areas", "areas_of_many"])),
+    ("bombs_of_descriptors", || bombs(&["descriptors", "descriptors_of_many", "epolls", "polls", "passed_sockets"])),
+    ("bombs_of_bytes", || bombs(&["pipes", "pipes_of_many", "socket_messages", "signals", "signals_to_many", "locks"])),
+    ("bombs_of_files", || bombs(&["files", "links", "link_loops", "directories", "file_bytes", "holes", "fallocated"])),
+    ("stress_without_leaks", stress_without_leaks),
+];
+
+pub fn trials() -> Vec<Trial> {
+    TESTS.iter().map(|(name, check)| Trial::test(format!("attack::{name}"), check)).collect()
+}
+
+/// For one command.
+const TIME_LIMIT: Duration = Duration::from_secs(170);
+/// Printed, so that whoever sees a failure can run it again.
+const SEED: &str = "20240601";
+
+/// What a shell says while a program runs beside it and afterwards. `WELL` comes once for each round of commands that gave what they
+/// should; anything else is a failure. Its own work is done in a folder that no attacker may write.
+const BESIDE: &str = r#"
+mkdir -m 700 /tmp/beside; cd /tmp/beside
+round() {
+    [ "$(seq 1 200 | grep 7 | sort -r | head -n 3 | tr '\n' ,)" = 97,87,79, ] || echo "a pipeline went wrong"
+    echo content > file; cp file copy; [ "$(cat copy)" = content ] || echo "a copy went wrong"; rm file copy
+    (exit 7); [ $? = 7 ] || echo "a status went wrong"
+    sleep 30 & kill $!; wait $! 2> /dev/null; [ $? = 143 ] || echo "a signal went wrong"
+}
+"$@" > out 2> errors &
+attacker=$!
+rounds=0
+while kill -0 $attacker 2> /dev/null; do round; rounds=$((rounds + 1)); sleep 0.2; done
+wait $attacker
+echo "attacker: $?"
+cat out
+cat errors >&2
+round
+echo "rounds during: $rounds" >&2
+[ $rounds -gt 0 ] && echo "the shell goes on"
+"#;
+
+/// What a bomb leaves is removed, and the system looked at.
+const BOMBS: &str = r#"
+for bomb in "$@"; do
+    echo "$bomb:" >&2
+    setsid /usr/test/c/bombs $bomb > out &
+    wait $!
+    status=$?
+    # What it has made is in a group of its own. There may be no room for another process: this needs none.
+    kill -9 -- -$! 2> /dev/null
+    rm -rf /tmp/bomb
+    # It says that it was stopped by an error, or it was killed, or its first process was (and it said nothing).
+    case $status:$(sort -u out) in
+        0:stopped | 137:*) ;;
+        *) echo "$bomb ended with status $status: $(cat out)" ;;
+    esac
+    [ "$(/usr/test/c/bombs check)" = "the system is well" ] || echo "after $bomb the system isn't well"
+    [ "$(seq 1 50 | wc -l)" = 50 ] || echo "after $bomb a pipeline went wrong"
+done
+echo "the shell goes on"
+"#;
+
+fn attack(
+    variant: Variant,
+    settings: &Settings,
+    program: Program,
+    script: &str,
+    arguments: &[&str],
+) -> Shared<Outcome> {
+    let mut system = System::prepare(&workspace()?, variant).map_err(explain)?;
+    system.files.copy(&program.guest_path(), &program.host_path()?).map_err(explain)?;
+    let words = ["sh", "-c", script, "sh"].into_iter().chain(arguments.iter().copied());
+    let command = Command {
+        program: "/bin/sh".to_owned(),
+        arguments: words.map(|word| word.as_bytes().to_vec()).collect(),
+        environment: vec![format!("PATH={PATH}").into_bytes(), b"HOME=/".to_vec()],
+        directory: "/".to_owned(),
+        stdio: Stdio::Input(Vec::new()),
+    };
+    let mut outcomes = batch::run(&system, settings, &[command], TIME_LIMIT).map_err(explain)?;
+    outcomes.pop().ok_or("there was no outcome")?
+}
+
+/// The program does its worst beside a shell; both must say what is expected.
+fn beside_a_shell(
+    variant: Variant,
+    settings: &Settings,
+    name: &'static str,
+    arguments: &[&str],
+    says: &str,
+) -> Result<Outcome, Failed> {
+    let program = Program::C(name);
+    let path = program.guest_path();
+    let words: Vec<&str> = std::iter::once(path.as_str()).chain(arguments.iter().copied()).collect();
+    let outcome = attack(variant, settings, program, BESIDE, &words)?;
+    let said = String::from_utf8_lossy(&outcome.stdout).into_owned();
+    let expected = format!("attacker: 0\n{says}the shell goes on\n");
+    if outcome.status != 0 || said != expected {
+        let errors = String::from_utf8_lossy(&outcome.stderr);
+        return Err(format!(
+            "{words:?}: status {}, it said:\n{said}\nand not:\n{expected}\nstandard error:\n{errors}",
+            outcome.status
+        )
+        .into());
+    }
+    Ok(outcome)
+}
+
+fn registers_under_a_fast_timer() -> Result<(), Failed> {
+    let says = "4 processes, 0 failed\n";
+    beside_a_shell(Variant::Release, &Settings::default(), "steady", &["4000"], says).map(drop)
+}
+
+fn fuzz(variant: Variant, settings: &Settings, subject: &str, count: &str, seed: &str) -> Result<Outcome, Failed> {
+    let says = format!("{subject}, seed {seed}\nall is well\n");
+    beside_a_shell(variant, settings, "fuzz", &[subject, count, seed], &says)
+}
+
+fn random_calls() -> Result<(), Failed> {
+    fuzz(Variant::Release, &Settings::default(), "calls", "40000", SEED).map(drop)
+}
+fn random_calls_on_a_debug_kernel() -> Result<(), Failed> {
+    fuzz(Variant::Debug, &Settings::default(), "calls", "15000", "7").map(drop)
+}
+fn jumps_into_the_trampoline() -> Result<(), Failed> {
+    fuzz(Variant::Release, &Settings::default(), "jumps", "2", SEED).map(drop)
+}
+fn scribbled_thread_pages() -> Result<(), Failed> {
+    fuzz(Variant::Release, &Settings::default(), "page", "20000", SEED).map(drop)
+}
+fn native_calls_and_floods() -> Result<(), Failed> {
+    fuzz(Variant::Release, &Settings::default(), "native", "4000", SEED)?;
+    fuzz(Variant::Debug, &Settings::default(), "native", "2000", "7").map(drop)
+}
+
+/// Under --icount what a seed does is the same in every run.
+fn a_seed_repeats() -> Result<(), Failed> {
+    let settings = Settings { icount: true, cpu: "qemu64".to_owned(), ..Settings::default() };
+    let run = || -> Result<String, Failed> {
+        let outcome = fuzz(Variant::Release, &settings, "calls", "3000", "3")?;
+        Ok(String::from_utf8_lossy(&outcome.stderr).into_owned())
+    };
+    let (first, second) = (run()?, run()?);
+    if first == second { Ok(()) } else { Err(format!("the first run:\n{first}\nthe second:\n{second}").into()) }
+}
+
+fn damaged_programs() -> Result<(), Failed> {
+    let says = "the valid ones run\n1500 damaged files, all is well\n";
+    beside_a_shell(Variant::Release, &Settings::default(), "elves", &["1500", SEED], says).map(drop)
+}
+
+fn bombs(kinds: &[&str]) -> Result<(), Failed> {
+    let small = Settings { memory: MemorySize(192), ..Settings::default() };
+    let outcome = attack(Variant::Release, &small, Program::C("bombs"), BOMBS, kinds)?;
+    let said = String::from_utf8_lossy(&outcome.stdout).into_owned();
+    if said == "the shell goes on\n" && outcome.status == 0 {
+        return Ok(());
+    }
+    let errors = String::from_utf8_lossy(&outcome.stderr);
+    Err(format!("status {}, it said:\n{said}\nstandard error:\n{errors}", outcome.status).into())
+}
+
+fn stress_without_leaks() -> Result<(), Failed> {
+    let program = Program::C("stress");
+    let outcome =
+        attack(Variant::Release, &Settings::default(), program, "\"$@\"", &[&program.guest_path(), "3", SEED])?;
+    let said = while_doing("reading what it said", String::from_utf8(outcome.stdout))?;
+    if said == "3 runs, 0 leaks\n" && outcome.status == 0 {
+        return Ok(());
+    }
+    let errors = String::from_utf8_lossy(&outcome.stderr);
+    Err(format!("status {}, it said:\n{said}\nstandard error:\n{errors}", outcome.status).into())
+}

@@ -63,7 +63,9 @@ void divide_by(unsigned times);
 
 #define repeat(times) for (unsigned round = 0; round < (times); round++)
 
-/* Ends the row's process unless the call has succeeded: the row is reported as missing, with the call's name and errno. */
+/* Ends the row's process: the row is reported as missing, and why. */
+void give_up(const char *what, const char *why);
+/* The same unless the call has succeeded; errno says why. */
 void need(int has_succeeded, const char *call);
 
 /* A system call without a library around it. Returns what the kernel returns: a negative errno on failure. */

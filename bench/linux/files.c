@@ -1,10 +1,7 @@
 /* Files and folders of a file system in memory. */
 #include "bench.h"
-#include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>

@@ -25,12 +25,16 @@ void divide_by(unsigned times)
     divisor = times;
 }
 
+void give_up(const char *what, const char *why)
+{
+    dprintf(1, "bench %s missing %s: %s\n", name, what, why);
+    _exit(1);
+}
+
 void need(int has_succeeded, const char *call)
 {
-    if (has_succeeded)
-        return;
-    dprintf(1, "bench %s missing %s: %s\n", name, call, strerror(errno));
-    _exit(1);
+    if (!has_succeeded)
+        give_up(call, strerror(errno));
 }
 
 static int ascending(const void *a, const void *b)

@@ -1,7 +1,6 @@
 /* Page faults and mappings. */
 #include "bench.h"
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>

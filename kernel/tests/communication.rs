@@ -317,35 +317,6 @@ fn a_sporadic_thread_never_exceeds_its_budget_in_any_period() {
     assert_eq!(context.total(), budget);
 }
 
-/// The short way for Call once let such a server begin with the refills of long ago, which are usable one right after the other.
-#[test]
-fn a_sporadic_server_that_is_called_after_a_long_wait_has_one_budget() {
-    const BUDGET: u64 = 300_000;
-    const PERIOD: u64 = 2_000_000;
-    let m = scene();
-    m.thread(SERVER, 100, 1000);
-    m.thread(CLIENT, 90, 1000);
-    let times = [BUDGET / 1000, PERIOD / 1000, 4, 0, 1];
-    m.must(slot::FIRST_FREE, Label::SchedControlConfigureFlags, &times, &[SERVER + 1]);
-    lower_root(m);
-    runs(m, SERVER);
-    arch::set_now(arch::now() + BUDGET / 3);
-    m.system_call(Syscall::Recv, ENDPOINT, info(0, 0), [0; 4], REPLY);
-    runs(m, CLIENT);
-    arch::set_now(arch::now() + 5 * PERIOD);
-    entry::timer();
-    m.system_call(Syscall::Call, ENDPOINT, info(0, 0), [0; 4], 0);
-    runs(m, SERVER);
-    let (begin, mut used) = (arch::now(), 0);
-    while arch::now() < begin + PERIOD {
-        let (start, running) = (arch::now(), m.current() == Some(m.tcb(SERVER)));
-        arch::set_now(arch::deadline().clamp(start + 1, start + BUDGET / 3));
-        entry::timer();
-        used += if running { arch::now() - start } else { 0 };
-    }
-    assert!((BUDGET / 2..=BUDGET + 20_000).contains(&used), "{used} ticks in a period");
-}
-
 #[test]
 fn revoking_the_reply_returns_the_time_to_the_caller() {
     let m = scene();

@@ -101,7 +101,7 @@ struct MachineArguments {
     /// RAM of the machine.
     #[arg(long, value_name = "SIZE", default_value = "512M")]
     mem: MemorySize,
-    /// CPU model of the emulator [default: max,-smap, or qemu64 with --icount].
+    /// CPU model of the emulator [default: max without SMAP and AVX, or qemu64 with --icount].
     #[arg(long, value_name = "MODEL")]
     cpu: Option<String>,
     /// Count instructions: the time-stamp counter advances by one for each, the same in every run.

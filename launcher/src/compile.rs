@@ -67,13 +67,18 @@ pub fn user_programs(workspace: &Workspace, title: &str, packages: &[&str]) -> R
 
 /// Builds the emulator's plugin that counts stretches of the kernel, and returns its file.
 pub fn emulator_plugin(workspace: &Workspace) -> Result<PathBuf> {
+    plugin(workspace, "chestnut-stretches")
+}
+
+/// Builds the package, a plugin of the emulator, and returns its file.
+pub fn plugin(workspace: &Workspace, package: &str) -> Result<PathBuf> {
     let folder = workspace.plugins();
     let title = "Building the emulator's plugin";
     let mut command = cargo();
     command.current_dir(workspace.root());
-    command.args(["build", "--release", "-p", "chestnut-stretches", "--target-dir"]).arg(&folder);
+    command.args(["build", "--release", "-p", package, "--target-dir"]).arg(&folder);
     run(command, title)?;
-    let file = folder.join("release/libchestnut_stretches.so");
+    let file = folder.join(format!("release/lib{}.so", package.replace('-', "_")));
     if !file.is_file() {
         bail!("the build made no {}", file.display());
     }

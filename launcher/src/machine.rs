@@ -23,7 +23,9 @@ const WIRES: [(&str, i32); 3] = [("com1", 10), ("com2", 11), ("log", 12)];
 
 /// The CPU that Linux programs get by default. Linux programs return from signals by `iretq` in user mode, which QEMU 7.2 emulates wrongly
 /// under SMAP: it reads the frame as the kernel would, and the processor faults. A real processor doesn't mind.
-pub const DEFAULT_CPU: &str = "max,-smap";
+/// AVX isn't offered, because the kernel doesn't save its registers: the processor says so where a program has to ask, but some look
+/// only at CPUID.
+pub const DEFAULT_CPU: &str = "max,-smap,-avx,-avx2,-f16c,-fma";
 
 /// What machine to start.
 #[derive(Clone, Debug)]
@@ -163,6 +165,16 @@ pub enum Medium {
     Disc { image: PathBuf, firmware: Option<PathBuf> },
 }
 
+/// Slots of the root task's CNode, as a power of two, unless the kernel is told otherwise.
+const USUAL_CNODE_BITS: u32 = 15;
+
+/// Each page of the image (4 KiB) has a capability, and one more where a service sees it too; as many again are left for
+/// everything else.
+fn cnode_bits(image_bytes: usize) -> u32 {
+    let pages = image_bytes.div_ceil(4096);
+    (4 * pages).next_power_of_two().ilog2().max(USUAL_CNODE_BITS)
+}
+
 impl Medium {
     /// The emulator's arguments. `files` gets what must exist until the emulator has ended.
     fn arguments(self, files: &mut Vec<tempfile::TempPath>) -> Result<Vec<OsString>> {
@@ -172,6 +184,10 @@ impl Medium {
                 let root_task = match root_task {
                     RootTask::File(path) => path,
                     RootTask::Image(image) => {
+                        let bits = cnode_bits(image.len());
+                        if bits > USUAL_CNODE_BITS {
+                            arguments.extend(["-append".into(), format!("cnode_bits={bits}").into()]);
+                        }
                         let mut file = tempfile::NamedTempFile::new().context("making a file for the boot image")?;
                         std::io::Write::write_all(&mut file, &image).context("writing the boot image")?;
                         let path = file.into_temp_path();
@@ -272,5 +288,13 @@ mod tests {
         for wrong in ["", "G", "12K", "1M", "65G", "99999999G", "-5M"] {
             assert!(wrong.parse::<MemorySize>().is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn big_images_get_big_cnodes() {
+        assert_eq!(cnode_bits(0), 15);
+        assert_eq!(cnode_bits(32 << 20), 15);
+        assert_eq!(cnode_bits((32 << 20) + 1), 16);
+        assert_eq!(cnode_bits(100 << 20), 17);
     }
 }

@@ -1,5 +1,6 @@
 // execve from where it is unusual: by descriptor, from a thread that isn't the leader, without address-space randomisation; orphans.
 #include "expect.h"
+#include <asm/prctl.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
@@ -104,6 +105,20 @@ int main(int argc, char **argv) {
     int before = personality(0xffffffff);
     expect(before != -1 && personality(before | ADDR_NO_RANDOMIZE) == before);
     printf("personality: %d\n", (personality(0xffffffff) & ADDR_NO_RANDOMIZE) != 0);
+
+    // A segment of one's own, which children inherit.
+    static long own = 4711, found;
+    expect(syscall(SYS_arch_prctl, ARCH_SET_GS, &own) == 0);
+    expect(syscall(SYS_arch_prctl, ARCH_GET_GS, &found) == 0 && found == (long)&own);
+    if (fork() == 0) {
+        __asm__ volatile("mov %%gs:0, %0" : "=r"(found));
+        _exit(found == 4711 ? 17 : 18);
+    }
+    int inherited;
+    expect(wait(&inherited) > 0);
+    __asm__ volatile("mov %%gs:0, %0" : "=r"(found));
+    printf("by GS: %ld, child %d\n", found, WEXITSTATUS(inherited));
+    expect(syscall(SYS_arch_prctl, ARCH_SET_GS, 1UL << 60) == -1 && errno == EPERM);
 
     int fd = open("/dev/null", O_RDONLY);
     char *none[] = {NULL};

@@ -124,6 +124,20 @@ int main(void) {
     expect(process_vm_readv(getpid(), local, 2, &nowhere, 1, 0) == -1 && errno == EFAULT);
     expect(process_vm_readv(4000000, local, 2, &remote, 1, 0) == -1 && errno == ESRCH);
     expect(process_vm_readv(getpid(), local, 2, &remote, 1, 1) == -1 && errno == EINVAL);
+    // Who shares what.
+    pid_t sharer = fork();
+    if (sharer == 0)
+        for (;;)
+            pause();
+    expect(syscall(SYS_kcmp, getpid(), sharer, 0, 1, 1) == 0);
+    expect(syscall(SYS_kcmp, getpid(), sharer, 0, 1, gate[0]) > 0);
+    expect(syscall(SYS_kcmp, getpid(), sharer, 1, 0, 0) > 0 && syscall(SYS_kcmp, getpid(), getpid(), 1, 0, 0) == 0);
+    expect(syscall(SYS_kcmp, getpid(), sharer, 2, 0, 0) > 0);
+    expect(syscall(SYS_kcmp, getpid(), sharer, 0, 1, 77) == -1 && errno == EBADF);
+    expect(syscall(SYS_kcmp, getpid(), sharer, 99, 0, 0) == -1 && errno == EINVAL);
+    expect(syscall(SYS_kcmp, getpid(), 4000000, 1, 0, 0) == -1 && errno == ESRCH);
+    kill(sharer, SIGKILL);
+    expect(waitpid(sharer, &status, 0) == sharer);
     expect(ptrace(PTRACE_ATTACH, 4000000, 0, 0) == -1 && errno == ESRCH);
     return 0;
 }

@@ -14,6 +14,7 @@ const TESTS: &[(&str, Check)] = &[
     ("unreadable_record", unreadable_record),
     ("figures_are_repeatable", figures_are_repeatable),
     ("debian_beside", debian_beside),
+    ("footprint", footprint),
 ];
 
 pub fn trials() -> Vec<Trial> {
@@ -114,4 +115,12 @@ fn debian_beside() -> Result<(), Failed> {
     let (ours, theirs) = (number(&words, 2)?, number(&words, 4)?);
     let expected = ours as f64 / theirs as f64;
     if ours > 0 && theirs > 0 && (ratio - expected).abs() < 0.01 { Ok(()) } else { Err(table.into()) }
+}
+
+fn footprint() -> Result<(), Failed> {
+    let table = success(&["--footprint", "lseek"])?;
+    let words = row(&table, "lseek")?;
+    // Entries to the kernel are at least the program's call and the server's; lines and pages are fewer than instructions.
+    let (kernel, entries, code_lines) = (number(&words, 1)?, number(&words, 3)?, number(&words, 5)?);
+    if entries >= 2 && kernel > code_lines && code_lines > 0 { Ok(()) } else { Err(table.into()) }
 }

@@ -75,6 +75,8 @@ pub const PLAIN: &[(&str, &str, &str)] = &[
         "printf x | lzcat; echo $?; printf 'a' | xzcat; echo $?; uncompress none; echo $?; printf 'abc' > f.Z; uncompress f.Z; echo $?",
         "",
     ),
+    ("linux32_and_64", "linux32 uname -m; linux64 uname -m; linux32 sh -c 'linux64 uname -m; exit 3'; echo $?", ""),
+    ("setpriv_shows_nothing_new", "setpriv --nnp grep NoNewPrivs /proc/self/status; setpriv echo ran", ""),
     (
         "mkpasswd",
         "mkpasswd -m md5 -S saltsalt secret; mkpasswd -m sha512 -S saltsalt secret; echo word | mkpasswd -m des -S ab -P 0",
@@ -647,6 +649,12 @@ pub const HARD: &[(Strain, &str, &str, &str)] = &[
         "setsid sh -c 'trap \"echo first\" USR1; sh -c \"trap \\\"echo second; exit 0\\\" USR1; kill -USR1 0; sleep 1\"; wait; echo end'; echo $?",
         "",
     ),
+    (Strain::Terminal, "settings", "./onterminal tty-settings.steps busybox sh", ""),
+    (Strain::Terminal, "vi_commands", "./onterminal vi.steps busybox vi words.txt; cat words.txt", ""),
+    (Strain::Terminal, "less_pages", "seq 200 > s; ./onterminal less.steps busybox less s", ""),
+    (Strain::Terminal, "top_once", "./onterminal top.steps busybox top", ""),
+    (Strain::Terminal, "shell_editing", "./onterminal editing.steps busybox sh", ""),
+    (Strain::Terminal, "shell_jobs", "./onterminal jobs.steps busybox sh", ""),
     (
         Strain::Large,
         "sort_two_megabytes",

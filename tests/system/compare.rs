@@ -3,6 +3,7 @@
 //! Both sides start in a fresh copy of the same folder (`tests/programs/folder`), with the same arguments, input and
 //! environment; only PATH differs, which leads to the same BusyBox applets on both. Many command lines share a boot.
 
+use crate::debian::{self, Tree};
 use crate::is_wanted;
 use crate::programs::Program;
 use crate::shared::{Shared, explain, system, while_doing};
@@ -116,7 +117,13 @@ impl Batch {
 
     fn in_guest(&self) -> Shared<Vec<Result<Outcome, String>>> {
         let mut system: System = system()?.clone();
-        for program in self.cases.iter().flat_map(|case| [Some(case.program), case.starts]).flatten() {
+        let programs = || self.cases.iter().flat_map(|case| [Some(case.program), case.starts]).flatten();
+        let trees: Vec<Tree> = programs().filter_map(Program::tree).collect();
+        // The bigger tree holds the smaller one.
+        if let Some(tree) = [Tree::WithPython, Tree::Base].into_iter().find(|tree| trees.contains(tree)) {
+            debian::add(&mut system.files, tree)?;
+        }
+        for program in programs().filter(|program| program.tree().is_none()) {
             system.files.copy(&program.guest_path(), &program.host_path()?).map_err(explain)?;
         }
         let mut commands = Vec::new();
@@ -128,10 +135,11 @@ impl Batch {
                 let (name, file) = extra.file()?;
                 system.files.copy(&format!("{folder}/{name}"), &file).map_err(explain)?;
             }
+            let guest_path = case.program.tree().map_or(PATH, |_| debian::GUEST_PATH);
             commands.push(chestnut_manifest::Command {
                 program: case.program.guest_path(),
                 arguments: argv(case).map(|word| word.as_bytes().to_vec()).collect(),
-                environment: environment(PATH).map(String::into_bytes).into(),
+                environment: environment(guest_path).map(String::into_bytes).into(),
                 directory: folder,
                 stdio: Stdio::Input(case.input.clone()),
             });
@@ -164,7 +172,11 @@ pub fn on_host(case: &Case) -> Shared<Outcome> {
     let mut command = Command::new(case.program.host_path()?);
     command.arg0(case.program.name()).args(&case.arguments).current_dir(folder.path());
     command.env_clear();
-    for variable in environment(&applets.display().to_string()) {
+    let path = match case.program.tree() {
+        Some(_) => format!("{}:{}", debian::root()?.join(debian::PROGRAMS).display(), applets.display()),
+        None => applets.display().to_string(),
+    };
+    for variable in environment(&path) {
         let (name, value) = variable.split_once('=').unwrap_or_default();
         command.env(name, value);
     }

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 /// The smallest model and the one with everything: they differ in FSGSBASE, SMEP, SMAP, 1 GiB pages and ERMS.
 const CPUS: [&str; 2] = ["qemu64", "max"];
-const TIME_LIMIT: Duration = Duration::from_secs(180);
+const TIME_LIMIT: Duration = Duration::from_secs(600);
 
 pub fn trials(arguments: &Arguments) -> Vec<Trial> {
     let mut trials = Vec::new();

@@ -195,9 +195,13 @@ fn dynamic_programs_from_a_root_folder() -> Result<(), Failed> {
     let root = root_folder::of_packages(&packages)?;
     let root = root.path().to_str().ok_or("the path is not UTF-8")?;
     // An absolute path means the file in the folder, even if this machine has one of that name too.
-    let script =
-        "echo hi; ls -d /lib*; x=$(printf %s-%s a b); echo $x; cat /proc/self/maps | grep -q libc.so.6 && echo mapped";
-    expect(&["run", "--root", root, "/bin/bash", "-c", script], "hi\n/lib\n/lib64\na-b\nmapped\n", 0)
+    let script = "echo hi; ls -d /lib*; x=$(printf %s-%s a b); echo $x; cat /proc/self/maps | grep -q libc.so.6 && \
+        echo mapped; printf abc | cksum; od -An -tx1 <(echo hi)";
+    expect(
+        &["run", "--root", root, "/bin/bash", "-c", script],
+        "hi\n/lib\n/lib64\na-b\nmapped\n1219131554 3\n 68 69 0a\n",
+        0,
+    )
 }
 
 fn trace() -> Result<(), Failed> {

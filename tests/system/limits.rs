@@ -25,7 +25,7 @@ const MOST_TEXT: u64 = 96 * 1024;
 const MOST_OF_BOOT: u64 = 50_000_000;
 /// From an entry to the way out.
 const MOST_AT_A_STRETCH: u64 = 20_000;
-const TIME_LIMIT: Duration = Duration::from_secs(180);
+const TIME_LIMIT: Duration = Duration::from_secs(600);
 
 pub fn trials() -> Vec<Trial> {
     TESTS.iter().map(|(name, check)| Trial::test(format!("limits::{name}"), check)).collect()

@@ -5,9 +5,11 @@
 //! | `kernel::CPU::…` | the kernel's behaviour, seen by a root task in user mode |
 //! | `kernel::image::…` | what is in the kernel's files and what isn't |
 //! | `kernel::hostile::…` | ten million random system calls harm nobody |
+//! | `kernel::calls::…` | which system calls each build of the kernel has |
 //! | `boot::…` | each way to boot, what the kernel says and keeps, `cargo run -- boot` |
 //! | `limits::…` | the kernel's size, the length of boot, the longest time with interrupts off |
 //! | `programs::…` | real programs do what they do on the host: output, messages, exit status |
+//! | `dynamic::…` | the same for Debian's dynamically linked programs, with their libraries in the guest |
 //! | `faults::…` | programs that go wrong end as under Linux, and others go on |
 //! | `services::…` | services fail twenty times under load, and nothing is lost |
 //! | `launcher::…` | `cargo run -- run`, its pipes, options, exit status and error messages |
@@ -21,7 +23,10 @@ mod attack;
 mod bench;
 mod boot;
 mod busybox;
+mod calls;
 mod compare;
+mod debian;
+mod dynamic;
 mod faults;
 mod hostile;
 mod image;
@@ -57,8 +62,10 @@ fn main() -> ExitCode {
     trials.extend(image::trials(&arguments));
     trials.extend(hostile::trials());
     trials.extend(boot::trials());
+    trials.extend(calls::trials());
     trials.extend(limits::trials());
     trials.extend(table::trials(&arguments));
+    trials.extend(dynamic::trials(&arguments));
     trials.extend(faults::trials(&arguments));
     trials.extend(launcher::trials());
     trials.extend(services::trials());

@@ -1,7 +1,8 @@
 //! Real programs that run on the host and in the guest: fetched from Debian, or compiled from `tests/programs`.
 
+use crate::debian::{self, Tree};
 use crate::shared::{Shared, explain, while_doing, workspace};
-use chestnut::setup::fetch_package;
+use chestnut::setup::{ensure_musl_compiler, fetch_package};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -20,10 +21,14 @@ pub enum Program {
     Bash,
     /// Debian's zsh-static: glibc.
     Zsh,
+    /// The program of this name in Debian's packages, dynamically linked.
+    Debian(&'static str),
     /// The C program of this name, static at fixed addresses, glibc.
     C(&'static str),
     /// The same, static-PIE.
     CPie(&'static str),
+    /// The same, static, musl.
+    Musl(&'static str),
     /// The Rust program of this name, static-PIE, glibc.
     Rust(&'static str),
     /// The same, static at fixed addresses.
@@ -40,8 +45,10 @@ impl Program {
             Program::MkshMusl => "mksh_musl",
             Program::Bash => "bash",
             Program::Zsh => "zsh",
+            Program::Debian(_) => "debian",
             Program::C(_) => "c",
             Program::CPie(_) => "c_pie",
+            Program::Musl(_) => "musl",
             Program::Rust(_) => "rust",
             Program::RustFixed(_) => "rust_fixed",
         }
@@ -50,8 +57,22 @@ impl Program {
     /// argv\[0\] on both sides.
     pub fn name(self) -> &'static str {
         match self {
-            Program::C(name) | Program::CPie(name) | Program::Rust(name) | Program::RustFixed(name) => name,
+            Program::Debian(name)
+            | Program::C(name)
+            | Program::CPie(name)
+            | Program::Musl(name)
+            | Program::Rust(name)
+            | Program::RustFixed(name) => name,
             _ => self.group(),
+        }
+    }
+
+    /// The part of Debian's files that it needs in the guest; the others need nothing but themselves.
+    pub fn tree(self) -> Option<Tree> {
+        match self {
+            Program::Debian(name) if name.starts_with("python") => Some(Tree::WithPython),
+            Program::Debian(_) => Some(Tree::Base),
+            _ => None,
         }
     }
 
@@ -59,6 +80,7 @@ impl Program {
     pub fn guest_path(self) -> String {
         match self {
             Program::Busybox => "/bin/busybox".to_owned(),
+            Program::Debian(name) => format!("/{}/{name}", debian::PROGRAMS),
             _ => format!("{GUEST_FOLDER}/{}/{}", self.group(), self.name()),
         }
     }
@@ -81,8 +103,16 @@ impl Program {
             Program::MkshMusl => packaged("mksh", "usr/lib/x86_64-linux-musl/bin/mksh"),
             Program::Bash => packaged("bash-static", "bin/bash-static"),
             Program::Zsh => packaged("zsh-static", "bin/zsh-static"),
+            Program::Debian(name) => {
+                let path = debian::root()?.join(debian::PROGRAMS).join(name);
+                if path.is_file() { Ok(path) } else { Err(format!("Debian's packages have no program {name}")) }
+            }
             Program::C(_) => self.c(&["-static"]),
             Program::CPie(_) => self.c(&["-static-pie", "-fPIE"]),
+            Program::Musl(_) => {
+                ensure_musl_compiler().map_err(explain)?;
+                self.c_by("musl-gcc", &["-static"])
+            }
             Program::Rust(_) => self.rust(&[]),
             Program::RustFixed(_) => self.rust(&["-Crelocation-model=static"]),
         }
@@ -97,7 +127,11 @@ impl Program {
     }
 
     fn c(self, flags: &[&str]) -> Shared<PathBuf> {
-        let mut command = Command::new("cc");
+        self.c_by("cc", flags)
+    }
+
+    fn c_by(self, compiler: &str, flags: &[&str]) -> Shared<PathBuf> {
+        let mut command = Command::new(compiler);
         command.args(["-O2", "-pthread"]).args(flags);
         self.compile(command, "c")
     }

@@ -1,6 +1,7 @@
 //! The interactive shell, on a pseudo-terminal and read from a terminal's screen, as a user sees it.
 
 use crate::AS_LAUNCHER;
+use crate::programs::Program;
 use crate::shared::{Shared, explain, system, while_doing};
 use libtest_mimic::{Failed, Trial};
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
@@ -23,6 +24,12 @@ const TESTS: &[(&str, Check)] = &[
     ("line_editing_and_history", line_editing_and_history),
     ("erase_in_a_plain_line", erase_in_a_plain_line),
     ("window_size", window_size),
+    ("a_program_sees_a_new_size", a_program_sees_a_new_size),
+    ("pipelines_interrupted_and_stopped", pipelines_interrupted_and_stopped),
+    ("background_read_is_stopped", background_read_is_stopped),
+    ("top", top),
+    ("less", less),
+    ("bash_with_readline", bash_with_readline),
     ("a_crash_beside_the_shell", a_crash_beside_the_shell),
     ("example_script", example_script),
     ("exit_3_and_a_sane_terminal", exit_3_and_a_sane_terminal),
@@ -60,11 +67,17 @@ impl Drop for Shell {
 impl Shell {
     /// Boots and waits for the first prompt.
     fn start() -> Shared<Shell> {
+        Shell::start_by(&[])
+    }
+
+    /// The same with arguments for the launcher.
+    fn start_by(arguments: &[&str]) -> Shared<Shell> {
         // Built here, once, so that the process builds nothing.
         system()?;
         let pair = native_pty_system().openpty(SIZE).map_err(explain)?;
         let mut command = CommandBuilder::new(while_doing("finding the test program", std::env::current_exe())?);
         command.arg(AS_LAUNCHER);
+        command.args(arguments);
         command.env("TERM", "xterm");
         let child = pair.slave.spawn_command(command).map_err(explain)?;
         let mut reader = pair.master.try_clone_reader().map_err(explain)?;
@@ -316,6 +329,136 @@ fn window_size() -> Result<(), Failed> {
     std::thread::sleep(Duration::from_secs(2));
     let lines = shell.run("stty size")?;
     ensure(lines == ["50 90"], lines)
+}
+
+fn a_program_sees_a_new_size() -> Result<(), Failed> {
+    let mut shell = Shell::start()?;
+    let before = shell.prompts();
+    // The quotes keep the typed line from being taken for the program's.
+    let waiting = "sh -c 'trap \"stty size; exit 4\" WINCH; echo re\"\"ady; while :; do sleep 0.1; done'; echo s=$?";
+    shell.type_keys(&format!("{waiting}\r"))?;
+    shell
+        .wait_for("the program's start", LIMIT, |shell| shell.contents().lines().any(|line| line.trim() == "ready"))?;
+    shell.terminal.resize(PtySize { rows: 40, cols: 88, ..SIZE })?;
+    let lines = shell.next_prompt(before)?;
+    ensure(lines.ends_with(&["ready".into(), "40 88".into(), "s=4".into()]), lines)
+}
+
+fn pipelines_interrupted_and_stopped() -> Result<(), Failed> {
+    let mut shell = Shell::start()?;
+    let before = shell.prompts();
+    shell.start_reader("cat | sed s/a/b/ | sort")?;
+    shell.type_keys("\x03")?;
+    shell.next_prompt(before)?;
+    let lines = shell.run("echo s=$?; ps | grep -c 'sor[t]'")?;
+    ensure(lines == ["s=130", "0"], lines)?;
+    let before = shell.prompts();
+    shell.start_reader("cat | tr a-z A-Z > f")?;
+    shell.type_keys("one\r")?;
+    shell.wait_for_text("one")?;
+    shell.type_keys("\x1a")?;
+    let lines = shell.next_prompt(before)?;
+    ensure(lines.iter().any(|line| line.contains("Stopped")), lines)?;
+    let before = shell.prompts();
+    shell.start_reader("fg")?;
+    shell.type_keys("two\r\x04")?;
+    shell.next_prompt(before)?;
+    let lines = shell.run("cat f; jobs")?;
+    ensure(lines == ["ONE", "TWO"], lines)
+}
+
+fn background_read_is_stopped() -> Result<(), Failed> {
+    let mut shell = Shell::start()?;
+    shell.run("cat > f &")?;
+    let lines = shell.run("sleep 1; jobs")?;
+    ensure(lines.iter().any(|line| line.contains("Stopped (tty input)") && line.contains("cat")), lines)?;
+    let before = shell.prompts();
+    shell.start_reader("fg")?;
+    shell.type_keys("now it may read\r\x04")?;
+    shell.next_prompt(before)?;
+    let lines = shell.run("cat f; jobs")?;
+    ensure(lines == ["now it may read"], lines)
+}
+
+fn top() -> Result<(), Failed> {
+    let mut shell = Shell::start()?;
+    shell.run("sleep 100 &")?;
+    shell.clear()?;
+    shell.type_keys("top\r")?;
+    shell.wait_for("top's screen", LIMIT, |shell| {
+        let contents = shell.contents();
+        let has = |text: &str| contents.contains(text);
+        has("Mem:") && has("CPU:") && has("Load average:") && has("PID") && has("COMMAND") && has("sleep 100")
+    })?;
+    shell.type_keys("q")?;
+    shell.wait_for("the prompt after top", LIMIT, |shell| shell.contents().trim_end().ends_with('#'))?;
+    shell.clear()?;
+    let lines = shell.run("echo s=$?")?;
+    ensure(lines == ["s=0"], lines)
+}
+
+fn less() -> Result<(), Failed> {
+    let mut shell = Shell::start()?;
+    shell.run("seq 1000 > numbers")?;
+    shell.clear()?;
+    shell.type_keys("less numbers\r")?;
+    let first = |shell: &Shell, line: &str| shell.contents().lines().next().is_some_and(|top| top.trim() == line);
+    shell.wait_for("the first page", LIMIT, |shell| first(shell, "1"))?;
+    // What is typed while a page is drawn is taken apart otherwise than a user means it.
+    let pause = || std::thread::sleep(Duration::from_millis(500));
+    pause();
+    shell.type_keys(" ")?;
+    shell.wait_for("the second page", LIMIT, |shell| first(shell, "60"))?;
+    pause();
+    shell.type_keys("/")?;
+    pause();
+    shell.type_keys("500\r")?;
+    shell.wait_for("what was searched for", LIMIT, |shell| first(shell, "500"))?;
+    pause();
+    shell.type_keys("G")?;
+    shell.wait_for_text("1000")?;
+    pause();
+    shell.type_keys("g")?;
+    shell.wait_for("the first page again", LIMIT, |shell| first(shell, "1"))?;
+    pause();
+    shell.type_keys("q")?;
+    shell.wait_for("the prompt after less", LIMIT, |shell| shell.contents().trim_end().ends_with('#'))?;
+    shell.clear()?;
+    let lines = shell.run("echo s=$?")?;
+    ensure(lines == ["s=0"], lines)
+}
+
+/// bash's own line editor, which asks more of a terminal than BusyBox's.
+fn bash_with_readline() -> Result<(), Failed> {
+    let bash = Program::Bash.host_path()?;
+    let bash = bash.to_str().ok_or("the path of bash isn't UTF-8")?;
+    let prompt = format!("PS1={PROMPT}bash# ");
+    let mut shell = Shell::start_by(&["run", "--env", &prompt, bash, "--norc", "--noprofile", "-i"])?;
+    // Left by a word and an insertion; kill and yank; a search backwards in the history; completion of a name.
+    let lines = shell.run("echo one three\x1bbtwo \x05 four")?;
+    ensure(lines == ["one two three four"], lines)?;
+    let lines = shell.run("echo c b\x17a \x19")?;
+    ensure(lines == ["c a b"], lines)?;
+    shell.run("touch /tmp/a-long-name")?;
+    let lines = shell.run("echo /tmp/a-l\t")?;
+    ensure(lines == ["/tmp/a-long-name"], lines)?;
+    let lines = shell.run("\x12thr\x05 again")?;
+    ensure(lines == ["one two three four again"], lines)?;
+    let before = shell.prompts();
+    shell.start_reader("sleep 100 | cat")?;
+    shell.type_keys("\x1a")?;
+    let lines = shell.next_prompt(before)?;
+    ensure(lines.iter().any(|line| line.contains("Stopped")), lines)?;
+    let before = shell.prompts();
+    shell.type_keys("fg\r")?;
+    std::thread::sleep(Duration::from_secs(1));
+    shell.type_keys("\x03")?;
+    shell.next_prompt(before)?;
+    let lines = shell.run("echo s=$?; jobs; bind -v | grep -c editing-mode")?;
+    ensure(lines == ["s=130", "1"], lines)?;
+    shell.type_keys("exit 9\r")?;
+    let status = shell.end()?;
+    ensure(status == 9, status)
 }
 
 fn a_crash_beside_the_shell() -> Result<(), Failed> {

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// Steps in which a bug has to be found, and that the copy without a bug must pass.
-const STEPS: &str = "400000";
+const STEPS: &str = "1500000";
 const STEPS_WITHOUT: &str = "50000";
 
 #[test]

@@ -71,6 +71,13 @@ impl Benchmark {
         &self.rows
     }
 
+    /// The row of this name; if there is none, those whose names begin with it and a hyphen.
+    pub fn matching<'b>(&'b self, name: &'b str) -> impl Iterator<Item = &'b Row> {
+        let is_exact = self.rows.iter().any(|row| row.name == name);
+        let begins = move |row: &Row| row.name.strip_prefix(name).is_some_and(|rest| rest.starts_with('-'));
+        self.rows.iter().filter(move |row| if is_exact { row.name == name } else { begins(row) })
+    }
+
     /// Puts the program into a guest's root file system.
     pub fn install(&self, files: &mut RootFiles) -> Result<()> {
         files.copy(GUEST_PATH, &self.file)
@@ -111,4 +118,20 @@ pub fn names(benchmark: &Benchmark, wanted: &BTreeSet<String>) -> Vec<String> {
 
 fn environment() -> [String; 2] {
     [format!("PATH={}", crate::program::PATH), format!("HOME={}", crate::program::HOME)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_named_whole_or_by_their_beginning() {
+        let rows = ["stat\ta", "stat-missing\tb", "pipe-round-trip\tc", "pipe-mebibyte\td", "pipeline\te"];
+        let rows = rows.iter().filter_map(|line| row(line)).collect();
+        let benchmark = Benchmark { file: PathBuf::new(), rows };
+        let names = |name| benchmark.matching(name).map(|row| row.name.clone()).collect::<Vec<_>>();
+        assert_eq!(names("stat"), ["stat"]);
+        assert_eq!(names("pipe"), ["pipe-round-trip", "pipe-mebibyte"]);
+        assert!(names("pip").is_empty());
+    }
 }

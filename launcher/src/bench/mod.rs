@@ -6,6 +6,7 @@
 //! | [`machine`] | how is it run, and how are its lines got out? |
 //! | [`kernel`] | the root task that measures the kernel alone |
 //! | [`linux`], [`debian`], [`initrd`] | the Linux program: on Chestnut, and on Debian's own kernel in the same emulator |
+//! | [`footprint`] | what does the kernel touch meanwhile? |
 //! | [`targets`] | what is to be reached? |
 //! | [`report`] | how is it all shown, and what are the limits of counting? |
 //! | [`record`] | how is it kept in a file and compared with one? |
@@ -13,6 +14,7 @@
 //! What is counted are instructions, by the emulator: the same in every run. Other clocks are for curiosity.
 
 mod debian;
+mod footprint;
 mod initrd;
 mod kernel;
 mod linux;
@@ -45,6 +47,11 @@ pub fn bench(options: &Options) -> Result<u8> {
         return Ok(0);
     }
     let wanted = Wanted::of(options, &benchmark)?;
+    if options.footprint {
+        let footprints = footprint::measure(&workspace, &settings, &benchmark, &wanted.linux)?;
+        print!("{}", footprint::text(&footprints));
+        return Ok(0);
+    }
     let mut record = Record {
         cpu: settings.cpu.clone(),
         clock: options.clock(),
@@ -112,21 +119,23 @@ impl Wanted {
                 wanted.linux.extend(all());
             } else if name == KERNEL {
                 wanted.kernel = Some(Vec::new());
-            } else if benchmark.rows().iter().any(|row| row.name == *name) {
-                wanted.linux.insert(name.clone());
-            } else if kernel::is_row(name) {
+            } else {
+                let mut rows = benchmark.matching(name).peekable();
+                let is_kernel_row = kernel::is_row(name);
+                if rows.peek().is_none() && !is_kernel_row {
+                    let known: Vec<String> = all().collect();
+                    bail!(
+                        "there is no benchmark \"{name}\"; there are {KERNEL} (all of the kernel's, or those that begin with {}) \
+                         and {LINUX} (all of these: {})",
+                        kernel::families().join(" "),
+                        known.join(" ")
+                    );
+                }
+                wanted.linux.extend(rows.map(|row| row.name.clone()));
                 // If all are wanted already, they stay so.
-                if !options.names.iter().any(|name| name == KERNEL) {
+                if is_kernel_row && !options.names.iter().any(|name| name == KERNEL) {
                     wanted.kernel.get_or_insert_default().push(name.clone());
                 }
-            } else {
-                let known: Vec<String> = all().collect();
-                bail!(
-                    "there is no benchmark \"{name}\"; there are {KERNEL} (all of the kernel's, or those that begin with {}) and \
-                     {LINUX} (all of these: {})",
-                    kernel::families().join(" "),
-                    known.join(" ")
-                );
             }
         }
         Ok(wanted)

@@ -14,7 +14,7 @@ const KVM: &str = "/dev/kvm";
 
 #[derive(Args, Debug, Default)]
 pub struct Options {
-    /// Measure these rows only; `--list` shows which there are.
+    /// Measure these rows only, or those whose names begin so; `--list` shows which there are.
     #[arg(value_name = "NAMES")]
     pub names: Vec<String>,
     /// List the rows and what they measure.
@@ -33,6 +33,10 @@ pub struct Options {
     /// Chestnut only: nothing is fetched, no other kernel runs.
     #[arg(long)]
     pub alone: bool,
+    /// Instead of the tables: how many of each Linux row's instructions are the kernel's, how often it is entered and address spaces
+    /// are switched, how many cache lines and pages the kernel touches (medians). Each row is run in a machine of its own.
+    #[arg(long, conflicts_with_all = ["realtime", "kvm", "json", "compare", "markdown"])]
+    pub footprint: bool,
     /// CPU model of the emulator [default: qemu64, or host with --kvm].
     #[arg(long, value_name = "MODEL")]
     pub cpu: Option<String>,

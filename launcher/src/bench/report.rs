@@ -52,8 +52,7 @@ fn all(record: &Record, rows: &[Row], style: TableStyle) -> String {
 }
 
 fn kernel_table(record: &Record, findings: &Findings, style: TableStyle) -> Table {
-    let mut table = empty(style, &["row", "least", "median", "seL4", "target", ""]);
-    for (name, finding) in findings {
+    let row = |(name, finding): (&String, &Finding)| {
         let known = targets::known(name);
         let mut cells = vec![name.clone()];
         cells.extend(numbers(Some(finding)));
@@ -61,9 +60,9 @@ fn kernel_table(record: &Record, findings: &Findings, style: TableStyle) -> Tabl
         cells.push(known.target.map_or_else(String::new, |number| format!("≤ {number}")));
         let is_met = finding.median().zip(known.target).map(|(median, most)| median <= most);
         cells.push(verdict(record, is_met));
-        table.add_row(cells);
-    }
-    align(table)
+        cells
+    };
+    table(style, &["row", "least", "median", "seL4", "target", ""], findings.iter().map(row))
 }
 
 fn linux_table(record: &Record, rows: &[Row], style: TableStyle) -> Table {
@@ -72,9 +71,8 @@ fn linux_table(record: &Record, rows: &[Row], style: TableStyle) -> Table {
         header.extend(["Debian, least", "median", "ratio"]);
     }
     header.extend(["target", ""]);
-    let mut table = empty(style, &header);
-    for row in rows {
-        let Some(ours) = record.chestnut.get(&row.name) else { continue };
+    let cells = |row: &Row| {
+        let ours = record.chestnut.get(&row.name)?;
         let mut cells = vec![row.name.clone()];
         cells.extend(numbers(Some(ours)));
         let peer = record.debian.as_ref().map(|findings| findings.get(&row.name));
@@ -86,9 +84,9 @@ fn linux_table(record: &Record, rows: &[Row], style: TableStyle) -> Table {
         cells.push(target.to_string());
         let peer = peer.flatten().and_then(Finding::median);
         cells.push(verdict(record, ours.median().and_then(|cost| target.is_met(cost, peer))));
-        table.add_row(cells);
-    }
-    align(table)
+        Some(cells)
+    };
+    table(style, &header, rows.iter().filter_map(cells))
 }
 
 /// Targets are numbers of instructions.
@@ -97,14 +95,14 @@ fn verdict(record: &Record, is_met: Option<bool>) -> String {
     is_met.map_or("", |is_met| if is_met { "met" } else { "missed" }).to_owned()
 }
 
-fn empty(style: TableStyle, header: &[&str]) -> Table {
+/// A table whose first column are names, the others numbers.
+pub fn table<S: ToString>(style: TableStyle, header: &[S], rows: impl Iterator<Item = Vec<String>>) -> Table {
     let mut table = Table::new();
     table.load_style(style);
-    table.set_header(header);
-    table
-}
-
-fn align(mut table: Table) -> Table {
+    table.set_header(header.iter().map(S::to_string));
+    rows.for_each(|row| {
+        table.add_row(row);
+    });
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }

@@ -6,11 +6,13 @@
 mod boot_disc;
 mod debian;
 mod emulator;
+mod musl;
 mod packages;
 mod rust_target;
 
 pub use boot_disc::{MAKE_DISC, UEFI, ensure_boot_disc_tools};
 pub use emulator::{EMULATOR, ensure_emulator};
+pub use musl::ensure_musl_compiler;
 pub use packages::fetch_package;
 pub use rust_target::{TARGET, ensure_target};
 

@@ -16,6 +16,8 @@ pub mod table;
 pub use table::TESTS;
 
 #[cfg(all(feature = "guest", target_os = "none"))]
+pub mod calls;
+#[cfg(all(feature = "guest", target_os = "none"))]
 pub mod check;
 #[cfg(all(feature = "guest", target_os = "none"))]
 pub mod driver;

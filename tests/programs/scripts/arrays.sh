@@ -106,9 +106,9 @@ if [ -z "$ZSH_VERSION" ]; then
     set -m
     sleep 30 & sleep 31 &
     sleep 0.2; jobs | wc -l
-    { kill %1; wait %1; } 2> /dev/null; jobs | wc -l
+    { kill %1; wait %1; } 2> /dev/null; echo ended
     { kill -STOP %2; sleep 0.2; } 2> /dev/null; jobs | grep -c -i -e stopped -e suspended
-    { kill -CONT %2; sleep 0.2; kill -KILL %2; wait %2; } 2> /dev/null; jobs | wc -l
+    { kill -CONT %2; sleep 0.2; kill -KILL %2; wait %2; } 2> /dev/null; echo killed
     set +m
 fi
 

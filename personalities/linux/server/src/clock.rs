@@ -32,8 +32,8 @@ pub struct SystemClock {
     alarm: Box<dyn Fn(u64)>,
     /// What it was told last.
     told: Cell<u64>,
-    /// The deadline that was for, if it still stands.
-    told_for: Cell<Option<Duration>>,
+    /// Somebody sleeps, or doesn't any more, who wasn't thought of when that was told.
+    changed: Cell<bool>,
     /// Woken when CLOCK_REALTIME has been set.
     pub wall_was_set: WaitQueue,
 }
@@ -56,7 +56,7 @@ impl SystemClock {
             next_key: Cell::new(0),
             alarm,
             told: Cell::new(u64::MAX),
-            told_for: Cell::new(None),
+            changed: Cell::new(false),
             wall_was_set: WaitQueue::new(),
         })
     }
@@ -88,26 +88,17 @@ impl SystemClock {
         Duration::from_nanos(self.wall_offset.get())
     }
 
-    /// Wakes all whose time has come and tells the timer service of the next. Costs next to nothing if nobody sleeps or the
-    /// first one's time is still to come, as it is done for each message.
+    /// Wakes all whose time has come and tells the timer service of the next. Costs next to nothing as long as the first one's time
+    /// is still to come, as it is done for each message.
+    #[inline]
     pub fn run(&self) {
-        let first = self.sleepers.borrow().keys().next().map(|(deadline, _)| *deadline);
-        let Some(first) = first else {
-            self.tell(u64::MAX);
-            return;
-        };
-        let now = self.monotonic();
-        if first <= now {
-            self.wake_until(now);
-            self.told_for.set(None);
-        }
-        let next = self.sleepers.borrow().keys().next().map(|(deadline, _)| *deadline);
-        if next.is_none() || next != self.told_for.get() {
-            self.tell(next.map_or(u64::MAX, |deadline| self.ticks_at(deadline)));
-            self.told_for.set(next);
+        if self.changed.get() || ticks() >= self.told.get() {
+            self.look();
         }
     }
-    fn wake_until(&self, now: Duration) {
+    fn look(&self) {
+        self.changed.set(false);
+        let now = self.monotonic();
         let due: Vec<Waker> = {
             let mut sleepers = self.sleepers.borrow_mut();
             let later = sleepers.split_off(&(now + Duration::from_nanos(1), 0));
@@ -116,18 +107,16 @@ impl SystemClock {
         for waker in due {
             waker.wake();
         }
-    }
-    fn tell(&self, ticks: u64) {
-        if ticks != self.told.get() {
-            self.told.set(ticks);
-            (self.alarm)(ticks);
+        let next = self.sleepers.borrow().keys().next().map_or(u64::MAX, |(deadline, _)| self.ticks_at(*deadline));
+        if next != self.told.get() {
+            self.told.set(next);
+            (self.alarm)(next);
         }
-        self.told_for.set(None);
     }
     /// The timer service has rung: it forgets the deadline that it was told.
     pub fn rung(&self) {
         self.told.set(u64::MAX);
-        self.told_for.set(None);
+        self.changed.set(true);
     }
 
     /// The reading of the time-stamp counter at which the monotonic clock has reached `time`.
@@ -154,10 +143,12 @@ impl Clock for SystemClock {
         let key = self.next_key.get();
         self.next_key.set(key + 1);
         self.sleepers.borrow_mut().insert((deadline, key), waker.clone());
+        self.changed.set(true);
         key
     }
     fn forget(&self, deadline: Duration, number: u64) {
         self.sleepers.borrow_mut().remove(&(deadline, number));
+        self.changed.set(true);
     }
 }
 

@@ -9,6 +9,7 @@ use crate::process::{Ending, Thread};
 use crate::server::Server;
 use alloc::rc::Rc;
 use chestnut_abi::{UserContext, fault};
+use chestnut_linux_trampoline::pages::FxArea;
 use chestnut_linux_trampoline::{text, view};
 
 /// A fault message, its words copied.
@@ -41,6 +42,26 @@ const VSYSCALL: u64 = 0xffff_ffff_ff60_0000;
 const VSYSCALL_GETTIMEOFDAY: u64 = VSYSCALL;
 const VSYSCALL_TIME: u64 = VSYSCALL + 0x400;
 const VSYSCALL_GETCPU: u64 = VSYSCALL + 0x800;
+
+/// Which floating-point exception a fault was, from the state that its thread has saved since then; `None` for other faults.
+pub fn float_code(vector: u64, state: &FxArea) -> Option<i32> {
+    let half = |at: usize| u16::from_le_bytes([state.0[at], state.0[at + 1]]);
+    // Exceptions that have been raised and are not masked. MXCSR holds both; the old unit has a control and a status word.
+    let raised = match vector {
+        vector::X87 => half(2) & !half(0),
+        vector::SIMD => half(24) & !(half(24) >> 7),
+        _ => return None,
+    };
+    Some(match raised & 0x3f {
+        invalid if invalid & 1 != 0 => code::FPE_FLTINV,
+        division if division & 4 != 0 => code::FPE_FLTDIV,
+        overflow if overflow & 8 != 0 => code::FPE_FLTOVF,
+        // Denormal operands too.
+        underflow if underflow & 0x12 != 0 => code::FPE_FLTUND,
+        inexact if inexact & 0x20 != 0 => code::FPE_FLTRES,
+        _ => return None,
+    })
+}
 
 impl Server {
     /// Deals with a fault of a thread that waits for an answer.
@@ -150,5 +171,23 @@ impl Server {
                 self.fault_signal(thread, SignalInfo::fault(Signal::SEGV, code::SEGV_MAPERR, address), detail);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unmasked_exceptions_are_told_apart() {
+        let mut state = FxArea::INITIAL;
+        assert_eq!(float_code(vector::SIMD, &state), None);
+        // Division by zero and inexact raised, the first unmasked.
+        state.0[24..28].copy_from_slice(&(0x1f80u32 & !(4 << 7) | 0x24).to_le_bytes());
+        assert_eq!(float_code(vector::SIMD, &state), Some(code::FPE_FLTDIV));
+        assert_eq!((float_code(vector::X87, &state), float_code(vector::DIVIDE, &state)), (None, None));
+        state.0[0] = 0x7f & !8;
+        state.0[2] = 0x28;
+        assert_eq!(float_code(vector::X87, &state), Some(code::FPE_FLTOVF));
     }
 }

@@ -227,6 +227,8 @@ fn untypeds() -> impl Iterator<Item = u64> {
 
 /// Takes back what is where it was given, so that it isn't lost with the rest, and revokes the copies of everything else.
 fn take_back() {
+    // They may have set the root task's thread going, which outlives them and comes before those that are made anew.
+    must(ORIGINALS + slot::INIT_TCB, Label::TcbSuspend, &[], &[]);
     let node = OBJECTS;
     invoke(ROOT, Label::CNodeMove, &[ORIGINALS + slot::IRQ_CONTROL, 64, place("IRQControl", 0), SLOT_BITS], &[node]);
     for at in (1..slot::FIRST_FREE).chain(untypeds()).chain((0..3).map(|index| IMAGE_FRAMES.load(Relaxed) + index)) {

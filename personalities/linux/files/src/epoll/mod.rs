@@ -44,7 +44,7 @@ bitflags! {
 }
 
 /// Members that all instances may have together (ENOSPC beyond), in the place of /proc/sys/fs/epoll/max_user_watches.
-pub const MEMBERS_MAX: usize = 1 << 16;
+pub const MEMBERS_MAX: usize = 1 << 14;
 
 /// `struct epoll_event`, which on x86-64 is packed: 12 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -52,6 +52,8 @@ pub struct Filesystem {
     /// Of all epoll and inotify instances that are files of it: what they keep in the server's memory is bounded together.
     pub(crate) epoll_members: Rc<Cell<usize>>,
     pub(crate) inotify_load: Rc<Load>,
+    /// Record locks on its inodes.
+    pub(crate) lock_records: Rc<Cell<usize>>,
     /// The inodes that have had watches since there were none.
     pub(crate) watched: RefCell<Vec<Weak<Inode>>>,
     /// Parts of it are seen in more than one place, so that names change behind a location's back.
@@ -83,6 +85,7 @@ impl Filesystem {
             next_cookie: Cell::default(),
             epoll_members: Rc::default(),
             inotify_load: Rc::default(),
+            lock_records: Rc::default(),
             watched: RefCell::default(),
             has_aliases: Cell::default(),
         })

@@ -70,7 +70,7 @@ impl Mask {
 }
 
 /// Watches of all instances (/proc/sys/fs/inotify/max_user_watches counts by user); `ENOSPC` beyond.
-pub const WATCHES_MAX: usize = 1 << 16;
+pub const WATCHES_MAX: usize = 1 << 14;
 
 /// What all instances keep.
 #[derive(Default)]

@@ -22,7 +22,7 @@ struct Event {
 }
 
 /// Events in all queues together.
-const ALL_EVENTS_MAX: usize = 4 * EVENTS_MAX;
+const ALL_EVENTS_MAX: usize = 2 * EVENTS_MAX;
 
 pub(super) struct Queue {
     events: VecDeque<Event>,

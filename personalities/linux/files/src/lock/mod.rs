@@ -25,7 +25,7 @@ pub use request::{FoundLock, LockRequest};
 
 use alloc::rc::Rc;
 use alloc::vec::Vec;
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 
 use range::Range;
 
@@ -53,11 +53,14 @@ pub enum LockKind {
 
 /// Locked ranges of one file; `ENOLCK` beyond.
 pub const RECORDS_MAX: usize = 4096;
+/// Locked ranges of all files of one file system; likewise.
+pub const ALL_RECORDS_MAX: usize = 16384;
 
 /// The locks of one inode.
-#[derive(Default)]
 pub(crate) struct Locks {
     records: RefCell<Vec<Record>>,
+    /// How many ranges all inodes of the file system have.
+    all: Rc<Cell<usize>>,
     /// flock(2): by description.
     whole: RefCell<Vec<(usize, LockKind)>>,
     /// Who waits for a lock to go.
@@ -101,6 +104,24 @@ impl OpenFile {
         if self.is_path() {
             return Err(Errno::EBADF);
         }
-        Ok(self.inode().locks.borrow_mut().get_or_insert_default().clone())
+        let make = || Rc::new(Locks::new(&self.inode().filesystem.lock_records));
+        Ok(self.inode().locks.borrow_mut().get_or_insert_with(make).clone())
+    }
+}
+
+impl Locks {
+    fn new(all: &Rc<Cell<usize>>) -> Self {
+        Locks { records: RefCell::default(), all: all.clone(), whole: RefCell::default(), waiters: WaitQueue::new() }
+    }
+
+    /// Accounts for a change of the records, of which there were `before`.
+    fn recount(&self, before: usize) {
+        self.all.set(self.all.get() + self.records.borrow().len() - before);
+    }
+}
+
+impl Drop for Locks {
+    fn drop(&mut self) {
+        self.all.set(self.all.get() - self.records.borrow().len());
     }
 }

@@ -4,7 +4,7 @@ use alloc::rc::Rc;
 
 use super::deadlock::Blocked;
 use super::range::Range;
-use super::{FoundLock, LockKind, LockRequest, Locks, Owner, RECORDS_MAX, Record};
+use super::{ALL_RECORDS_MAX, FoundLock, LockKind, LockRequest, Locks, Owner, RECORDS_MAX, Record};
 use crate::open::OpenFile;
 use crate::wait::{Events, retry};
 use crate::{Errno, Result};
@@ -86,7 +86,8 @@ impl Locks {
         }
         let mut loosened = false;
         let mut records = self.records.borrow_mut();
-        if records.len() + 2 > RECORDS_MAX {
+        let before = records.len();
+        if before + 2 > RECORDS_MAX || self.all.get() + 2 > ALL_RECORDS_MAX {
             return Err(Errno::ENOLCK);
         }
         let mut joined = wanted.range;
@@ -105,6 +106,7 @@ impl Locks {
         kept.sort_by_key(|record| record.range.first);
         *records = kept;
         drop(records);
+        self.recount(before);
         if loosened {
             self.waiters.wake(Events::all());
         }
@@ -114,7 +116,8 @@ impl Locks {
     /// Gives a range back. `ENOLCK` if that would leave more ranges than may be.
     fn unlock(&self, owner: Owner, range: Range) -> Result<()> {
         let mut records = self.records.borrow_mut();
-        if records.len() + 1 > RECORDS_MAX {
+        let before = records.len();
+        if before + 1 > RECORDS_MAX {
             return Err(Errno::ENOLCK);
         }
         let old = core::mem::take(&mut *records);
@@ -123,6 +126,7 @@ impl Locks {
         }
         records.sort_by_key(|record| record.range.first);
         drop(records);
+        self.recount(before);
         self.waiters.wake(Events::all());
         Ok(())
     }
@@ -134,6 +138,7 @@ impl Locks {
         records.retain(|record| record.owner != owner);
         let fewer = records.len() < before;
         drop(records);
+        self.recount(before);
         if fewer {
             self.waiters.wake(Events::all());
         }

@@ -4,6 +4,7 @@ use alloc::rc::Rc;
 use alloc::vec::Vec;
 
 use super::OpenFile;
+use super::file::check_number;
 use crate::{Errno, Result};
 
 /// One entry of a table.
@@ -55,13 +56,17 @@ impl Descriptors {
         if free { Ok(()) } else { Err(Errno::EMFILE) }
     }
 
-    /// The lowest free number. `EMFILE` if there is none below the limit.
+    /// The lowest free number. `EMFILE` if there is none below the limit, `ENFILE` if there are too many open files in all.
     pub fn insert(&mut self, file: Rc<OpenFile>, close_on_exec: bool) -> Result<i32> {
         self.insert_from(0, file, close_on_exec)
     }
 
     /// The lowest free number from `least` on (F_DUPFD). `EINVAL` if `least` is negative or not below the limit.
     pub fn insert_from(&mut self, least: i32, file: Rc<OpenFile>, close_on_exec: bool) -> Result<i32> {
+        // Another number for what is open already costs little.
+        if Rc::strong_count(&file) == 1 {
+            check_number()?;
+        }
         let least = usize::try_from(least).map_err(|_| Errno::EINVAL)?;
         if least >= self.limit {
             return Err(if least == 0 { Errno::EMFILE } else { Errno::EINVAL });

@@ -4,6 +4,7 @@ use alloc::rc::Rc;
 use core::cell::Cell;
 use core::future::Future;
 use core::pin::Pin;
+use core::sync::atomic::{AtomicUsize, Ordering};
 use core::task::{Context, Poll};
 use core::time::Duration;
 
@@ -30,9 +31,21 @@ pub struct OpenFile {
     keeps_set_id: Cell<bool>,
 }
 
+/// Descriptions that there may be (/proc/sys/fs/file-max); `ENFILE` beyond.
+pub const DESCRIPTIONS_MAX: usize = 32_768;
+
+/// Descriptions that there are. Each takes a kilobyte and more of the server's memory, whoever's it is.
+static DESCRIPTIONS: AtomicUsize = AtomicUsize::new(0);
+
+/// `ENFILE` if there are too many.
+pub(super) fn check_number() -> Result<()> {
+    if DESCRIPTIONS.load(Ordering::Relaxed) > DESCRIPTIONS_MAX { Err(Errno::ENFILE) } else { Ok(()) }
+}
+
 impl OpenFile {
     /// A description of something that was opened under a name.
     pub fn new(file: Rc<dyn File>, location: Rc<Location>, flags: OpenFlags) -> Rc<Self> {
+        DESCRIPTIONS.fetch_add(1, Ordering::Relaxed);
         let flags = Cell::new(flags - OpenFlags::MOMENTARY);
         Rc::new(OpenFile { file, location, flags, offset: Cell::new(0), keeps_set_id: Cell::default() })
     }
@@ -395,6 +408,7 @@ impl OpenFile {
 
 impl Drop for OpenFile {
     fn drop(&mut self) {
+        DESCRIPTIONS.fetch_sub(1, Ordering::Relaxed);
         self.drop_own_locks();
         if !self.is_path() {
             let written = self.flags.get().writable();

@@ -23,9 +23,11 @@ pub(super) struct End {
 
 impl End {
     pub(super) fn new(pipe: Rc<Pipe>, reads: bool, writes: bool, complete: bool) -> Self {
-        // A writer that is there already counts as one that has come: when it goes, this end is hung up.
+        let readers_before = pipe.readers.ever.get();
+        // A writer that is there already counts as one that has come: when it goes, this end is hung up. So does a nameless
+        // pipe's writer that has gone.
         let writer_there = u64::from(pipe.writers.open.get() > 0);
-        let (readers_before, writers_before) = (pipe.readers.ever.get(), pipe.writers.ever.get() - writer_there);
+        let writers_before = if pipe.nameless { 0 } else { pipe.writers.ever.get() - writer_there };
         if reads {
             pipe.readers.add();
         }

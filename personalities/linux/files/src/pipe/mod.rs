@@ -37,6 +37,8 @@ pub struct Pipe {
     readers: Count,
     writers: Count,
     waiters: WaitQueue,
+    /// Made by pipe(2): who opens it again (by /proc/PID/fd) waits for nobody.
+    nameless: bool,
 }
 
 /// How many ends of one direction there are, and how many there have ever been.
@@ -58,13 +60,19 @@ impl Count {
 }
 
 impl Pipe {
+    /// A FIFO's.
     pub fn new() -> Rc<Self> {
+        Self::make(false)
+    }
+
+    fn make(nameless: bool) -> Rc<Self> {
         Rc::new(Pipe {
             buffer: RefCell::default(),
             capacity: Cell::new(DEFAULT_CAPACITY),
             readers: Count::default(),
             writers: Count::default(),
             waiters: WaitQueue::new(),
+            nameless,
         })
     }
 
@@ -72,6 +80,9 @@ impl Pipe {
     /// [`File::opened`] of the result waits for the other side.
     pub(crate) fn open(self: &Rc<Self>, flags: OpenFlags) -> Result<Rc<dyn File>> {
         let nonblocking = flags.contains(OpenFlags::NONBLOCKING);
+        if self.nameless {
+            return Ok(Rc::new(End::new(self.clone(), flags.readable(), flags.writable(), true)));
+        }
         if flags.writable() && !flags.readable() && nonblocking && self.readers.open.get() == 0 {
             return Err(Errno::ENXIO);
         }
@@ -146,7 +157,7 @@ impl OpenFile {
 /// pipe2(2): the reading and the writing end. `flags` may hold NONBLOCKING (the descriptor flag CLOSE_ON_EXEC is the
 /// table's). `filesystem` numbers the inodes.
 pub fn pipe(filesystem: &Rc<Filesystem>, user: u32, group: u32, flags: OpenFlags) -> Result<[Rc<OpenFile>; 2]> {
-    let pipe = Pipe::new();
+    let pipe = Pipe::make(true);
     let inode = Inode::new(filesystem, Body::Fifo(pipe.clone()), 0o600, user, group);
     let location = Location::detached(inode.clone(), format!("pipe:[{}]", inode.number).as_bytes());
     let flags = flags & OpenFlags::NONBLOCKING;

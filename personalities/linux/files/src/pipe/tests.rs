@@ -238,6 +238,19 @@ fn a_writer_that_was_there_first_hangs_up_too() {
 }
 
 #[test]
+fn a_nameless_pipe_opened_once_more_waits_for_nobody() {
+    let [reader, writer] = make();
+    put(&writer, b"all").unwrap();
+    drop(writer);
+    let again = reader.pipe().unwrap().open(OpenFlags::empty()).unwrap();
+    assert_eq!(again.opened(), Ok(()));
+    assert_eq!(again.readiness(), Events::READABLE | Events::HUP);
+    drop(reader);
+    let alone = again;
+    assert_eq!(alone.readiness(), Events::READABLE | Events::HUP);
+}
+
+#[test]
 fn what_nobody_read_is_gone_when_all_have_closed() {
     let world = fifo();
     let both = world.open("/f", OpenFlags::READ_WRITE).unwrap();
@@ -245,4 +258,18 @@ fn what_nobody_read_is_gone_when_all_have_closed() {
     drop(both);
     let both = world.open("/f", OpenFlags::READ_WRITE).unwrap();
     assert_eq!(get(&both, 9), Err(Errno::EAGAIN));
+}
+
+#[test]
+fn opening_a_nameless_pipe_again_waits_for_nobody() {
+    let [reader, writer] = make();
+    put(&writer, b"left").unwrap();
+    drop(writer);
+    let pipe = reader.pipe().unwrap().clone();
+    let again = pipe.open(OpenFlags::empty()).unwrap();
+    assert_eq!(again.opened(), Ok(()));
+    drop(reader);
+    // Not refused although nobody else reads or writes (a FIFO's ENXIO).
+    assert!(pipe.open(OpenFlags::WRITE_ONLY | OpenFlags::NONBLOCKING).is_ok());
+    drop(again);
 }

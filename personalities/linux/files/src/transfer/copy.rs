@@ -10,7 +10,7 @@ use crate::open::OpenFlags;
 use crate::page::SIZE_MAX;
 use crate::{Errno, Result};
 
-/// What one copy_file_range(2) moves at most, so that it doesn't take long.
+/// What one copy_file_range(2) moves at most, and one sendfile(2) to what never makes it wait, so that it doesn't take long.
 const COPY_MOST: usize = 1 << 20;
 
 /// sendfile(2): waits for room at `to` as its O_NONBLOCK says. `EBADF`, `EINVAL` for a source without offsets and for O_APPEND.
@@ -21,7 +21,8 @@ pub async fn send_file(to: End<'_>, from: End<'_>, count: usize, moved: &Cell<us
         return Err(Errno::EINVAL);
     }
     let from = End { offset: Some(from.offset.unwrap_or(from.file.offset())), moves: from.offset.is_none(), ..from };
-    let result = send_pieces(to, from, count.min(MOST), moved).await;
+    let most = if to.file.waiters().is_some() { MOST } else { COPY_MOST };
+    let result = send_pieces(to, from, count.min(most), moved).await;
     outcome(moved, result)
 }
 

@@ -68,6 +68,18 @@ impl Frames {
         Ok(frame)
     }
 
+    /// One more share in the frame of this index; `None` if nobody holds it, or if it should be `alone` and several do.
+    #[inline]
+    pub fn hold(&'static self, index: u32, alone: bool) -> Option<Frame> {
+        let mut entries = self.entries.borrow_mut();
+        let entry = entries.get_mut(index as usize)?;
+        if entry.holders == 0 || (alone && entry.holders != 1) {
+            return None;
+        }
+        entry.holders += 1;
+        Some(Frame { frames: self, index })
+    }
+
     fn grow(&self) -> Result<(), OutOfMemory> {
         if self.exhausted.get() {
             return Err(OutOfMemory);

@@ -61,10 +61,12 @@ pub struct Kernel {
     heap_window: Cell<u64>,
     free_slots: RefCell<Vec<Slot>>,
     window: Cell<u64>,
-    space_without_number: Cell<Option<Slot>>,
     endpoint: Cell<Endpoint>,
     /// Where the next address space gets its number.
     asid_pool: Cell<Slot>,
+    /// Objects made for something that then found no memory for the rest: memory is never given back, so they wait for the
+    /// next attempt.
+    spare: RefCell<Vec<(ObjectType, Slot)>>,
     has_all_numbers: Cell<bool>,
 }
 
@@ -143,9 +145,9 @@ impl Kernel {
             // For all there can be: slots are given back when memory comes to its end, too.
             free_slots: RefCell::new(Vec::with_capacity(start.free_slots as usize)),
             window: Cell::new(window),
-            space_without_number: Cell::new(None),
             endpoint: Cell::new(Endpoint(0)),
             asid_pool: Cell::new(slots::ASID_POOL),
+            spare: RefCell::default(),
             has_all_numbers: Cell::new(false),
         }));
         let endpoint = kernel.make(ObjectType::Endpoint, 0).expect("memory for one endpoint");
@@ -194,6 +196,11 @@ impl Kernel {
 
     /// One object in a slot of its own, as long as that takes nothing from the heap's reserve.
     fn make(&self, kind: ObjectType, bits: u64) -> Result<Slot, OutOfMemory> {
+        let mut spare = self.spare.borrow_mut();
+        if let Some(index) = spare.iter().position(|(spare, _)| *spare == kind) {
+            return Ok(spare.swap_remove(index).1);
+        }
+        drop(spare);
         let left = self.objects_left.get().checked_sub(1 << kind.size_bits(bits)).ok_or(OutOfMemory)?;
         if self.bytes_left() <= self.heap_reserve {
             return Err(OutOfMemory);
@@ -333,10 +340,7 @@ impl Kernel {
     }
 
     pub(super) fn make_space(&self) -> Result<Slot, OutOfMemory> {
-        let slot = match self.space_without_number.take() {
-            Some(slot) => slot,
-            None => self.make(ObjectType::X64Pml4, 0)?,
-        };
+        let slot = self.make(ObjectType::X64Pml4, 0)?;
         if AsidPool(self.asid_pool.get()).assign(VSpace(slot)).is_ok() {
             return Ok(slot);
         }
@@ -345,20 +349,25 @@ impl Kernel {
             self.asid_pool.set(pool);
             AsidPool(pool).assign(VSpace(slot)).map_err(|_| OutOfMemory)
         });
-        // All numbers are taken: the space waits for one, so that no further try takes more memory.
-        assigned.map(|()| slot).inspect_err(|_| self.space_without_number.set(Some(slot)))
+        assigned.map(|()| slot).inspect_err(|_| self.keep(ObjectType::X64Pml4, slot))
+    }
+
+    /// For the next who asks for one of this kind and size.
+    fn keep(&self, kind: ObjectType, slot: Slot) {
+        self.spare.borrow_mut().push((kind, slot));
     }
     fn make_asid_pool(&self) -> Result<Slot, OutOfMemory> {
         if self.has_all_numbers.get() {
             return Err(OutOfMemory);
         }
         let memory = self.make(ObjectType::Untyped, PAGE_BITS)?;
-        let pool = self.take_slot()?;
+        let pool = self.take_slot().inspect_err(|_| self.keep(ObjectType::Untyped, memory))?;
         let place = CNode::OWN.slot(pool);
         let made = AsidControl(slots::ASID_CONTROL).make_pool(Untyped(memory), place.root, place.index, place.depth);
         made.map(|()| pool).map_err(|_| {
             // Refused once all numbers of the processor are in pools, and so for ever.
             self.has_all_numbers.set(true);
+            self.keep(ObjectType::Untyped, memory);
             self.give_slot(pool);
             OutOfMemory
         })

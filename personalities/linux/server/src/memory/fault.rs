@@ -4,13 +4,19 @@
 //! the server does: one look at the areas and one at the pages is enough for a page that is there.
 
 use super::area::{Area, Behaviour, Protection};
+use super::recent::MayWrite;
 use super::space::{AddressSpace, Fault, Intent, Page, Shown, State};
 use super::{PAGE, USER_START, page_down};
 use crate::capability::Frame;
+use alloc::collections::btree_map::Entry;
 use core::ops::Range;
 
 /// Pages around a faulting one that are shown along with it, if they are there: a power of two.
 const AROUND: u64 = 8;
+/// Most pages of zeros that are brought in before a program asks for them.
+const AHEAD: u64 = 8;
+/// Frames that have to be left for that.
+const ENOUGH: usize = 2048;
 /// Bytes that a growing stack keeps free below itself.
 const STACK_GAP: u64 = 256 * PAGE;
 
@@ -20,14 +26,45 @@ impl AddressSpace {
         self.minor_faults.set(self.minor_faults.get() + 1);
         let page = page_down(address);
         // Whoever holds the frame besides would keep the page from being written.
-        drop(self.frame(page, intent)?);
+        let (frame, is_new) = self.bring(page, intent)?;
+        drop(frame);
+        if is_new && intent == Intent::Write {
+            self.bring_ahead(page);
+        }
         self.show_window(page)
+    }
+
+    /// A program that writes to one page of zeros after the other gets the next ones before it asks, half as many as it has
+    /// written to before: the longer the run, the fewer the faults.
+    fn bring_ahead(&self, page: u64) {
+        let mut state = self.state.borrow_mut();
+        let State { areas, pages, .. } = &mut *state;
+        let before = pages.range(..page).rev().take(2 * AHEAD as usize).zip((0..page).rev().step_by(PAGE as usize));
+        let run = before.take_while(|((at, _), last)| **at == last & !(PAGE - 1)).count() as u64;
+        if run < 2 {
+            return;
+        }
+        let Some((_, area)) = areas.find(page) else { return };
+        let is_memory = matches!(area.shown, Shown::Zeros) && !area.behaviour.contains(Behaviour::SHARED);
+        if !is_memory || self.memory.capabilities.frames.available() < ENOUGH {
+            return;
+        }
+        for next in (1..=run / 2).map(|number| page + number * PAGE).take_while(|&next| next < area.end) {
+            if let Entry::Vacant(place) = pages.entry(next)
+                && let Ok(frame) = self.clean()
+            {
+                let mut present = Page { frame, shown: None, may_write: true };
+                // A page that can't be shown now will be when it is asked for.
+                let _ = self.show(area, next, &mut present);
+                place.insert(present);
+            }
+        }
     }
 
     /// Makes pages present and shown at once.
     pub fn show_all(&self, range: Range<u64>) -> Result<(), Fault> {
         for page in range.step_by(PAGE as usize) {
-            drop(self.frame(page, Intent::Read)?);
+            drop(self.bring(page, Intent::Read)?.0);
             let mut state = self.state.borrow_mut();
             let State { areas, pages, .. } = &mut *state;
             if let (Some((_, area)), Some(present)) = (areas.find(page), pages.get_mut(&page)) {
@@ -39,8 +76,42 @@ impl AddressSpace {
 
     /// The frame behind an address, for the server's own access: the page is there then and, for a write, is this space's to
     /// write. A later write by somebody else is seen by the program.
+    #[inline]
     pub fn frame(&self, address: u64, intent: Intent) -> Result<Frame, Fault> {
         let page = page_down(address);
+        let found = self.recent.find(page, intent, self.state.version());
+        let held = found.and_then(|(index, alone)| self.memory.capabilities.frames.hold(index, alone));
+        match held {
+            Some(frame) => Ok(frame),
+            None => self.find_frame(page, intent),
+        }
+    }
+
+    /// The same for a page that wasn't found lately; it is found from now on.
+    fn find_frame(&self, page: u64, intent: Intent) -> Result<Frame, Fault> {
+        {
+            let state = self.state.borrow();
+            if let Some((_, area)) = state.areas.find(page)
+                && area.protection.intersects(needed(intent))
+                && let Some(present) = state.pages.get(&page)
+            {
+                let may_write = may_write(area, present);
+                self.recent.keep(page, self.state.version(), present.frame.index(), may_write);
+                let ready = match (intent, may_write) {
+                    (Intent::Read | Intent::Execute, _) | (Intent::Write, MayWrite::Yes) => true,
+                    (Intent::Write, MayWrite::Alone) => present.frame.holders() == 1,
+                    (Intent::Write, MayWrite::No) => false,
+                };
+                if ready {
+                    return Ok(present.frame.clone());
+                }
+            }
+        }
+        Ok(self.bring(page, intent)?.0)
+    }
+
+    /// Brings a page in and, for a write, makes it this space's own. Says also whether it is one of zeros that wasn't there.
+    fn bring(&self, page: u64, intent: Intent) -> Result<(Frame, bool), Fault> {
         let (shown, private, start) = {
             let mut state = self.state.borrow_mut();
             let State { areas, pages, .. } = &mut *state;
@@ -57,20 +128,23 @@ impl AddressSpace {
             let private = !area.behaviour.contains(Behaviour::SHARED);
             if let Some(present) = pages.get_mut(&page) {
                 let ready = intent != Intent::Write
-                    || area.behaviour.contains(Behaviour::FIXED)
-                    || if private { present.frame.holders() == 1 } else { present.may_write };
+                    || match may_write(area, present) {
+                        MayWrite::Yes => true,
+                        MayWrite::Alone => present.frame.holders() == 1,
+                        MayWrite::No => false,
+                    };
                 if !ready && private {
                     let copy = self.copy_of(&present.frame)?;
                     self.replace(present, copy);
                 }
                 if ready || private {
-                    return Ok(present.frame.clone());
+                    return Ok((present.frame.clone(), false));
                 }
             } else if let Shown::Zeros = area.shown {
                 let may_write = intent == Intent::Write;
                 let frame = if may_write { self.clean()? } else { self.memory.zero.clone() };
                 pages.insert(page, Page { frame: frame.clone(), shown: None, may_write });
-                return Ok(frame);
+                return Ok((frame, true));
             }
             (area.shown.clone(), private, start)
         };
@@ -85,7 +159,7 @@ impl AddressSpace {
             }
             None => drop(state.pages.insert(page, Page { frame: frame.clone(), shown: None, may_write })),
         }
-        Ok(frame)
+        Ok((frame, false))
     }
 
     fn grow_stack(&self, areas: &mut super::area::Areas<Shown>, page: u64) -> Result<(), Fault> {
@@ -153,6 +227,21 @@ impl AddressSpace {
             }
         }
         outcome
+    }
+}
+
+/// Whether the server may write to a page where it is.
+fn may_write(area: &Area<Shown>, present: &Page) -> MayWrite {
+    if !area.protection.contains(Protection::WRITE) {
+        MayWrite::No
+    } else if area.behaviour.contains(Behaviour::FIXED) {
+        MayWrite::Yes
+    } else if !area.behaviour.contains(Behaviour::SHARED) {
+        MayWrite::Alone
+    } else if present.may_write {
+        MayWrite::Yes
+    } else {
+        MayWrite::No
     }
 }
 

@@ -1,6 +1,7 @@
 //! Memory of Linux programs: address spaces with demand paging and copy-on-write, and the page cache.
 //!
-//! [`area`] knows ranges, [`space`] knows pages, `fault` answers faults, [`map`] holds the calls that change areas, [`user`] is how
+//! [`area`] knows ranges, [`space`] knows pages, `fault` answers faults, `recent` spares the server
+//! looking pages up again, [`map`] holds the calls that change areas, [`user`] is how
 //! the server reads and writes a program's memory, [`store`] gives the file systems their pages. Everything here
 //! stands on frames that count their holders: a page may be changed in place exactly when nobody else holds its frame.
 
@@ -8,6 +9,7 @@ pub mod area;
 mod fault;
 mod fork;
 mod map;
+mod recent;
 mod space;
 mod store;
 #[cfg(test)]

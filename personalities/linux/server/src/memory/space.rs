@@ -7,6 +7,7 @@
 //! The state is never borrowed while a file is asked for a page, because files report changes of their pages back to us.
 
 use super::area::{Area, Areas, Behaviour, Protection};
+use super::recent::{Guarded, Recent};
 use super::{FramePage, Memory, PAGE};
 use crate::capability::{Access, Frame, Mapping, Space};
 use alloc::collections::BTreeMap;
@@ -17,7 +18,7 @@ use chestnut_linux_files::inode::Inode;
 use chestnut_linux_files::memfd::WritableMapping;
 use chestnut_linux_files::page::Observer;
 use chestnut_linux_files::vfs::Location;
-use core::cell::{Cell, RefCell};
+use core::cell::Cell;
 
 /// What an area shows.
 #[derive(Clone)]
@@ -103,7 +104,8 @@ pub(super) struct State {
 pub struct AddressSpace {
     pub(super) memory: Rc<Memory>,
     pub(super) space: Space,
-    pub(super) state: RefCell<State>,
+    pub(super) state: Guarded<State>,
+    pub(super) recent: Recent,
     /// Where areas without an address are put: below here.
     pub map_top: Cell<u64>,
     /// RLIMIT_STACK, RLIMIT_AS and RLIMIT_DATA in bytes, as set by the process.
@@ -141,7 +143,8 @@ impl AddressSpace {
         Ok(Rc::new_cyclic(|this| Self {
             memory: memory.clone(),
             space,
-            state: RefCell::new(state),
+            state: Guarded::new(state),
+            recent: Recent::new(),
             map_top: Cell::new(super::USER_END),
             stack_limit: Cell::new(8 << 20),
             size_limit: Cell::new(u64::MAX),

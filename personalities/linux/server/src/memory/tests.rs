@@ -113,6 +113,36 @@ fn a_fork_shares_until_either_side_writes() {
 }
 
 #[test]
+fn a_run_of_writes_brings_pages_in_ahead_and_single_ones_dont() {
+    let memory = memory(10_000);
+    let space = new_space(&memory);
+    let start = zeros(&space, 40);
+    for page in [30, 10, 20] {
+        space.fault(start + page * PAGE, Intent::Write).unwrap();
+    }
+    assert_eq!(space.resident(), 3);
+    let mut faults = 0;
+    for page in 0..40 {
+        if !space.is_present(start + page * PAGE) {
+            space.fault(start + page * PAGE, Intent::Write).unwrap();
+            faults += 1;
+        }
+        space.write(start + page * PAGE, &[page as u8 + 1]).unwrap();
+    }
+    assert!(faults < 20, "{faults} faults");
+    // Nothing beyond the area, and each page is one of its own.
+    assert_eq!(space.resident(), 40);
+    assert!((0..40).all(|page| byte(&space, start + page * PAGE) == page as u8 + 1));
+    assert_eq!(byte(&space, start + 39 * PAGE + 1), 0);
+    // Reading brings nothing ahead.
+    let start = zeros(&space, 16);
+    for page in 0..8 {
+        space.fault(start + page * PAGE, Intent::Read).unwrap();
+    }
+    assert_eq!(space.resident(), 48);
+}
+
+#[test]
 fn a_program_can_write_a_page_again_after_the_fork() {
     let memory = memory(10_000);
     let parent = new_space(&memory);

@@ -8,6 +8,7 @@
 use super::signal::{DefaultAction, Detail, Signal, SignalAction, SignalInfo, SignalSet, action_flag, code};
 use super::thread::{Activity, Answer, FaultDetail};
 use super::{Ending, Life, Process, Thread, frame};
+use crate::faults;
 use crate::server::Server;
 use alloc::rc::Rc;
 use chestnut_abi::UserContext;
@@ -235,8 +236,14 @@ impl Server {
     }
 
     /// Puts a frame on the thread's stack. False if there was no room and the process has ended of that.
-    fn run_handler(&self, thread: &Rc<Thread>, info: SignalInfo, action: SignalAction) -> bool {
+    fn run_handler(&self, thread: &Rc<Thread>, mut info: SignalInfo, action: SignalAction) -> bool {
         let signal = info.signal;
+        if signal == Signal::FPE
+            && let Detail::Fault { .. } = info.detail
+            && let Some(code) = faults::float_code(thread.fault.get().vector, &thread.page().fx())
+        {
+            info.code = code;
+        }
         self.trace_signal(thread, &info);
         if action.flags & action_flag::RESETHAND != 0 {
             thread.process.actions.borrow().borrow_mut().set(signal, SignalAction::default());

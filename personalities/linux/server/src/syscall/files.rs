@@ -236,6 +236,11 @@ fn control(call: &Call, file: Rc<OpenFile>, command: u32) -> Result<u64> {
         }
         // Nobody owns a file, as nobody may: see F_SETFL.
         linux::F_GETOWN | linux::F_GETSIG => Ok(0),
+        linux::F_GETOWN_EX => {
+            // F_OWNER_TID 0: none.
+            call.space().write_u64(argument, 0)?;
+            Ok(0)
+        }
         // No lease can be had; so none is there.
         linux::F_GETLEASE => Ok(linux::F_UNLCK.into()),
         _ => Err(Errno::EINVAL),

@@ -10,6 +10,7 @@ use alloc::rc::Rc;
 use alloc::vec;
 use chestnut_linux_files::open::OpenFlags;
 use chestnut_linux_files::{Errno, Result};
+use core::cmp::Ordering;
 
 /// pidfd_open(pid, flags)
 pub fn pidfd_open(call: &Call) -> Result<u64> {
@@ -75,6 +76,47 @@ pub fn pidfd_getfd(call: &Call) -> Result<u64> {
     let file = process.descriptors().borrow().get(call.int(1))?.clone();
     let descriptor = call.process().descriptors().borrow_mut().insert(file, true)?;
     Ok(descriptor as u64)
+}
+
+/// What kcmp compares.
+mod compared {
+    pub const FILE: u32 = 0;
+    pub const MEMORY: u32 = 1;
+    pub const DESCRIPTORS: u32 = 2;
+    pub const DIRECTORIES: u32 = 3;
+    pub const HANDLERS: u32 = 4;
+    pub const INPUT_OUTPUT: u32 = 5;
+    pub const SEMAPHORES: u32 = 6;
+}
+
+/// kcmp(first, second, kind, index, index): 0 if both have the same, else 1 or 2 in some order that stays.
+pub fn kcmp(call: &Call) -> Result<u64> {
+    let find = |index| call.server.table.thread(call.half(index)).ok_or(Errno::ESRCH);
+    let (first, second) = (find(0)?.process.clone(), find(1)?.process.clone());
+    may_look_into(call, &first)?;
+    may_look_into(call, &second)?;
+    let file = |process: &Rc<Process>, index: usize| -> Result<usize> {
+        let number = i32::try_from(call.word(index)).map_err(|_| Errno::EBADF)?;
+        let file = process.descriptors().borrow().get(number)?.clone();
+        Ok(Rc::as_ptr(&file).addr())
+    };
+    let place = |process: &Rc<Process>, index: usize| {
+        Ok(match call.half(2) {
+            compared::FILE => file(process, index)?,
+            compared::MEMORY => Rc::as_ptr(&process.space()).addr(),
+            compared::DESCRIPTORS => Rc::as_ptr(&process.descriptors()).addr(),
+            compared::HANDLERS => Rc::as_ptr(&process.actions.borrow()).addr(),
+            compared::DIRECTORIES | compared::INPUT_OUTPUT => Rc::as_ptr(process).addr(),
+            // Nobody has any.
+            compared::SEMAPHORES => 0,
+            _ => return Err(Errno::EINVAL),
+        })
+    };
+    Ok(match place(&first, 3)?.cmp(&place(&second, 4)?) {
+        Ordering::Equal => 0,
+        Ordering::Less => 1,
+        Ordering::Greater => 2,
+    })
 }
 
 /// ptrace(request, pid, address, data): nobody can be traced. That is said as by a system whose policy forbids it.

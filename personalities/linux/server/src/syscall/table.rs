@@ -170,6 +170,7 @@ calls! {
     155 pivot_root => mounts::pivot_root;
     157 prctl => system::prctl;
     158 arch_prctl => system::arch_prctl;
+    159 adjtimex => time::adjtimex;
     160 setrlimit => system::setrlimit;
     161 chroot => directories::chroot;
     162 sync => files::sync;
@@ -263,11 +264,13 @@ calls! {
     302 prlimit64 => system::prlimit64;
     303 name_to_handle_at => files::name_to_handle_at;
     304 open_by_handle_at => files::open_by_handle_at;
+    305 clock_adjtime => time::clock_adjtime;
     306 syncfs => files::syncfs;
     307 sendmmsg => messages::sendmmsg;
     309 getcpu => system::getcpu;
     310 process_vm_readv => foreign::process_vm_readv;
     311 process_vm_writev => foreign::process_vm_writev;
+    312 kcmp => foreign::kcmp;
     314 sched_setattr => scheduling::sched_setattr;
     315 sched_getattr => scheduling::sched_getattr;
     316 renameat2 => directories::renameat2;
@@ -304,6 +307,8 @@ mod tests {
         assert_eq!(names::of(101), Some("ptrace"));
         assert_eq!(names::of(231), Some("exit_group"));
         assert_eq!(names::of(400), None);
+        let both: Vec<_> = NUMBERS.iter().filter(|&&number| names::is_missing(number)).collect();
+        assert!(both.is_empty(), "listed as missing: {both:?}");
     }
 
     /// Rows of docs/linux.md: number and name.

@@ -107,6 +107,57 @@ pub fn settimeofday(call: &Call) -> Result<u64> {
     let time = duration_of([seconds, micros.saturating_mul(1000)]).ok_or(Errno::EINVAL)?;
     set_wall(call, time)
 }
+/// adjtimex(timex)
+pub fn adjtimex(call: &Call) -> Result<u64> {
+    adjust(call, call.word(0))
+}
+/// clock_adjtime(clock, timex)
+pub fn clock_adjtime(call: &Call) -> Result<u64> {
+    match call.half(0) {
+        linux::CLOCK_REALTIME => adjust(call, call.word(1)),
+        clock => read_clock(call, clock).and(Err(Errno::EOPNOTSUPP)),
+    }
+}
+
+/// `struct timex`: the clock is as exact as the machine's, follows nobody (STA_UNSYNC), and can be moved at once, not
+/// gradually.
+fn adjust(call: &Call, address: u64) -> Result<u64> {
+    const SET_OFFSET: u32 = 0x0100;
+    const NANO: u32 = 0x2000;
+    const READ_SINGLE_SHOT: u32 = 0xa001;
+    const UNSYNCHRONISED: u64 = 0x40;
+    const ERROR: u64 = 5;
+    /// Microseconds: nothing is known.
+    const MOST_ERROR: u64 = 16_000_000;
+    let space = call.space();
+    let modes = space.read_u32(address)?;
+    if modes != 0 && modes != READ_SINGLE_SHOT {
+        if !call.can(SYS_TIME) {
+            return Err(Errno::EPERM);
+        }
+        if modes & !(SET_OFFSET | NANO) != 0 || modes & SET_OFFSET == 0 {
+            return Err(Errno::EOPNOTSUPP);
+        }
+        let [seconds, part] = space.read_words(address.wrapping_add(72))?;
+        let part = if modes & NANO != 0 { Some(part) } else { part.checked_mul(1000) };
+        let part = part.filter(|&part| part < 1_000_000_000).ok_or(Errno::EINVAL)?;
+        let moved = i128::from(seconds as i64) * 1_000_000_000 + i128::from(part);
+        let wall = call.server.clock.wall().as_nanos() as i128 + moved;
+        let wall = u64::try_from(wall).map_err(|_| Errno::EINVAL)?;
+        set_wall(call, Duration::from_nanos(wall))?;
+    }
+    let now = call.server.clock.wall();
+    let mut words = [0u64; 26];
+    words[0] = modes.into();
+    (words[3], words[4], words[5]) = (MOST_ERROR, MOST_ERROR, UNSYNCHRONISED);
+    // Time constant, precision and tolerance as of a clock that nobody has adjusted; the length of a tick.
+    (words[6], words[7], words[8], words[11]) = (2, 1, 32_768_000, 10_000);
+    let part = if modes & NANO != 0 { now.subsec_nanos() } else { now.subsec_micros() };
+    (words[9], words[10]) = (now.as_secs(), part.into());
+    space.write_words(address, &words)?;
+    Ok(ERROR)
+}
+
 /// time(seconds)
 pub fn time(call: &Call) -> Result<u64> {
     let now = call.server.clock.wall().as_secs();

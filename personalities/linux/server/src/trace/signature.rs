@@ -161,6 +161,7 @@ pub const fn of(number: u64) -> &'static [Kind] {
         97 => &[One(names::LIMIT), LimitOut],
         98 => &[One(names::USAGE), Hex],
         99 | 100 => &[Hex],
+        101 => &[Int, Int, Hex, Hex],
         105 | 106 | 122 | 123 | 121 | 124 | 145 | 146 | 147 => &[Int],
         109 => &[Int, Int],
         113 | 114 => &[Int, Int],
@@ -183,14 +184,25 @@ pub const fn of(number: u64) -> &'static [Kind] {
         142 | 143 => &[Int, Hex],
         144 => &[Int, One(names::SCHEDULER), Hex],
         148 => &[Int, TimeOut],
+        155 => &PATHS,
         157 => &[One(names::PRCTL), Bits, Bits, Bits, Bits],
         158 => &[One(names::SEGMENT), Hex],
+        159 => &[Hex],
         160 => &[One(names::LIMIT), Limit],
         164 => &[Micros, Hex],
         165 => &[Path, Path, Path, Flags(names::MOUNT), Hex],
         166 => &[Path, Flags(names::UNMOUNT)],
+        169 => &[Bits, Bits, Bits, Hex],
         170 | 171 => &[In, Size],
         187 => &[Int, Long, Size],
+        188 | 189 => &[Path, Path, In, Size, Bits],
+        190 => &[Int, Path, In, Size, Bits],
+        191 | 192 => &[Path, Path, Out, Size],
+        193 => &[Int, Path, Out, Size],
+        194 | 195 => &[Path, Out, Size],
+        196 => &[Int, Out, Size],
+        197 | 198 => &PATHS,
+        199 => &[Int, Path],
         200 => &[Int, Signal],
         201 => &[WordOut],
         202 => &[Hex, FUTEX, Int, Hex, Hex, Bits],
@@ -231,6 +243,8 @@ pub const fn of(number: u64) -> &'static [Kind] {
         274 => &[Int, WordOut, WordOut],
         275 => &[Int, Hex, Int, Hex, Size, Flags(names::SPLICE)],
         276 => &[Int, Int, Size, Flags(names::SPLICE)],
+        277 => &[Int, Long, Long, Bits],
+        278 => &[Int, VectorIn, Size, Flags(names::SPLICE)],
         280 => &[At, Path, Times, Flags(names::AT)],
         281 => &[Int, Hex, Int, Int, SignalSet, Size],
         282 => &[Int, SignalSet, Size],
@@ -248,23 +262,35 @@ pub const fn of(number: u64) -> &'static [Kind] {
         295 => &[Int, VectorOut, Int, Long],
         296 => &[Int, VectorIn, Int, Long],
         297 => &[Int, Int, Signal, Hex],
+        299 => &[Int, Hex, Int, MESSAGE, Time],
         302 => &[Int, One(names::LIMIT), Limit, LimitOut],
+        303 => &[At, Path, Hex, IntsOut(1), Flags(names::AT)],
+        304 => &[Int, Hex, OPEN],
+        305 => &[CLOCK, Hex],
+        307 => &[Int, Hex, Int, MESSAGE],
         309 => &[IntsOut(1), IntsOut(1)],
         310 | 311 => &[Int, Hex, Size, Hex, Size, Bits],
+        312 => &[Int, Int, Int, Bits, Bits],
+        314 => &[Int, Hex, Bits],
+        315 => &[Int, Hex, Size, Bits],
         316 => &[At, Path, At, Path, Flags(names::RENAME)],
         318 => &[Out, Size, Flags(names::RANDOM)],
         319 => &[Path, Flags(names::MEMFD)],
         322 => &[At, Path, Strings, Environment, Flags(names::AT)],
         324 => &[Int, Hex, Int],
         326 => &[Int, Hex, Int, Hex, Size, Bits],
+        327 => &[Int, VectorOut, Int, Long, Long, Flags(names::READ_WRITE)],
+        328 => &[Int, VectorIn, Int, Long, Long, Flags(names::READ_WRITE)],
         332 => &[At, Path, Flags(names::AT), Flags(names::STATX), Hex],
         334 => &[Hex, Size, Bits, Bits],
         424 => &[Int, Signal, Hex, Bits],
         434 => &[Int, Flags(names::PIPE)],
         435 => &[CloneArguments, Size],
         436 => &[Int, Int, Bits],
+        437 => &[At, Path, Hex, Size],
         438 => &[Int, Int, Bits],
         439 => &[At, Path, Flags(names::ACCESS), Flags(names::ACCESS_AT)],
+        441 => &[Int, Hex, Int, Time, SignalSet, Size],
         452 => &[At, Path, Mode, Flags(names::AT)],
         _ => &[Bits, Bits, Bits, Bits, Bits, Bits],
     }
@@ -292,5 +318,19 @@ impl Kind {
                 | InfoOut
                 | Names
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::syscall::table;
+
+    #[test]
+    fn every_call_that_works_has_its_arguments_here() {
+        let unknown = of(u64::MAX).as_ptr();
+        let missing: alloc::vec::Vec<_> =
+            table::NUMBERS.iter().filter(|&&number| core::ptr::eq(of(number).as_ptr(), unknown)).collect();
+        assert!(missing.is_empty(), "no arguments for {missing:?}");
     }
 }

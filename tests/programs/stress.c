@@ -253,6 +253,7 @@ static void (*const deeds[])(void) = {do_forks, do_exec, do_pipes, do_signals, d
 
 static void work(uint64_t seed) {
     state = seed;
+    setpgid(0, 0);
     for (int i = 0; i < 4; i++)
         deeds[below(sizeof deeds / sizeof *deeds)]();
     _exit(0);
@@ -280,6 +281,8 @@ static void run(int64_t length) {
                 deadlines[i] = below(2) == 0 ? now() + below(15000000) : 0;
             } else if (workers[i] != 0 && waitpid(workers[i], &status, WNOHANG) == workers[i]) {
                 expect(WIFSIGNALED(status) || WEXITSTATUS(status) == 0);
+                // What it had started and, killed, couldn't wait for.
+                kill(-workers[i], SIGKILL);
                 workers[i] = 0;
                 live--;
             } else if (workers[i] != 0 && deadlines[i] != 0 && now() > deadlines[i]) {

@@ -218,7 +218,10 @@ impl<S: Shown> Areas<S> {
                 return None;
             }
         }
-        self.searched.set(Searched { from: within.end, top, length: if is_known { least } else { length } });
+        // What is known of shorter pieces is worth more.
+        if !is_known || length == least {
+            self.searched.set(Searched { from: within.end, top, length });
+        }
         let start = top.checked_sub(length)?;
         (start >= within.start).then_some(start)
     }
@@ -306,6 +309,24 @@ mod tests {
         areas.insert(0x9000, area(0xb000, Protection::WRITE, 0));
         assert_eq!(areas.find_room(0x1000, within), Some(0x7000));
         assert_eq!(Areas::<Offset>::default().find_room(0x1000, 0x1000..0x1800), None);
+    }
+
+    #[test]
+    fn room_that_comes_back_is_found_although_it_was_searched_before() {
+        let mut areas = Areas::default();
+        let within = 0x1000..0x10000;
+        for _ in 0..15 {
+            let start = areas.find_room(0x1000, within.clone()).unwrap();
+            let protection = if start & 0x1000 == 0 { Protection::READ } else { Protection::WRITE };
+            areas.insert(start, area(start + 0x1000, protection, 0));
+        }
+        assert_eq!(areas.find_room(0x1000, within.clone()), None);
+        areas.remove(0x5000..0x6000);
+        assert_eq!(areas.find_room(0x2000, within.clone()), None);
+        assert_eq!(areas.find_room(0x1000, within.clone()), Some(0x5000));
+        areas.remove(0x6000..0x7000);
+        assert_eq!(areas.find_room(0x2000, within.clone()), Some(0x5000));
+        assert_eq!(areas.find_room(0x1000, within), Some(0x6000));
     }
 
     #[test]

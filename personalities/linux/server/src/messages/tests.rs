@@ -282,3 +282,27 @@ fn nothing_that_a_user_sends_ends_the_server_or_is_kept() {
 fn nothing_that_root_sends_ends_the_server_or_is_kept() {
     check(true);
 }
+
+/// SIGXFSZ comes while the call looks at the file.
+#[test]
+fn a_process_may_end_inside_a_file_call() {
+    let server = server();
+    let thread = start(server, false);
+    let (path, limit) = (ARENA, ARENA + 0x2000);
+    thread.space().write(limit, &[0; 16]).unwrap();
+    send(server, &thread, SYSCALL, 4, 160, [1, limit, 0, 0, 0, 0]);
+    send(server, &thread, SYSCALL, 4, 76, [path, 100_000, 0, 0, 0, 0]);
+    assert_eq!(thread.process.ending.get(), Some(Ending::Killed(Signal::XFSZ)));
+}
+
+/// Numbers that are no calls are not remembered.
+#[test]
+fn unknown_numbers_cost_nothing() {
+    let server = server();
+    let thread = start(server, false);
+    for number in 1000..2000 {
+        send(server, &thread, SYSCALL, 4, number, [0; 6]);
+    }
+    assert!(server.reported.borrow().iter().all(|number| *number < 512));
+    assert!(!thread.ended.get());
+}

@@ -343,10 +343,10 @@ pub fn ftruncate(call: &Call) -> Result<u64> {
 pub fn truncate(call: &Call) -> Result<u64> {
     let length = u64::try_from(call.word(1) as i64).map_err(|_| Errno::EINVAL)?;
     let path = call.path(0)?;
-    let caller = call.caller();
-    let location = call.server.vfs.lookup(&caller, At::WorkingDirectory, &path, Follow::Yes)?;
+    let location = call.server.vfs.lookup(&call.caller(), At::WorkingDirectory, &path, Follow::Yes)?;
+    // May end the process (SIGXFSZ), which looks at its ids.
     check_size(call, location.inode().metadata().size, length)?;
-    call.server.vfs.truncate(&caller, &location, length)?;
+    call.server.vfs.truncate(&call.caller(), &location, length)?;
     Ok(0)
 }
 

@@ -20,10 +20,10 @@ const TESTS: &[(&str, Check)] = &[
 
 /// The debug system calls, and the crate's text formatting that only they use.
 const DEBUG_ONLY: [&str; 2] = ["5entry5debug", "core3fmt"];
-/// What reading and writing processor registers changes: the entrance of system calls, and the handler of exceptions in the kernel, which survives the one
+/// What reading and writing processor registers changes: the general way of a system call, and the handler of exceptions in the kernel, which survives the one
 /// that a register without meaning raises.
-const BENCH_CHANGES: [&str; 2] = ["9entrances11system_call", "9entrances16kernel_exception"];
-/// What it adds: where that exception goes on, and the functions themselves if they aren't part of the entrance.
+const BENCH_CHANGES: [&str; 2] = ["5entry11system_call7general", "9entrances16kernel_exception"];
+/// What it adds: where that exception goes on, and the functions themselves if they are not part of that way.
 const BENCH_ADDS: [&str; 4] =
     ["7failure8RECOVERY", "7failure13dangerous_msr", "7failure8read_msr", "7failure9write_msr"];
 

@@ -7,7 +7,8 @@ use chestnut::boot::run_alone;
 use chestnut::machine::{Ending, RootTask, Settings};
 use chestnut::pump::{Event, Pump};
 use chestnut::setup::ensure_emulator;
-use chestnut_manifest::{Command, GuestMessage, Stdio};
+use chestnut_manifest::link::Link;
+use chestnut_manifest::{Command, GuestMessage, HostMessage, Stdio};
 use object::write::elf::{FileHeader, ProgramHeader, Writer};
 use object::{Endianness, elf};
 use std::path::Path;
@@ -41,19 +42,24 @@ const LIST_OFFSET: usize = 0x40;
 
 /// What the stand-in does, in order.
 #[derive(Default)]
-struct Script(Vec<u8>);
+struct Script {
+    list: Vec<u8>,
+    link: Link<GuestMessage, HostMessage>,
+}
 
 impl Script {
     fn say(mut self, port: u16, bytes: &[u8]) -> Script {
         for byte in bytes {
-            self.0.extend(port.to_le_bytes());
-            self.0.extend([*byte, 0]);
+            self.list.extend(port.to_le_bytes());
+            self.list.extend([*byte, 0]);
         }
         self
     }
 
-    fn tell(self, message: &GuestMessage) -> Script {
-        let frame = postcard::to_allocvec_cobs(message).expect("encodes");
+    fn tell(mut self, message: &GuestMessage) -> Script {
+        self.link.send(message).expect("encodes");
+        let frame = self.link.outgoing().to_vec();
+        self.link.written(frame.len());
         self.say(COM2, &frame)
     }
 
@@ -61,7 +67,7 @@ impl Script {
     fn kernel(self) -> NamedTempFile {
         let mut code = CODE.to_vec();
         code.resize(LIST_OFFSET, 0);
-        code.extend(self.0);
+        code.extend(self.list);
         code.extend([0; 4]);
         // The note that says where PVH enters: sizes of name and value, type 18, "Xen", the address.
         let mut note: Vec<u8> = [4_u32, 8, 18].iter().flat_map(|word| word.to_le_bytes()).collect();

@@ -7,6 +7,7 @@
 mod events;
 mod exit;
 mod system_call;
+mod ways;
 
 #[cfg(feature = "debug")]
 mod debug;
@@ -18,3 +19,5 @@ pub use system_call::{call, other_call, reply_recv, system_call};
 pub use crate::object::enter;
 #[cfg(not(target_os = "none"))]
 pub use crate::object::{install, uninstall};
+#[cfg(not(target_os = "none"))]
+pub use ways::{Ways, set as set_ways};

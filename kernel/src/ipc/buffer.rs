@@ -18,8 +18,18 @@ pub struct Buffer<'k> {
 
 impl<'k> Buffer<'k> {
     /// The buffer of a thread, if it has one: a frame of RAM that the thread itself may read and, for `writable`, write.
-    #[inline]
     pub fn of(k: Kernel<'k>, thread: Ref<'k, Tcb>, writable: bool) -> Option<Self> {
+        Self::find(k, thread, writable)
+    }
+
+    /// The buffers of a sender and of a receiver, if both have one.
+    #[inline(always)]
+    pub fn both(k: Kernel<'k>, sender: Ref<'k, Tcb>, receiver: Ref<'k, Tcb>) -> Option<(Self, Self)> {
+        Some((Self::find(k, sender, false)?, Self::find(k, receiver, true)?))
+    }
+
+    #[inline(always)]
+    fn find(k: Kernel<'k>, thread: Ref<'k, Tcb>, writable: bool) -> Option<Self> {
         let frame = thread.slot(TcbSlot::IpcBuffer).cap();
         if frame.kind() != Kind::Frame || frame.frame_is_device() {
             return None;

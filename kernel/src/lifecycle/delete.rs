@@ -61,6 +61,8 @@ fn drop_caches<'k>(k: Kernel<'k>, slot: CapRef<'k>) {
     let thread: Ref<Tcb> = unsafe { Ref::at(k.entry(), tcb) };
     if slot == thread.slot(TcbSlot::VSpace) {
         thread.vspace.clear();
+    } else if slot == thread.slot(TcbSlot::IpcBuffer) {
+        thread.buffer.set(Default::default());
     } else {
         thread.cspace.set(Default::default());
     }

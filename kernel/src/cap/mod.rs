@@ -9,6 +9,6 @@ mod slot;
 
 pub use buffer_cache::BufferCache;
 pub use capability::{Cap, FrameSize, Kind, VmRights};
-pub use lookup::{Found, lookup, lookup_slot_at, slots};
+pub use lookup::{Found, direct_slot, lookup, lookup_slot_at, slots};
 pub use root_cache::RootCache;
 pub use slot::{CapRef, Slot};

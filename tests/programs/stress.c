@@ -329,7 +329,18 @@ static void look(struct holdings *holdings) {
 }
 
 // What may grow without a leak: stores of things that wait for their next use. What is in use may not.
-static int is_store(const char *name) { return strcmp(name, "slots") == 0 || strcmp(name, "untyped_bytes") == 0 || strcmp(name, "heap_claimed") == 0; }
+static int is_store(const char *name) { return strcmp(name, "untyped_bytes") == 0 || strcmp(name, "heap_claimed") == 0; }
+
+// A page of a file has memory from its first use on, and a process a mapping of it: all of this program's come before anything is counted.
+static void touch_everything(void) {
+    extern const char __executable_start, end;
+    for (uintptr_t at = (uintptr_t)&__executable_start & -4096ul; at < (uintptr_t)&end; at += 4096) {
+        unsigned char present;
+        // Between the segments there is nothing.
+        if (mincore((void *)at, 4096, &present) == 0)
+            (void)*(volatile char *)at;
+    }
+}
 
 int main(int argc, char **argv) {
     // What `do_exec` starts.
@@ -339,13 +350,15 @@ int main(int argc, char **argv) {
     int64_t length = atof(argv[1]) * 1e9;
     state = strtoull(argv[2], NULL, 0);
     mkdir("/tmp/stress", 0700);
+    touch_everything();
     static struct holdings first, later;
-    run(length);
-    look(&first);
     int leaks = 0;
-    for (int i = 1; i <= RUNS; i++) {
+    // The run with number 0 warms up.
+    for (int i = 0; i <= RUNS; i++) {
         run(length);
         look(&later);
+        if (i == 0)
+            first = later;
         expect(later.count == first.count);
         for (int j = 0; j < first.count; j++) {
             long difference = later.used[j] - first.used[j];
@@ -357,6 +370,9 @@ int main(int argc, char **argv) {
                 leaks++;
             }
         }
+        // The first report, too, has touched what the later ones do.
+        if (i == 0)
+            look(&first);
     }
     rmdir("/tmp/stress");
     fprintf(stderr, "%d processes, %d of them killed\n", started, killed);

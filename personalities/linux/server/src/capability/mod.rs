@@ -124,7 +124,7 @@ impl Capabilities {
             structures,
             threads: self.threads.counts(),
             replies: self.replies.counts(),
-            mappings: self.spaces.mapped.get(),
+            mappings: self.spaces.mappings(),
             slots: slots as usize,
             untyped_bytes: untyped_bytes as usize,
             heap_used: heap.used,

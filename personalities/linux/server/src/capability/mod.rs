@@ -33,6 +33,9 @@ pub use thread::{Redirect, Thread, Threads};
 
 use chestnut_abi::MessageInfo;
 
+/// Bytes that the heap can grow by at least, whatever else memory is used for.
+pub const HEAP_RESERVE: usize = 16 << 20;
+
 /// A capability's address in the server's own CSpace.
 pub type Slot = u64;
 
@@ -111,6 +114,11 @@ impl Capabilities {
     /// Bytes that the server's heap still has or can get.
     pub fn headroom(&self) -> usize {
         chestnut_runtime::start::heap_free().saturating_add(self.kernel.heap_room())
+    }
+
+    /// Bytes that it may have in all.
+    pub fn heap_limit(&self) -> usize {
+        self.kernel.heap_limit()
     }
 
     /// What has been made so far and how much of it is in use.

@@ -19,7 +19,7 @@ pub mod user;
 pub use area::{Behaviour, Protection};
 pub use map::{MapRequest, Place, Remap};
 pub use space::{AddressSpace, Fault, Intent, Marks, Shown};
-pub use store::{FramePage, FrameStore, SizedStore};
+pub use store::{FramePage, FrameStore, NamelessStore, SizedStore};
 pub use user::{Iovec, UserArgument, UserSink, UserSource};
 
 use crate::capability::{Capabilities, Frame, OutOfMemory};

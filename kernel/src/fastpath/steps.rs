@@ -61,9 +61,9 @@ pub fn long_message<'k, const COMMONEST: bool>(
     Err(Miss::Common)
 }
 
-#[inline(never)]
+#[inline(always)]
 fn copy_long<'k>(k: Kernel<'k>, info: MessageInfo, from: Ref<'k, Tcb>, to: Ref<'k, Tcb>) -> bool {
-    let Some((source, target)) = Buffer::both(k, from, to) else { return false };
+    let (Some(source), Some(target)) = (Buffer::of(k, from, false), Buffer::of(k, to, true)) else { return false };
     target.copy_words(source, MSG_WORD + REGISTER_WORDS, info.length() - REGISTER_WORDS);
     true
 }

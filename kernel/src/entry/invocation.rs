@@ -32,7 +32,7 @@ pub fn call<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>) -> bool {
 #[inline(never)]
 fn perform<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, slot: CapRef<'k>) -> bool {
     // Where one of them is missing is for the general way to say.
-    let Ok(caps) = ExtraCaps::look_up(k, thread, MessageInfo(thread.context.message_info())) else { return false };
+    let Ok(caps) = ExtraCaps::look_up_few(k, thread, MessageInfo(thread.context.message_info())) else { return false };
     let arguments = Arguments::new(k, thread, caps, true, true, true);
     match invoke::invoke_aside(&arguments, slot) {
         None => perform_timely(k, &arguments, slot),

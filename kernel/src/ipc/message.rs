@@ -29,6 +29,25 @@ impl<'k> ExtraCaps<'k> {
         Ok(Self { slots })
     }
 
+    /// The same where it has to be quick: invocations have one at most, mostly.
+    #[inline(always)]
+    pub fn look_up_few(k: Kernel<'k>, sender: Ref<'k, Tcb>, info: MessageInfo) -> Result<Self, (u64, LookupFailure)> {
+        match info.extra_caps() {
+            0 => Ok(Self::default()),
+            1 => match Self::first(k, sender) {
+                Some(slot) => Ok(Self { slots: [Some(slot), None, None] }),
+                None => Self::look_up(k, sender, info),
+            },
+            _ => Self::look_up(k, sender, info),
+        }
+    }
+
+    #[inline(always)]
+    fn first(k: Kernel<'k>, sender: Ref<'k, Tcb>) -> Option<CapRef<'k>> {
+        let buffer = Buffer::of(k, sender, false)?;
+        sender.cspace.get().slot(k.entry(), buffer.read(CAPS_WORD))
+    }
+
     /// The slot of the capability at `index`, if so many were given.
     pub fn get(&self, index: usize) -> Option<CapRef<'k>> {
         self.slots.get(index).copied().flatten()
@@ -123,16 +142,25 @@ pub enum NotDerivable {
 }
 
 /// What a copy of the capability in a slot is.
+#[inline(always)]
 pub fn derive(source: CapRef) -> Result<Cap, NotDerivable> {
     let cap = source.cap();
     match cap.kind() {
-        Kind::Untyped if source.first_descendant().is_some() => Err(NotDerivable::HasChildren),
-        Kind::Reply => Ok(cap),
-        Kind::IrqControl | Kind::IoPortControl | Kind::Zombie => Err(NotDerivable::Unique),
         // A copy of a frame isn't mapped anywhere yet.
         Kind::Frame => Ok(cap.with_mapping(0, 0)),
-        Kind::PageTable if cap.asid() == 0 => Err(NotDerivable::NotMapped),
+        Kind::Untyped | Kind::IrqControl | Kind::IoPortControl | Kind::Zombie | Kind::PageTable => {
+            reason_against(source, cap).map_or(Ok(cap), Err)
+        }
         _ => Ok(cap),
+    }
+}
+
+#[inline(never)]
+fn reason_against(source: CapRef, cap: Cap) -> Option<NotDerivable> {
+    match cap.kind() {
+        Kind::Untyped => source.first_descendant().map(|_| NotDerivable::HasChildren),
+        Kind::PageTable => (cap.asid() == 0).then_some(NotDerivable::NotMapped),
+        _ => Some(NotDerivable::Unique),
     }
 }
 

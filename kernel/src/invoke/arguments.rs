@@ -156,6 +156,7 @@ impl<'k> Arguments<'k> {
     }
 
     /// A copy of a capability, as Copy makes it.
+    #[inline(always)]
     pub fn derived(&self, source: CapRef) -> Result<Cap, Error> {
         derive(source).map_err(|why| match why {
             NotDerivable::HasChildren => Error::RevokeFirst,

@@ -17,35 +17,37 @@ pub struct ExtraCaps<'k> {
 impl<'k> ExtraCaps<'k> {
     /// Looks up as many as `info` says. The error names the address that led nowhere.
     pub fn look_up(k: Kernel<'k>, sender: Ref<'k, Tcb>, info: MessageInfo) -> Result<Self, (u64, LookupFailure)> {
-        let mut slots = [None; MAX_EXTRA_CAPS];
+        let mut found = Self::default();
+        found.fill_all(k, sender, info)?;
+        Ok(found)
+    }
+
+    #[inline(never)]
+    fn fill_all(&mut self, k: Kernel<'k>, sender: Ref<'k, Tcb>, info: MessageInfo) -> Result<(), (u64, LookupFailure)> {
         if info.extra_caps() == 0 {
-            return Ok(Self { slots });
+            return Ok(());
         }
-        let Some(buffer) = Buffer::of(k, sender, false) else { return Ok(Self { slots }) };
-        for (index, slot) in slots.iter_mut().enumerate().take(info.extra_caps()) {
+        let Some(buffer) = Buffer::of(k, sender, false) else { return Ok(()) };
+        for (index, slot) in self.slots.iter_mut().enumerate().take(info.extra_caps()) {
             let address = buffer.read(CAPS_WORD + index);
             *slot = Some(sender.named_slot(k, address).map_err(|failure| (address, failure))?);
         }
-        Ok(Self { slots })
+        Ok(())
     }
 
-    /// The same where it has to be quick: invocations have one at most, mostly.
+    /// Looks up as many as `info` says, where it has to be quick: invocations have one at most, mostly. Says whether all lead somewhere.
     #[inline(always)]
-    pub fn look_up_few(k: Kernel<'k>, sender: Ref<'k, Tcb>, info: MessageInfo) -> Result<Self, (u64, LookupFailure)> {
+    pub fn fill(&mut self, k: Kernel<'k>, sender: Ref<'k, Tcb>, info: MessageInfo) -> bool {
+        let [first, ..] = &mut self.slots;
         match info.extra_caps() {
-            0 => Ok(Self::default()),
-            1 => match Self::first(k, sender) {
-                Some(slot) => Ok(Self { slots: [Some(slot), None, None] }),
-                None => Self::look_up(k, sender, info),
-            },
-            _ => Self::look_up(k, sender, info),
+            0 => return true,
+            1 => {
+                let buffer = Buffer::of(k, sender, false);
+                *first = buffer.and_then(|buffer| sender.cspace.get().slot(k.entry(), buffer.read(CAPS_WORD)));
+            }
+            _ => {}
         }
-    }
-
-    #[inline(always)]
-    fn first(k: Kernel<'k>, sender: Ref<'k, Tcb>) -> Option<CapRef<'k>> {
-        let buffer = Buffer::of(k, sender, false)?;
-        sender.cspace.get().slot(k.entry(), buffer.read(CAPS_WORD))
+        first.is_some() || self.fill_all(k, sender, info).is_ok()
     }
 
     /// The slot of the capability at `index`, if so many were given.

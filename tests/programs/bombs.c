@@ -15,15 +15,21 @@
 #include <stdlib.h>
 #include <string.h>
 #include <grp.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/inotify.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <sys/uio.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -121,14 +127,14 @@ static void areas(void) {
 }
 // The same, in many processes at once.
 static void areas_of_many(void) {
-    for (int i = 0; i < 16; i++)
+    for (int i = 0; i < 5; i++)
         if (fork() == 0) {
             areas();
             _exit(0);
         }
     while (wait(NULL) > 0)
         ;
-    stopped("areas of many", 16, ENOMEM);
+    stopped("areas of many", 5, ENOMEM);
 }
 // Read pages here and there: page tables and the server's records, but no frames.
 static void sparse_reads(void) {
@@ -195,6 +201,131 @@ static void pipes_of_many(void) {
                     pause();
             }
         }
+    }
+}
+// The same by processes that have nothing to do with each other.
+static void pipes_of_strangers(void) {
+    static char bytes[65536];
+    for (long j = 0; j < MANY; j++) {
+        pid_t pid = fork();
+        if (pid < 0)
+            stopped("pipes of strangers", j, errno);
+        if (pid == 0) {
+            setsid();
+            for (int i = 0; i < 60; i++) {
+                int fds[2];
+                if (pipe2(fds, O_NONBLOCK) != 0 || write(fds[1], bytes, sizeof bytes) < 0)
+                    break;
+            }
+            if (getppid() == 1)
+                _exit(0);
+            for (;;) {
+                sleep(1);
+                if (kill(getppid(), 0) != 0 || getppid() == 1)
+                    _exit(0);
+            }
+        }
+    }
+}
+static void fifos(void) {
+    static char bytes[65536];
+    mkdir("/tmp/bomb", 0700);
+    raise_limit(RLIMIT_NOFILE);
+    for (long i = 0; i < MANY; i++) {
+        char name[100];
+        sprintf(name, "/tmp/bomb/%ld", i);
+        int fd;
+        if (mkfifo(name, 0600) != 0 || (fd = open(name, O_RDWR | O_NONBLOCK)) < 0 || write(fd, bytes, sizeof bytes) < 0)
+            stopped("fifos", i, errno);
+    }
+}
+static void ptys(void) {
+    static char bytes[65536];
+    raise_limit(RLIMIT_NOFILE);
+    for (long i = 0; i < MANY; i++) {
+        int master = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_NONBLOCK), unlocked = 0;
+        if (master < 0)
+            stopped("ptys", i, errno);
+        ioctl(master, TIOCSPTLCK, &unlocked);
+        int slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_NONBLOCK);
+        if (slave < 0)
+            slave = open(ptsname(master), O_RDWR | O_NOCTTY | O_NONBLOCK);
+        if (slave < 0)
+            stopped("ptys' other ends", i, errno);
+        for (int j = 0; j < 2; j++)
+            if (write(j ? master : slave, bytes, sizeof bytes) < 0 && errno != EAGAIN)
+                stopped("bytes in ptys", i, errno);
+    }
+}
+// One of each kind of file that is nothing but server memory, again and again.
+static void objects(void) {
+    raise_limit(RLIMIT_NOFILE);
+    sigset_t all;
+    sigfillset(&all);
+    for (long i = 0; i < MANY; i++) {
+        struct itimerspec soon = {{0, 1000000}, {0, 1000000}};
+        int timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK), epoll = epoll_create1(0), event = eventfd(0, 0);
+        int signal = signalfd(-1, &all, 0), pid = syscall(SYS_pidfd_open, getpid(), 0);
+        if (timer < 0 || epoll < 0 || event < 0 || signal < 0 || pid < 0)
+            stopped("objects", i, errno);
+        if (i < 200)
+            timerfd_settime(timer, 0, &soon, NULL);
+        struct epoll_event about = {.events = EPOLLIN};
+        int watched[] = {timer, event, signal, pid};
+        for (unsigned j = 0; j < 4; j++)
+            if (epoll_ctl(epoll, EPOLL_CTL_ADD, watched[j], &about) != 0)
+                stopped("watched objects", i, errno);
+    }
+}
+// Events that nobody reads, of files that there are many of.
+static void inotify_events(void) {
+    raise_limit(RLIMIT_NOFILE);
+    mkdir("/tmp/bomb", 0700);
+    long made = 0;
+    for (; made < 1000; made++) {
+        int fd = inotify_init1(IN_NONBLOCK);
+        if (fd < 0)
+            break;
+        if (inotify_add_watch(fd, "/tmp/bomb", IN_ALL_EVENTS) < 0)
+            stopped("watches", made, errno);
+    }
+    int error = errno;
+    for (long i = 0; i < 300; i++) {
+        char name[300];
+        int length = sprintf(name, "/tmp/bomb/%ld", i);
+        memset(name + length, 'x', 200);
+        name[length + 200] = 0;
+        close(open(name, O_RDWR | O_CREAT, 0600));
+    }
+    stopped("instances", made, error);
+}
+static void posix_timers(void) {
+    for (long i = 0; i < MANY; i++) {
+        timer_t timer;
+        struct sigevent event = {.sigev_notify = SIGEV_NONE};
+        if (syscall(SYS_timer_create, CLOCK_MONOTONIC, &event, &timer) != 0)
+            stopped("timers", i, errno);
+    }
+}
+static void attributes(void) {
+    static char value[65536];
+    mkdir("/tmp/bomb", 0700);
+    for (long i = 0; i < MANY; i++) {
+        char name[100];
+        sprintf(name, "user.%ld", i);
+        if (setxattr("/tmp/bomb", name, value, 1 + i * 7919 % 60000, 0) != 0)
+            stopped("attributes", i, errno);
+    }
+}
+// Nobody waits for the dead.
+static void zombies(void) {
+    for (long i = 0; i < MANY; i++) {
+        pid_t pid = fork();
+        if (pid < 0)
+            stopped("zombies", i, errno);
+        if (pid == 0)
+            _exit(0);
+        usleep(100);
     }
 }
 static void socket_messages(void) {
@@ -506,6 +637,14 @@ static const struct {
     {"descriptors_of_many", descriptors_of_many},
     {"pipes", pipes},
     {"pipes_of_many", pipes_of_many},
+    {"pipes_of_strangers", pipes_of_strangers},
+    {"fifos", fifos},
+    {"ptys", ptys},
+    {"objects", objects},
+    {"inotify_events", inotify_events},
+    {"posix_timers", posix_timers},
+    {"attributes", attributes},
+    {"zombies", zombies},
     {"socket_messages", socket_messages},
     {"passed_sockets", passed_sockets},
     {"files", files},

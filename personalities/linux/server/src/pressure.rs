@@ -117,6 +117,9 @@ impl Server {
         }
         self.files.sockets.collect();
         while self.pressure() == Pressure::Now {
+            if self.memory.kept.forget() {
+                continue;
+            }
             if self.end_one_for_memory(Want::Server).is_none() {
                 self.watch.next_attempt.set(now + self.clock.ticks(ATTEMPTS));
                 return;

@@ -39,6 +39,7 @@ pub struct Contents {
     copied: Cell<u64>,
     size: Cell<u64>,
     observers: RefCell<Vec<Weak<dyn Observer>>>,
+    version: Cell<u64>,
 }
 
 /// The greatest size of a file, bytes.
@@ -62,6 +63,7 @@ impl Contents {
             copied: Cell::new(0),
             size: Cell::new(image.len() as u64),
             observers: RefCell::default(),
+            version: Cell::new(0),
         }
     }
 
@@ -78,6 +80,11 @@ impl Contents {
     /// Pages in memory of their own.
     pub fn own_pages(&self) -> u64 {
         self.pages.borrow().len() as u64
+    }
+
+    /// Changes whenever a page that was the file's isn't any more.
+    pub fn version(&self) -> u64 {
+        self.version.get()
     }
 
     /// The page at byte offset `index * PAGE_SIZE`, for a mapping or a page fault. It stays the file's page until a truncation or
@@ -183,6 +190,7 @@ impl Contents {
         self.size.set(size);
         let image = self.image.get();
         self.image.set(&image[..image.len().min(size as usize)]);
+        self.version.set(self.version.get() + 1);
         self.tell(|observer| observer.truncated(size));
         let cut = self.pages.borrow_mut().split_off(&size.div_ceil(PAGE));
         drop(cut);
@@ -229,6 +237,7 @@ impl Contents {
             let start = offset.saturating_sub(index * PAGE) as usize;
             let stop = (end - index * PAGE).min(PAGE) as usize;
             if stop - start == PAGE_SIZE && self.image_of(index).is_empty() {
+                self.version.set(self.version.get() + 1);
                 self.tell(|observer| observer.punched(index, 1));
                 self.pages.borrow_mut().remove(&index);
             } else {

@@ -64,6 +64,8 @@ pub struct Kernel {
     /// Where the next piece of the heap will be.
     heap_window: Cell<u64>,
     free_slots: RefCell<Vec<Slot>>,
+    /// Slots that hold what makes the window and the heap, and pools of address-space numbers.
+    slots_of_windows: Cell<u64>,
     window: Cell<u64>,
     endpoint: Cell<Endpoint>,
     /// Where the next address space gets its number.
@@ -150,6 +152,7 @@ impl Kernel {
             end_slot: start.first_free_slot + start.free_slots,
             // For all there can be: slots are given back when memory comes to its end, too.
             free_slots: RefCell::new(Vec::with_capacity(start.free_slots as usize)),
+            slots_of_windows: Cell::new(0),
             window: Cell::new(window),
             endpoint: Cell::new(Endpoint(0)),
             asid_pool: Cell::new(slots::ASID_POOL),
@@ -264,6 +267,7 @@ impl Kernel {
         Frame(slot)
             .map(VSpace::OWN, address, CapRights::READ_WRITE, VmAttributes::EXECUTE_NEVER)
             .must("mapping a piece of the heap");
+        self.slots_of_windows.set(self.slots_of_windows.get() + 1);
         self.heap_window.set(address + (1 << LARGE_PAGE_BITS));
         self.heap_left.set(left);
         Ok(())
@@ -283,10 +287,12 @@ impl Kernel {
     pub(super) const fn heap_limit(&self) -> usize {
         self.heap_limit as usize
     }
-    /// Bytes of untyped memory and slots that were used, ever.
+    /// Bytes of untyped memory that were used, ever, and slots that hold what somebody may use: neither what waits for a second part
+    /// of its kind, nor what only makes the window and the heap larger, which stay so.
     pub(super) fn used(&self) -> (u64, u64) {
         let bytes = self.untypeds.borrow().iter().map(|pool| pool.used).sum();
-        (bytes, self.next_slot.get() - self.free_slots.borrow().len() as u64)
+        let not_in_use = self.free_slots.borrow().len() + self.spare.borrow().len();
+        (bytes, self.next_slot.get() - not_in_use as u64 - self.slots_of_windows.get())
     }
 
     fn bytes_left(&self) -> u64 {
@@ -332,6 +338,7 @@ impl Kernel {
         for &level in levels {
             if address.is_multiple_of(1 << level.shift()) {
                 let slot = self.make_anyhow(level.kind(), 0)?;
+                self.slots_of_windows.set(self.slots_of_windows.get() + 1);
                 self.map_structure(level, slot, VSpace::OWN.0, address);
             }
         }
@@ -373,7 +380,9 @@ impl Kernel {
         let pool = self.take_slot().inspect_err(|_| self.keep(ObjectType::Untyped, memory))?;
         let place = CNode::OWN.slot(pool);
         let made = AsidControl(slots::ASID_CONTROL).make_pool(Untyped(memory), place.root, place.index, place.depth);
-        made.map(|()| pool).map_err(|_| {
+        // The memory and the pool.
+        let kept = |()| self.slots_of_windows.set(self.slots_of_windows.get() + 2);
+        made.map(kept).map(|()| pool).map_err(|_| {
             // Refused once all numbers of the processor are in pools, and so for ever.
             self.has_all_numbers.set(true);
             self.keep(ObjectType::Untyped, memory);

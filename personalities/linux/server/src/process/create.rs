@@ -200,6 +200,7 @@ impl Server {
         let files =
             if has(FILES) { old.descriptors() } else { Rc::new(RefCell::new(old.descriptors().borrow().clone())) };
         let actions = if has(SIGHAND) {
+            old.hide_actions();
             old.actions.borrow().clone()
         } else {
             let mut actions: SignalActions = old.actions.borrow().borrow().clone();

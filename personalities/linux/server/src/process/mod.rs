@@ -5,6 +5,7 @@
 //! | [`signal`] | signals as data |
 //! | [`thread`] | one thread: its kernel object, its page, what the server holds of it |
 //! | [`table`] | who has which id |
+//! | [`actions`] | what is done on them, and where the trampoline reads that |
 //! | [`delivery`] | sending signals and taking them |
 //! | [`frame`] | the frame that a handler finds on its stack |
 //! | [`create`] | fork, vfork, clone |
@@ -18,6 +19,7 @@
 //! | [`capabilities`] | what user 0 may do, in parts |
 //! | [`timers`] | timers that send signals |
 
+pub mod actions;
 pub mod capabilities;
 pub mod create;
 pub mod delivery;

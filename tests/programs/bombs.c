@@ -345,7 +345,7 @@ static void socket_messages(void) {
 }
 // Sockets in flight inside each other, and nobody else's any more.
 static void passed_sockets(void) {
-    for (long i = 0; i < 100000; i++) {
+    for (long i = 0; i < 12000; i++) {
         int fds[2];
         if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds) != 0)
             stopped("passed sockets", i, errno);
@@ -367,7 +367,7 @@ static void passed_sockets(void) {
         close(fds[0]);
         close(fds[1]);
     }
-    stopped("passed sockets", 100000, ENOMEM);
+    stopped("passed sockets", 12000, ENOMEM);
 }
 static void files(void) {
     mkdir("/tmp/bomb", 0700);
@@ -602,6 +602,107 @@ static void memfds(void) {
     }
 }
 
+// How long the server works at a stroke on the longest calls there are: ticks for each, and the call's name.
+static void told(const char *what) {
+    char line[100] = "";
+    int fd = open("/proc/chestnut/longest", O_RDONLY);
+    if (fd < 0 || read(fd, line, sizeof line - 1) <= 0)
+        strcpy(line, "nothing\n");
+    close(fd);
+    if (what != NULL)
+        printf("%-24s %s", what, line);
+}
+static void long_calls(void) {
+    raise_limit(RLIMIT_NOFILE);
+    size_t large = 64ul << 20;
+    char *space = mmap(NULL, large, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    int zero = open("/dev/zero", O_RDONLY), null = open("/dev/null", O_WRONLY), fds[2];
+    told(NULL);
+    read(zero, space, 32ul << 20);
+    told("read zeros, 32 MiB");
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(0);
+    told("fork with 32 MiB");
+    waitpid(pid, NULL, 0);
+    told("the child's end");
+    mprotect(space, large, PROT_READ);
+    told("mprotect");
+    mprotect(space, large, PROT_READ | PROT_WRITE);
+    write(null, space, 32ul << 20);
+    told("write nothing, 32 MiB");
+    mkdir("/tmp/bomb", 0700);
+    int fd = open("/tmp/bomb/large", O_RDWR | O_CREAT | O_TRUNC, 0600);
+    told(NULL);
+    write(fd, space, 16ul << 20);
+    told("write a file, 16 MiB");
+    pread(fd, space, 16ul << 20, 0);
+    told("pread it");
+    off_t from = 0;
+    syscall(SYS_sendfile, null, fd, &from, 16ul << 20);
+    told("sendfile");
+    ftruncate(fd, 0);
+    told("truncate it");
+    madvise(space, large, MADV_DONTNEED);
+    told("madvise");
+    madvise(space, large / 2, MADV_POPULATE_WRITE);
+    told("populate");
+    munmap(space, large);
+    told("munmap");
+    for (int i = 0; i < 20000; i++)
+        mmap(NULL, 4096, i % 2 ? PROT_READ : PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    told("20000 mmaps");
+    pid = fork();
+    if (pid == 0)
+        _exit(0);
+    told("fork with 20000 areas");
+    waitpid(pid, NULL, 0);
+    told("the child's end");
+    static char random[8 << 20];
+    syscall(SYS_getrandom, random, sizeof random, 0);
+    told("getrandom, 8 MiB");
+    for (int i = 0; i < 3000; i++) {
+        char name[100];
+        sprintf(name, "/tmp/bomb/%d", i);
+        close(open(name, O_WRONLY | O_CREAT, 0600));
+    }
+    told("3000 files");
+    int folder = open("/tmp/bomb", O_RDONLY | O_DIRECTORY);
+    while (syscall(SYS_getdents64, folder, random, sizeof random) > 0)
+        ;
+    told("getdents64");
+    pipe(fds);
+    for (int i = 0; i < 5000; i++)
+        dup(fds[0]);
+    struct pollfd *all = (struct pollfd *)random;
+    for (int i = 0; i < 5000; i++)
+        all[i] = (struct pollfd){fds[0] + i, POLLIN, 0};
+    told("5000 dups");
+    poll(all, 5000, 0);
+    told("poll of 5000");
+    int locks = open("/tmp/bomb/0", O_RDWR);
+    for (int i = 0; i < 2000; i++) {
+        struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 2 * i, .l_len = 1};
+        fcntl(locks, F_SETLK, &lock);
+    }
+    told("2000 locks");
+    syscall(SYS_close_range, 3, 10000, 0);
+    told("close_range");
+    char path[4096];
+    memset(path, '/', sizeof path);
+    for (int i = 0; i + 2 < 4095; i += 2)
+        path[i] = '.';
+    path[4095] = 0;
+    struct stat about;
+    for (int i = 0; i < 10; i++)
+        stat(path, &about);
+    told("stat of 2047 parts");
+    pid = fork();
+    if (pid == 0)
+        execl("/bin/true", "true", NULL);
+    waitpid(pid, NULL, 0);
+    told("execve");
+}
 static void check(void) {
     int fds[2], status;
     char bytes[16] = "";
@@ -624,6 +725,7 @@ static const struct {
     void (*bomb)(void);
 } kinds[] = {
     {"check", check},
+    {"long_calls", long_calls},
     {"forks", forks},
     {"fork_tree", fork_tree},
     {"threads", threads},

@@ -618,8 +618,14 @@ static void long_calls(void) {
     char *space = mmap(NULL, large, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     int zero = open("/dev/zero", O_RDONLY), null = open("/dev/null", O_WRONLY), fds[2];
     told(NULL);
+    read(zero, space, 4ul << 20);
+    told("read zeros, 4 MiB");
+    read(zero, space, 4ul << 20);
+    told("the same again");
     read(zero, space, 32ul << 20);
     told("read zeros, 32 MiB");
+    read(zero, space, 32ul << 20);
+    told("the same again");
     pid_t pid = fork();
     if (pid == 0)
         _exit(0);

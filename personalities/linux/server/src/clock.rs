@@ -70,7 +70,7 @@ impl SystemClock {
     }
     /// How many ticks so many nanoseconds are.
     pub fn ticks(&self, nanoseconds: u64) -> u64 {
-        nanoseconds.saturating_mul(self.tsc_mhz.into()) / 1000
+        nanoseconds.saturating_mul(self.tsc_mhz) / 1000
     }
     pub const fn time_page(&self) -> &SharedPage<TimePage> {
         &self.time_page

@@ -144,6 +144,7 @@ impl Capabilities {
         let idle = self.frames.idle_slots()
             + unused(spaces)
             + unused(structures)
+            + self.spaces.mapped_aside()
             + self.threads.idle_slots()
             + unused(replies);
         Holdings {

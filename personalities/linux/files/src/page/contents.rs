@@ -82,11 +82,16 @@ impl Contents {
         self.version.get()
     }
 
+    /// Pages in memory of their own.
+    pub fn own_pages(&self) -> u64 {
+        self.pages.borrow().len() as u64
+    }
+
     /// The page at byte offset `index * PAGE_SIZE`, for a mapping or a page fault. It stays the file's page until a truncation or
     /// a hole: what is written into it is written to the file.
     ///
     /// `Ok(None)`: a hole, for which a reader (`for_write` false) may be given a shared page of zeros; it is told of by
-    /// [`Observer::replaced`] when it is filled. `EFAULT` past the end of the file (SIGBUS); `ENOMEM`.
+    /// [`Observer::replaced`] when it is filled. `EFAULT` past the end of the file and `ENOSPC` (SIGBUS both); `ENOMEM`.
     pub fn page(&self, index: u64, for_write: bool) -> Result<Option<PageRef>> {
         if index >= self.size.get().div_ceil(PAGE) {
             return Err(Errno::EFAULT);
@@ -291,13 +296,14 @@ impl Contents {
         if let Some(page) = self.pages.borrow().get(&index) {
             return Ok(page.clone());
         }
-        let page = self.store.allocate()?;
+        let imaged = !self.image_of(index).is_empty();
+        let page = if imaged { self.store.allocate_for_image() } else { self.store.allocate() }?;
         page.write(0, self.image_of(index));
         self.pages.borrow_mut().insert(index, page.clone());
-        if self.image_of(index).is_empty() {
-            self.tell(|observer| observer.replaced(index));
-        } else {
+        if imaged {
             self.copied.set(self.copied.get() + 1);
+        } else {
+            self.tell(|observer| observer.replaced(index));
         }
         Ok(page)
     }

@@ -73,7 +73,12 @@ impl Spaces {
 
     /// Pages that are shown to somebody.
     pub(super) fn mappings(&self) -> usize {
-        self.mapped.get() - self.aside.get()[1]
+        self.mapped.get() - self.mapped_aside()
+    }
+
+    /// Pages that spaces show which nobody is in.
+    pub(super) const fn mapped_aside(&self) -> usize {
+        self.aside.get()[1]
     }
 
     /// Spaces, and paging structures in spaces that are in use.

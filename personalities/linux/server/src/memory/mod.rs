@@ -23,7 +23,7 @@ pub use area::{Behaviour, Protection};
 pub use kept::KeptSpaces;
 pub use map::{MapRequest, Place, Remap};
 pub use space::{AddressSpace, Fault, Intent, Marks, Shown};
-pub use store::{FramePage, FrameStore, SizedStore};
+pub use store::{FramePage, FrameStore, NamelessStore, SizedStore};
 pub use user::{Iovec, UserArgument, UserSink, UserSource};
 
 use crate::capability::{Capabilities, Frame, OutOfMemory};

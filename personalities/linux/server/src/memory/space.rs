@@ -205,7 +205,8 @@ impl AddressSpace {
                 let contents = location.inode().contents().ok_or(Fault::PastEnd)?;
                 let index = (from + offset) / PAGE;
                 let page = contents.page(index, write && !private).map_err(|error| match error {
-                    Errno::ENOMEM | Errno::ENOSPC => Fault::OutOfMemory,
+                    Errno::ENOMEM => Fault::OutOfMemory,
+                    // A file system that is full is SIGBUS, as the end of a file is.
                     _ => Fault::PastEnd,
                 })?;
                 match page {

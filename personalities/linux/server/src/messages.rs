@@ -23,8 +23,9 @@ impl Server {
         let mut served: Option<(Rc<Thread>, u64)> = None;
         loop {
             self.executor.run();
-            self.clock.run();
-            self.executor.run();
+            if self.clock.run() {
+                self.executor.run();
+            }
             devices.flush();
             if self.pressure() == Pressure::Now {
                 self.relieve();
@@ -37,11 +38,10 @@ impl Server {
                     Err(_) => panic!("no memory for a reply object"),
                 },
             };
-            let encoded = answer.map(Answer::message);
             if let Some((thread, since)) = served.take() {
                 thread.charge(self.clock.nanoseconds(ticks().wrapping_sub(since)));
             }
-            let message = self.kernel.receive(&reply, encoded.as_ref().map(|(label, word)| (*label, word.as_slice())));
+            let message = self.kernel.receive(&reply, answer.map(Answer::message));
             if message.badge < Threads::BADGE_UNIT {
                 devices.notified(message.badge);
                 continue;
@@ -54,10 +54,14 @@ impl Server {
     }
 
     /// A message of a thread, whom `reply` holds if it wants an answer. The thread, if it was served.
+    #[inline]
     fn take_message(&'static self, reply: Reply, message: Message) -> Option<Rc<Thread>> {
         let thread = self.table.by_badge(message.badge)?;
-        let before = thread.activity.replace(Activity::Held(reply));
-        if !matches!(before, Activity::Running) {
+        let mut activity = thread.activity.borrow_mut();
+        let ran = matches!(&*activity, Activity::Running);
+        *activity = Activity::Held(reply);
+        drop(activity);
+        if !ran {
             // It sent something while the server still owed it an answer, which no trampoline does.
             log::warn!("thread {} sent a second message", thread.tid.get());
             self.end_process(&thread.process, Ending::Killed(Signal::SYS));

@@ -26,6 +26,7 @@ use chestnut_linux_files::vfs::Vfs;
 use chestnut_linux_files::wait::WaitQueue;
 use chestnut_linux_trampoline::{text, vdso};
 use core::cell::{Cell, OnceCell, RefCell};
+use core::mem;
 
 /// Everything that the server knows.
 pub struct Server {
@@ -62,7 +63,7 @@ pub struct Server {
     /// The program that the launcher asked for, while it runs.
     pub init_program: Cell<u32>,
     /// An answer that goes out along with the next receive.
-    next_answer: RefCell<Option<(Reply, Answer)>>,
+    next_answer: Cell<Option<(Reply, Answer)>>,
 }
 
 /// What [`Server::new`] is made of.
@@ -112,27 +113,30 @@ impl Server {
             tracing: Cell::new(false),
             tracer: OnceCell::new(),
             init_program: Cell::new(0),
-            next_answer: RefCell::default(),
+            next_answer: Cell::default(),
         })))
     }
 
     /// Answers a held thread: at once if it can't wait, else with the next receive. If its process is stopped, it goes on
     /// when that does.
+    #[inline]
     pub fn answer(&self, thread: &Thread, answer: Answer) {
-        let before = thread.activity.replace(Activity::Running);
-        let Activity::Held(reply) = before else {
-            // Its call was cancelled or it has ended: nobody waits for this.
-            *thread.activity.borrow_mut() = before;
-            return;
-        };
-        if thread.process.is_stopped() {
-            *thread.activity.borrow_mut() = Activity::Answered(reply, answer);
+        let mut activity = thread.activity.borrow_mut();
+        // Otherwise its call was cancelled or it has ended: nobody waits for this.
+        if !matches!(&*activity, Activity::Held(_)) {
             return;
         }
-        if self.next_answer.borrow().is_some() {
-            send(&reply, answer);
-        } else {
-            *self.next_answer.borrow_mut() = Some((reply, answer));
+        let Activity::Held(reply) = mem::replace(&mut *activity, Activity::Running) else { return };
+        if thread.process.is_stopped() {
+            *activity = Activity::Answered(reply, answer);
+            return;
+        }
+        match self.next_answer.take() {
+            None => self.next_answer.set(Some((reply, answer))),
+            first => {
+                self.next_answer.set(first);
+                send(&reply, answer);
+            }
         }
     }
 
@@ -143,6 +147,7 @@ impl Server {
         }
     }
     /// The answer to send along with the next receive, and the reply object to receive with.
+    #[inline]
     pub fn take_answer(&self) -> Option<(Reply, Answer)> {
         self.next_answer.take()
     }
@@ -156,11 +161,11 @@ impl Server {
 
     /// The process that a system call's pid argument names; 0 is the caller's.
     pub fn process_or_self(&self, caller: &Rc<Process>, pid: u32) -> Option<Rc<Process>> {
-        if pid == 0 { Some(caller.clone()) } else { self.table.process(pid) }
+        if pid == 0 || pid == caller.pid { Some(caller.clone()) } else { self.table.process(pid) }
     }
 }
 
 fn send(reply: &Reply, answer: Answer) {
-    let (label, word) = answer.message();
-    reply.send(label, word.as_slice());
+    let (info, word) = answer.message();
+    reply.send(info, word);
 }

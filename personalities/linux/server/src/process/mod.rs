@@ -152,6 +152,10 @@ pub struct Process {
     pub capabilities: Cell<Capabilities>,
     /// personality(2).
     pub persona: Cell<u32>,
+    /// /proc/PID/oom_score_adj.
+    pub oom_adjustment: Cell<i16>,
+    /// Its group had much of the server's memory when that was last looked at ([`crate::pressure`]).
+    pub holds_much: Cell<bool>,
 }
 
 /// What differs between processes when they begin.
@@ -260,6 +264,8 @@ impl Process {
             subreaper: Cell::new(false),
             capabilities: Cell::new(Capabilities::FULL),
             persona: Cell::new(0),
+            oom_adjustment: Cell::new(0),
+            holds_much: Cell::new(false),
         })
     }
 

@@ -195,7 +195,9 @@ impl Server {
             }
             traced = tracer.begin(&call);
         }
+        let refusal = if self.watch.is_scarce() { self.refusal(&call) } else { None };
         let outcome = match table::entry(number) {
+            _ if let Some(error) = refusal => Outcome::Done(Err(error)),
             Some(entry) => (entry.handler)(&call),
             None => self.missing(&call),
         };

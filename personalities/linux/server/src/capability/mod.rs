@@ -33,6 +33,9 @@ pub use thread::{Redirect, Thread, Threads};
 
 use chestnut_abi::MessageInfo;
 
+/// Bytes that the heap can grow by at least, whatever else memory is used for.
+pub const HEAP_RESERVE: usize = 16 << 20;
+
 /// A capability's address in the server's own CSpace.
 pub type Slot = u64;
 
@@ -123,6 +126,11 @@ impl Capabilities {
         }
     }
 
+    /// Bytes that it may have in all.
+    pub fn heap_limit(&self) -> usize {
+        self.kernel.heap_limit()
+    }
+
     /// What has been made so far and how much of it is in use.
     pub fn holdings(&self) -> Holdings {
         let heap = chestnut_runtime::start::heap_usage();
@@ -133,6 +141,7 @@ impl Capabilities {
         let idle = self.frames.idle_slots()
             + unused(spaces)
             + unused(structures)
+            + self.spaces.mapped_aside()
             + self.threads.idle_slots()
             + unused(replies);
         Holdings {
@@ -141,7 +150,7 @@ impl Capabilities {
             structures,
             threads: self.threads.counts(),
             replies,
-            mappings: self.spaces.mapped.get(),
+            mappings: self.spaces.mappings(),
             slots: Count { made: slots as usize, used: (slots as usize).saturating_sub(idle) },
             untyped_bytes: untyped_bytes as usize,
             heap_used: heap.used,

@@ -29,10 +29,12 @@ const THREAD_BYTES: u64 = 1 << 14;
 const CSPACE_BITS: u64 = 1;
 /// The window begins at such a boundary, below which root may have mapped something.
 const WINDOW_ALIGNMENT: u64 = 1 << 39;
-/// Of the memory, one part in so many is kept from frames: for objects (paging structures for what frames show) and the heap.
-const RESERVE_PART: u64 = 16;
-/// What of that is kept from objects too: for the heap, without which the server can't go on.
+/// Of the memory, one part in so many, but so many bytes at least, are kept for the heap, without which the server can't go on.
 const HEAP_PART: u64 = 32;
+const HEAP_LEAST: u64 = super::HEAP_RESERVE as u64;
+/// What is kept from frames besides: for objects (paging structures for what frames show).
+const RESERVE_PART: u64 = 32;
+const RESERVE_LEAST: u64 = 4 << 20;
 /// What objects other than frames may take in all, and by how much the heap may grow: memory becomes one kind of object and stays it,
 /// so what one program had made of it would be missed by all others for ever.
 const OBJECTS_PART: u64 = 4;
@@ -55,6 +57,8 @@ pub struct Kernel {
     reserve: u64,
     /// Bytes that nothing but the heap and what answers callers is made of.
     heap_reserve: u64,
+    /// Bytes that the heap may have in all.
+    heap_limit: u64,
     /// Bytes that may still become objects other than frames.
     objects_left: Cell<u64>,
     /// Bytes that the heap may still grow by.
@@ -136,11 +140,13 @@ impl Kernel {
             .collect();
         untypeds.sort_by_key(|pool| pool.bytes);
         let total: u64 = untypeds.iter().map(|pool| pool.bytes).sum();
+        let heap_reserve = (total / HEAP_PART).max(HEAP_LEAST);
         let window = start.free_address.next_multiple_of(WINDOW_ALIGNMENT);
         let kernel: &'static Self = Box::leak(Box::new(Self {
             machine_memory: start.machine_memory,
-            reserve: total / RESERVE_PART,
-            heap_reserve: total / HEAP_PART,
+            reserve: heap_reserve + (total / RESERVE_PART).max(RESERVE_LEAST),
+            heap_reserve,
+            heap_limit: chestnut_runtime::start::heap_usage().claimed as u64 + total / HEAP_LIMIT_PART,
             objects_left: Cell::new(total / OBJECTS_PART),
             heap_left: Cell::new(total / HEAP_LIMIT_PART),
             heap_window: Cell::new(window + WINDOW_LENGTH),
@@ -280,6 +286,9 @@ impl Kernel {
             .last()
             .map_or(0, |pool| pool.bytes - pool.used.next_multiple_of(1 << LARGE_PAGE_BITS).min(pool.bytes));
         (room.min(self.heap_left.get()) & !((1 << LARGE_PAGE_BITS) - 1)) as usize
+    }
+    pub(super) const fn heap_limit(&self) -> usize {
+        self.heap_limit as usize
     }
     /// Bytes of untyped memory that were used, ever, and slots that hold what somebody may use: neither what waits for a second part
     /// of its kind, nor what only makes the window and the heap larger, which stay so.

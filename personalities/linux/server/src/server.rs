@@ -10,6 +10,7 @@ use crate::file_services::FileServices;
 use crate::load::Load;
 use crate::memory::{AddressSpace, Memory};
 use crate::process::futex::Futexes;
+use crate::process::pi_futex::PiFutexes;
 use crate::process::table::Table;
 use crate::process::thread::{Activity, Answer};
 use crate::process::{Process, Thread};
@@ -36,6 +37,7 @@ pub struct Server {
     pub executor: Executor,
     pub table: Table,
     pub futexes: Rc<Futexes>,
+    pub pi_futexes: Rc<PiFutexes>,
     pub generator: Rc<Generator>,
     pub vfs: Vfs,
     /// Numbers the inodes of pipes, eventfds and shared memory.
@@ -94,6 +96,7 @@ impl Server {
             executor: Executor::default(),
             table: Table::default(),
             futexes: Rc::default(),
+            pi_futexes: Rc::default(),
             generator,
             vfs,
             files: FileServices::new(&nameless),

@@ -111,6 +111,10 @@ fn encode(info: &SignalInfo) -> [u8; INFO_BYTES] {
             put(56, &user_ticks.to_le_bytes());
             put(64, &system_ticks.to_le_bytes());
         }
+        Detail::File { band, descriptor } => {
+            put(20, &descriptor.to_le_bytes());
+            put(28, &band.to_le_bytes());
+        }
         Detail::Fault { address } => put(72, &address.to_le_bytes()),
     }
     bytes

@@ -181,6 +181,11 @@ pub trait Directory {
     fn is_empty(&self) -> bool {
         false
     }
+
+    /// For the server, to find its own kinds of directory again.
+    fn as_any(&self) -> Option<&dyn core::any::Any> {
+        None
+    }
 }
 
 /// The least cookie of a real name; smaller ones belong to `.` and `..`.

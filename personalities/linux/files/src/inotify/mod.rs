@@ -11,11 +11,13 @@
 //! ```
 //! Mappings and exec don't tell; an open for exec does as any other.
 
+mod directory;
 mod queue;
 #[cfg(test)]
 mod tests;
 mod watch;
 
+pub use directory::DirectoryNotice;
 pub(crate) use watch::{Watches, tell, tell_name, tell_removed, tell_self};
 
 use alloc::collections::BTreeMap;
@@ -95,15 +97,18 @@ struct InotifyFile(Rc<Inotify>);
 pub fn create(filesystem: &Rc<Filesystem>, flags: u32) -> Result<Rc<OpenFile>> {
     let known = OpenFlags::NONBLOCKING | OpenFlags::CLOSE_ON_EXEC;
     let flags = OpenFlags::from_bits(flags).filter(|&flags| known.contains(flags)).ok_or(Errno::EINVAL)?;
-    let inotify = Rc::new_cyclic(|itself| Inotify {
+    Ok(OpenFile::anonymous(filesystem, Rc::new(InotifyFile(instance(filesystem))), b"anon_inode:inotify", flags))
+}
+
+fn instance(filesystem: &Rc<Filesystem>) -> Rc<Inotify> {
+    Rc::new_cyclic(|itself| Inotify {
         itself: itself.clone(),
         watches: RefCell::default(),
         next: Cell::new(1),
         queue: RefCell::new(Queue::new(&filesystem.inotify_load)),
         waiters: WaitQueue::new(),
         load: filesystem.inotify_load.clone(),
-    });
-    Ok(OpenFile::anonymous(filesystem, Rc::new(InotifyFile(inotify)), b"anon_inode:inotify", flags))
+    })
 }
 
 impl OpenFile {
@@ -196,6 +201,10 @@ impl File for InotifyFile {
 
     fn waiters(&self) -> Option<&WaitQueue> {
         Some(&self.0.waiters)
+    }
+
+    fn gives_notice(&self) -> bool {
+        true
     }
 
     fn as_any(&self) -> Option<&dyn core::any::Any> {

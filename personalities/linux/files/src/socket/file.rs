@@ -59,6 +59,10 @@ impl File for SocketFile {
         Some(&self.0.waiters)
     }
 
+    fn gives_notice(&self) -> bool {
+        true
+    }
+
     fn as_any(&self) -> Option<&dyn core::any::Any> {
         Some(self)
     }

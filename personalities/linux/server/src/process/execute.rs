@@ -89,6 +89,7 @@ impl Server {
         }
         self.release_tid_word(thread);
         thread.robust_list.set((0, 0));
+        self.pi_futexes.owner_ended(thread);
         *thread.activity.borrow_mut() = Activity::Absent;
         thread.machine.suspend();
 

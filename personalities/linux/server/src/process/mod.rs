@@ -13,6 +13,7 @@
 //! | [`wait`] | wait4 and waitid |
 //! | [`jobs`] | process groups, sessions, the controlling terminal |
 //! | [`futex`] | who waits on which word |
+//! | [`pi_futex`] | locks that lend priority |
 //! | [`limits`] | resource limits and usage |
 //! | [`schedule`] | nice values and policies |
 //! | [`capabilities`] | what user 0 may do, in parts |
@@ -27,6 +28,7 @@ pub mod frame;
 pub mod futex;
 pub mod jobs;
 pub mod limits;
+pub mod pi_futex;
 pub mod schedule;
 pub mod signal;
 pub mod table;

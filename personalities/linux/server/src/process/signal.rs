@@ -177,6 +177,11 @@ pub enum Detail {
         overrun: u32,
         value: u64,
     },
+    /// Of a file (O_ASYNC): what it is ready for as poll(2) says it, and by which descriptor.
+    File {
+        band: u32,
+        descriptor: i32,
+    },
 }
 
 /// One sent signal.
@@ -226,6 +231,10 @@ impl SignalInfo {
                 put(16, &id.to_le_bytes());
                 put(20, &overrun.to_le_bytes());
                 put(24, &value.to_le_bytes());
+            }
+            Detail::File { band, descriptor } => {
+                put(16, &u64::from(band).to_le_bytes());
+                put(24, &descriptor.to_le_bytes());
             }
         }
         bytes

@@ -84,6 +84,8 @@ pub struct Thread {
     /// Number of the call that it makes or made last.
     pub last_call: Cell<u64>,
     pub schedule: Cell<Schedule>,
+    /// The microkernel's priority that others lend it (see [`super::pi_futex`]); 0 for none.
+    lent: Cell<u8>,
     user_time: Cell<u64>,
     /// Nanoseconds that the server has worked for it.
     system_time: Cell<u64>,
@@ -117,6 +119,7 @@ impl Thread {
             name: Cell::new([0; 16]),
             last_call: Cell::new(0),
             schedule: Cell::default(),
+            lent: Cell::new(0),
             user_time: Cell::new(0),
             system_time: Cell::new(0),
         })
@@ -177,9 +180,23 @@ impl Thread {
     /// Sets its policy, and what that is to the microkernel.
     pub fn set_schedule(&self, schedule: Schedule) {
         if self.schedule.replace(schedule) != schedule {
-            let (priority, turn) = schedule.turn();
-            self.machine.schedule(priority, turn);
+            self.machine.schedule(self.urgency(), schedule.turn().1);
         }
+    }
+
+    /// The microkernel's priority: its own, or what is lent to it.
+    pub fn urgency(&self) -> u8 {
+        self.schedule.get().turn().0.max(self.lent.get())
+    }
+    /// Others lend it this priority from now on. True if that changes anything.
+    pub fn lend_priority(&self, priority: u8) -> bool {
+        let before = self.urgency();
+        self.lent.set(priority);
+        let changes = self.urgency() != before;
+        if changes && !self.ended.get() {
+            self.machine.schedule(self.urgency(), self.schedule.get().turn().1);
+        }
+        changes
     }
 
     /// Microseconds that it has run, now.

@@ -7,6 +7,8 @@ mod process;
 mod resources;
 mod system;
 
+pub use process::process_of;
+
 use crate::process::{INIT, Process};
 use crate::server::Server;
 use alloc::boxed::Box;

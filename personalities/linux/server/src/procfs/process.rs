@@ -9,11 +9,12 @@ use crate::process::thread::Activity;
 use crate::process::{Life, Process, Thread};
 use crate::server::Server;
 use alloc::format;
-use alloc::rc::Rc;
+use alloc::rc::{Rc, Weak};
 use alloc::string::String;
 use alloc::vec::Vec;
 use chestnut_linux_files::inode::{Directory, FIRST_COOKIE, Inode, Kind, Listed};
 use chestnut_linux_files::{Errno, Result};
+use core::any::Any;
 use core::fmt::Write;
 
 /// A file of a process: `None` for the thread asks about the whole process.
@@ -49,8 +50,15 @@ fn owner(process: &Process) -> (u32, u32) {
 
 /// /proc/PID
 pub fn directory(proc: &Proc, process: &Rc<Process>) -> Rc<Inode> {
-    let directory = ProcessDirectory { proc: proc.clone(), pid: process.pid, tid: None };
+    let directory =
+        ProcessDirectory { proc: proc.clone(), pid: process.pid, tid: None, process: Rc::downgrade(process) };
     proc.directory(first_number(process.pid), owner(process), directory)
+}
+
+/// The process whose /proc/PID this is, even if it has ended.
+pub fn process_of(inode: &Inode) -> Option<Rc<Process>> {
+    let directory: &ProcessDirectory = inode.directory().ok()?.as_any()?.downcast_ref()?;
+    directory.process.upgrade().filter(|_| directory.tid.is_none())
 }
 
 /// /proc/PID, and with a thread's id /proc/PID/task/TID.
@@ -58,9 +66,14 @@ struct ProcessDirectory {
     proc: Proc,
     pid: u32,
     tid: Option<u32>,
+    process: Weak<Process>,
 }
 
 impl Directory for ProcessDirectory {
+    fn as_any(&self) -> Option<&dyn Any> {
+        Some(self)
+    }
+
     fn lookup(&self, name: &[u8]) -> Result<Rc<Inode>> {
         let process = self.proc.live(self.pid)?;
         let (server, pid, tid, first) = (self.proc.server, self.pid, self.tid, first_number(self.pid));
@@ -167,7 +180,8 @@ impl Directory for Tasks {
             return Err(Errno::ENOENT);
         }
         let number = first_number(self.pid) + TASK_NUMBERS + u64::from(tid);
-        let directory = ProcessDirectory { proc: self.proc.clone(), pid: self.pid, tid: Some(tid) };
+        let directory =
+            ProcessDirectory { proc: self.proc.clone(), pid: self.pid, tid: Some(tid), process: Weak::new() };
         Ok(self.proc.directory(number, owner(&process), directory))
     }
 

@@ -10,6 +10,7 @@ pub mod epoll;
 pub mod files;
 pub mod foreign;
 pub mod futex;
+pub mod futex_more;
 pub mod identity;
 pub mod inotify;
 pub mod locks;
@@ -18,6 +19,7 @@ pub mod memory;
 pub mod messages;
 pub mod mounts;
 pub mod names;
+pub mod owners;
 pub mod poll;
 pub mod processes;
 pub mod read_write;
@@ -60,6 +62,9 @@ pub struct Call {
     pub number: u64,
     pub arguments: [u64; 6],
 }
+
+/// What a waiting call ends with to begin anew after a handler, whether that has SA_RESTART or not: no program sees it.
+pub const INTERRUPTED: Errno = Errno(513);
 
 /// What a handler says.
 pub enum Outcome {
@@ -240,8 +245,10 @@ async fn finish(server: &'static Server, thread: Rc<Thread>, waiting: Waiting, t
             return Poll::Ready(None);
         }
         server.current.set(thread.tid.get());
-        if let Poll::Ready(result) = future.as_mut().poll(context) {
-            return Poll::Ready(Some(Answer::Done(register(result))));
+        match future.as_mut().poll(context) {
+            Poll::Ready(Err(INTERRUPTED)) => return Poll::Ready(Some(Answer::Restart)),
+            Poll::Ready(result) => return Poll::Ready(Some(Answer::Done(register(result)))),
+            Poll::Pending => {}
         }
         let moved = moved.as_ref().map_or(0, |moved| moved.get());
         if let Some(action) = server.interruption(&thread) {

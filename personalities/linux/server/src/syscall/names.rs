@@ -36,7 +36,7 @@ const MISSING: &[(u64, &str)] = &[
     (429, "move_mount"), (430, "fsopen"), (431, "fsconfig"), (432, "fsmount"), (433, "fspick"),
     (440, "process_madvise"), (442, "mount_setattr"), (443, "quotactl_fd"), (444, "landlock_create_ruleset"),
     (445, "landlock_add_rule"), (446, "landlock_restrict_self"), (447, "memfd_secret"), (448, "process_mrelease"),
-    (449, "futex_waitv"), (450, "set_mempolicy_home_node"), (451, "cachestat"), (453, "map_shadow_stack"),
+    (450, "set_mempolicy_home_node"), (451, "cachestat"), (453, "map_shadow_stack"),
     (454, "futex_wake"), (455, "futex_wait"), (456, "futex_requeue"), (457, "statmount"), (458, "listmount"),
     (459, "lsm_get_self_attr"), (460, "lsm_set_self_attr"), (461, "lsm_list_modules"), (462, "mseal"),
     (463, "setxattrat"), (464, "getxattrat"), (465, "listxattrat"), (466, "removexattrat"), (467, "open_tree_attr"),

@@ -200,9 +200,14 @@ pub fn sched_rr_get_interval(call: &Call) -> Result<u64> {
     Ok(0)
 }
 
+/// Unlike the other calls, these two know no wrong numbers, only threads that there aren't.
+fn affine_thread(call: &Call) -> Result<Rc<Thread>> {
+    if call.int(0) < 0 { Err(Errno::ESRCH) } else { thread(call) }
+}
+
 /// sched_getaffinity(tid, size, mask): there is one processor.
 pub fn sched_getaffinity(call: &Call) -> Result<u64> {
-    thread(call)?;
+    affine_thread(call)?;
     if call.half(1) < 8 || !call.half(1).is_multiple_of(8) {
         return Err(Errno::EINVAL);
     }
@@ -211,7 +216,7 @@ pub fn sched_getaffinity(call: &Call) -> Result<u64> {
 }
 /// sched_setaffinity(tid, size, mask): the mask must hold that processor.
 pub fn sched_setaffinity(call: &Call) -> Result<u64> {
-    let thread = thread(call)?;
+    let thread = affine_thread(call)?;
     let mut mask = vec![0; (call.half(1) as usize).min(128)];
     call.space().read(call.word(2), &mut mask)?;
     check_owner(call, &thread, Errno::EPERM)?;

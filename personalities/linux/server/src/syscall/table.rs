@@ -1,8 +1,8 @@
 //! From number to handler. Tracing and the log take their names from here, documentation its list of what works.
 
 use super::{
-    Call, Outcome, attributes, capabilities, directories, epoll, files, foreign, futex, identity, inotify, locks,
-    memfd, memory, messages, mounts, poll, processes, read_write, scheduling, signals, sockets, status, system,
+    Call, Outcome, attributes, capabilities, directories, epoll, files, foreign, futex, futex_more, identity, inotify,
+    locks, memfd, memory, messages, mounts, poll, processes, read_write, scheduling, signals, sockets, status, system,
     terminals, time, timerfd, timers, transfer,
 };
 
@@ -290,6 +290,7 @@ calls! {
     438 pidfd_getfd => foreign::pidfd_getfd;
     439 faccessat2 => status::faccessat2;
     441 epoll_pwait2 => epoll::epoll_pwait2;
+    449 futex_waitv => futex_more::futex_waitv;
     452 fchmodat2 => status::fchmodat2;
 }
 

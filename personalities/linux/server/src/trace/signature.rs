@@ -291,6 +291,7 @@ pub const fn of(number: u64) -> &'static [Kind] {
         438 => &[Int, Int, Bits],
         439 => &[At, Path, Flags(names::ACCESS), Flags(names::ACCESS_AT)],
         441 => &[Int, Hex, Int, Time, SignalSet, Size],
+        449 => &[Hex, Int, Bits, Time, CLOCK],
         452 => &[At, Path, Mode, Flags(names::AT)],
         _ => &[Bits, Bits, Bits, Bits, Bits, Bits],
     }

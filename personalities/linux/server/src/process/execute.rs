@@ -139,6 +139,9 @@ impl Server {
             }
         };
         thread.replace_page(page, address);
+        if !thread.seccomp.borrow().is_off() {
+            thread.send_all_calls();
+        }
         thread.enter();
         drop((old_space, old_pages));
         thread.page().set_frame(&Frame {

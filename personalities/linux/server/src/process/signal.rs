@@ -182,6 +182,12 @@ pub enum Detail {
         band: u32,
         descriptor: i32,
     },
+    /// A call that seccomp has trapped, with what the filter says of it.
+    SystemCall {
+        address: u64,
+        number: u32,
+        data: u32,
+    },
 }
 
 /// One sent signal.
@@ -231,6 +237,12 @@ impl SignalInfo {
                 put(16, &id.to_le_bytes());
                 put(20, &overrun.to_le_bytes());
                 put(24, &value.to_le_bytes());
+            }
+            Detail::SystemCall { address, number, data } => {
+                put(4, &data.to_le_bytes());
+                put(16, &address.to_le_bytes());
+                put(24, &number.to_le_bytes());
+                put(28, &super::seccomp::ARCHITECTURE.to_le_bytes());
             }
             Detail::File { band, descriptor } => {
                 put(16, &u64::from(band).to_le_bytes());

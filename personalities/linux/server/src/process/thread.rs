@@ -2,6 +2,7 @@
 
 use super::Process;
 use super::schedule::Schedule;
+use super::seccomp::Seccomp;
 use super::signal::{AlternateStack, PendingSignals, SignalSet};
 use crate::capability::{self, Redirect, Reply, SharedPage};
 use crate::memory::AddressSpace;
@@ -86,6 +87,9 @@ pub struct Thread {
     pub schedule: Cell<Schedule>,
     /// The microkernel's priority that others lend it (see [`super::pi_futex`]); 0 for none.
     lent: Cell<u8>,
+    /// ioprio_set(2).
+    pub io_priority: Cell<u32>,
+    pub seccomp: RefCell<Seccomp>,
     user_time: Cell<u64>,
     /// Nanoseconds that the server has worked for it.
     system_time: Cell<u64>,
@@ -120,6 +124,8 @@ impl Thread {
             last_call: Cell::new(0),
             schedule: Cell::default(),
             lent: Cell::new(0),
+            io_priority: Cell::new(0),
+            seccomp: RefCell::default(),
             user_time: Cell::new(0),
             system_time: Cell::new(0),
         })

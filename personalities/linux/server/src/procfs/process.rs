@@ -4,6 +4,7 @@ use super::{Proc, first_number, number_of, system};
 use crate::exec::load::TICKS_PER_SECOND;
 use crate::memory::{Behaviour, PAGE, Protection, Shown};
 use crate::process::limits::{INFINITY, NAMES};
+use crate::process::seccomp::Seccomp;
 use crate::process::signal::SignalSet;
 use crate::process::thread::Activity;
 use crate::process::{Life, Process, Thread};
@@ -400,6 +401,8 @@ fn status(_: &'static Server, process: &Process, thread: Option<&Thread>) -> Vec
     let caller = process.caller.borrow();
     let capabilities = process.capabilities.get();
     let tid = thread.map_or(process.pid, |thread| thread.tid.get());
+    let leader = process.leader();
+    let seccomp = thread.or(leader.as_deref()).map_or(Seccomp::Off, |thread| thread.seccomp.borrow().clone());
     let mut text = b"Name:\t".to_vec();
     text.extend_from_slice(&name(process, thread));
     let mut rest = String::new();
@@ -436,7 +439,7 @@ fn status(_: &'static Server, process: &Process, thread: Option<&Thread>) -> Vec
         rest,
         "\nThreads:\t{}\nSigQ:\t{}/{}\nSigPnd:\t{:016x}\nShdPnd:\t{:016x}\nSigBlk:\t{:016x}\nSigIgn:\t{:016x}\nSigCgt:\t{:016x}\n\
          CapInh:\t{:016x}\nCapPrm:\t{:016x}\nCapEff:\t{:016x}\nCapBnd:\t{:016x}\nCapAmb:\t{:016x}\n\
-         NoNewPrivs:\t{}\nSeccomp:\t0\nCpus_allowed:\t1\nCpus_allowed_list:\t0\n",
+         NoNewPrivs:\t{}\nSeccomp:\t{}\nSeccomp_filters:\t{}\nCpus_allowed:\t1\nCpus_allowed_list:\t0\n",
         process.threads.borrow().len(),
         process.queued_signals(),
         process.limits.borrow().soft(crate::process::limits::SIGNALS),
@@ -451,6 +454,8 @@ fn status(_: &'static Server, process: &Process, thread: Option<&Thread>) -> Vec
         capabilities.bounding,
         capabilities.ambient,
         u32::from(process.no_new_privileges.get()),
+        seccomp.mode(),
+        seccomp.count(),
     );
     text.extend_from_slice(rest.as_bytes());
     text

@@ -65,7 +65,7 @@ fn send(call: &Call, process: &Rc<Process>, info: SignalInfo) -> Result<Outcome>
 }
 
 /// Who may look into a process: whoever has all its ids, or is privileged (ptrace(2), PTRACE_MODE_ATTACH).
-fn may_look_into(call: &Call, process: &Rc<Process>) -> Result<()> {
+pub fn may_look_into(call: &Call, process: &Rc<Process>) -> Result<()> {
     if Rc::ptr_eq(process, call.process()) || call.is_privileged() {
         return Ok(());
     }

@@ -13,6 +13,7 @@ pub mod futex;
 pub mod futex_more;
 pub mod identity;
 pub mod inotify;
+pub mod ioprio;
 pub mod locks;
 pub mod memfd;
 pub mod memory;
@@ -24,6 +25,8 @@ pub mod poll;
 pub mod processes;
 pub mod read_write;
 pub mod scheduling;
+pub mod seccomp;
+pub mod sharing;
 pub mod signals;
 pub mod sockets;
 pub mod status;
@@ -197,7 +200,9 @@ impl Server {
             }
             traced = tracer.begin(&call);
         }
+        let restricted = if thread.seccomp.borrow().is_off() { None } else { self.restrict_call(&call) };
         let outcome = match table::entry(number) {
+            _ if restricted.is_some() => restricted.unwrap_or(Outcome::Gone),
             Some(entry) => (entry.handler)(&call),
             None => self.missing(&call),
         };

@@ -13,8 +13,13 @@ use linux_raw_sys::general as linux;
 
 /// The threads that getpriority and setpriority mean.
 fn targets(call: &Call) -> Result<Vec<Rc<Thread>>> {
-    let (table, who) = (&call.server.table, call.half(1));
-    let found: Vec<Rc<Thread>> = match call.half(0) {
+    threads_of(call, call.half(0), call.half(1))
+}
+
+/// The threads that `kind` (PRIO_…) and `who` mean together. `EINVAL` for another kind, `ESRCH` if there are none.
+pub fn threads_of(call: &Call, kind: u32, who: u32) -> Result<Vec<Rc<Thread>>> {
+    let table = &call.server.table;
+    let found: Vec<Rc<Thread>> = match kind {
         linux::PRIO_PROCESS if who == 0 => vec![call.thread.clone()],
         linux::PRIO_PROCESS => table.thread(who).into_iter().collect(),
         linux::PRIO_PGRP => {
@@ -54,7 +59,7 @@ pub fn setpriority(call: &Call) -> Result<u64> {
     outcome
 }
 
-fn check_owner(call: &Call, thread: &Thread, error: Errno) -> Result<()> {
+pub fn check_owner(call: &Call, thread: &Thread, error: Errno) -> Result<()> {
     let (own, other) = (call.process().ids.get(), thread.process.ids.get());
     let same = own.effective_user == other.user || own.effective_user == other.effective_user;
     if same || call.can(SYS_NICE) { Ok(()) } else { Err(error) }

@@ -91,6 +91,7 @@ pub fn info(info: &SignalInfo) -> String {
         Detail::Fault { address } => format!(", si_addr={address:#x}"),
         Detail::Timer { id, overrun, value } => format!(", si_timerid={id}, si_overrun={overrun}, si_value={value:#x}"),
         Detail::File { band, descriptor } => format!(", si_band={band:#x}, si_fd={descriptor}"),
+        Detail::SystemCall { address, number, .. } => format!(", si_call_addr={address:#x}, si_syscall={number}"),
         Detail::None => String::new(),
     };
     format!("{{si_signo={name}, si_code={code}{detail}}}")

@@ -284,6 +284,7 @@ impl<'k> Builder<'k> {
         self.put(slot::INIT_SCHED_CONTEXT, context)?;
         let (Some(thread), Some(context)) = (tcb.as_tcb(k), context.as_sched_context(k)) else { return Err(NO_MEMORY) };
         thread.initialise();
+        thread.ipc_buffer.set(ipc_buffer);
         for (own, from) in [
             (TcbSlot::CSpace, slot::INIT_CNODE),
             (TcbSlot::VSpace, slot::INIT_VSPACE),
@@ -293,7 +294,6 @@ impl<'k> Builder<'k> {
             let cap = if own == TcbSlot::IpcBuffer { source.cap().with_mapping(0, 0) } else { source.cap() };
             lifecycle::install(k, thread, own, cap, source);
         }
-        thread.ipc_buffer.set(ipc_buffer);
         thread.priority.set(MAX_PRIORITY);
         thread.mcp.set(MAX_PRIORITY);
         thread.context.set(Register::Rip, entry);

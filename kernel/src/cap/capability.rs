@@ -131,7 +131,7 @@ const DEVICE_FRAME: u8 = 1 << 2;
 /// Flag of an endpoint capability that can be written and replied through: computed when it is made, tested once by the fast path.
 const CAN_CALL: u8 = 1 << 4;
 
-/// Flag of a CNode or PageTable capability in a TCB's own slot.
+/// Flag of a CNode, PageTable or Frame capability in a TCB's own slot.
 const IN_TCB: u8 = 1 << 7;
 
 const fn endpoint_flags(rights: CapRights) -> u8 {
@@ -325,17 +325,17 @@ impl Cap {
     pub const fn table_level(self) -> u8 {
         self.flags() & 7
     }
-    /// CNode, PageTable: the same capability as it stands in a TCB's slot, of which the TCB caches what it decoded.
+    /// CNode, PageTable, Frame: the same capability as it stands in a TCB's slot, of which the TCB caches what it decoded.
     pub const fn in_tcb(self) -> Self {
         self.with_flags(self.flags() | IN_TCB)
     }
-    /// CNode, PageTable: the same capability anywhere else.
+    /// CNode, PageTable, Frame: the same capability anywhere else.
     pub const fn outside_tcb(self) -> Self {
         self.with_flags(self.flags() & !IN_TCB)
     }
     /// Whether a TCB caches what it decoded from this capability.
     pub fn is_in_tcb(self) -> bool {
-        matches!(self.kind(), Kind::CNode | Kind::PageTable) && self.flags() & IN_TCB != 0
+        matches!(self.kind(), Kind::CNode | Kind::PageTable | Kind::Frame) && self.flags() & IN_TCB != 0
     }
     /// Frame, PageTable: the address space it is mapped in (0: none); for a root table, the one it is.
     #[inline(always)]

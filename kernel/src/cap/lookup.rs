@@ -1,7 +1,7 @@
 //! Resolving a capability address: a walk through CNodes, each of which takes its guard and its index from the address's bits,
 //! from the top.
 
-use super::{Cap, CapRef, Kind, RootCache};
+use super::{Cap, CapRef, Kind};
 use crate::mem::{Entry, Ref};
 use chestnut_abi::LookupFailure;
 
@@ -59,14 +59,23 @@ fn mismatch(cnode: Cap, address: u64, bits_left: u64) -> LookupFailure {
     LookupFailure::DepthMismatch { bits_left, bits_found: guard_bits + cnode.cnode_bits() }
 }
 
+/// The same in the commonest case by far: a root without guard bits that are set resolves all of `depth` at once.
+#[inline(always)]
+pub fn direct_slot<'k>(entry: Entry<'k>, root: Cap, address: u64, depth: u64) -> Option<CapRef<'k>> {
+    // As a word a guard without set bits, and no other one below 64, is its size.
+    let (zeroes, bits) = (root.guard().0, root.cnode_bits());
+    if root.kind() != Kind::CNode || bits == 0 || depth > 64 || depth.wrapping_sub(bits) != zeroes {
+        return None;
+    }
+    if address >> bits != 0 {
+        return None;
+    }
+    // SAFETY: the CNode has 2^bits slots and the address is below that.
+    Some(unsafe { slot_at(entry, root, address) })
+}
+
 /// The slot that an operation on slots names: `depth` (1 to 64) must be resolved exactly.
 pub fn lookup_slot_at<'k>(entry: Entry<'k>, root: Cap, address: u64, depth: u64) -> Result<CapRef<'k>, LookupFailure> {
-    // The commonest case by far: a root that resolves a whole address at once.
-    if depth == 64
-        && let Some(slot) = RootCache::of(entry, root).slot(entry, address)
-    {
-        return Ok(slot);
-    }
     let found = lookup(entry, root, address, depth)?;
     match found.bits_left {
         0 => Ok(found.slot),

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 mod events;
 mod exit;
+mod invocation;
 mod system_call;
 
 #[cfg(feature = "debug")]

@@ -1,6 +1,7 @@
 //! System calls: which one, on which capability.
 
 use super::exit::{has_budget, leave};
+use super::invocation;
 use crate::cap::{CapRef, Kind};
 use crate::fastpath::NotFast;
 use crate::invoke::{self, Arguments, Stop};
@@ -13,13 +14,27 @@ use chestnut_abi::{CapRights, LookupFailure, MessageInfo, Syscall};
 
 /// The running thread executed `syscall`.
 pub fn system_call() {
-    begin(fastpath::system_call);
+    begin(|k, thread| match thread.context.system_call_number() {
+        CALL => short_call(k, thread),
+        _ => fastpath::system_call(k, thread),
+    });
 }
 
 /// The same, where it is known to be a Call.
 #[inline(always)]
 pub fn call() {
-    begin(fastpath::call);
+    begin(short_call);
+}
+
+const CALL: i64 = Syscall::Call as i64;
+
+/// Makes a Call to a server that waits, or of an object that needs no more than [`invocation`] does.
+#[inline(always)]
+fn short_call<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>) -> Result<(), NotFast> {
+    match fastpath::call(k, thread) {
+        Err(NotFast) if invocation::call(k, thread) => Ok(()),
+        outcome => outcome,
+    }
 }
 
 /// The same, where it is known to be a ReplyRecv.

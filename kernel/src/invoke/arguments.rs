@@ -1,7 +1,7 @@
 //! What an invocation is given: the thread that makes it, its message words and the capabilities beside it.
 
 use super::error::{Error, Stop};
-use crate::cap::{Cap, CapRef, Kind, lookup_slot_at};
+use crate::cap::{Cap, CapRef, Kind, direct_slot, lookup_slot_at};
 use crate::ipc::{Buffer, ExtraCaps, NotDerivable, derive};
 use crate::mem::Ref;
 use crate::object::{Kernel, Tcb};
@@ -23,10 +23,6 @@ pub struct Arguments<'k> {
     pub is_call: bool,
     /// Its scheduling context may go along with a message.
     pub can_donate: bool,
-    /// Where the words beyond the fourth are, if there are any.
-    buffer: Option<Buffer<'k>>,
-    /// Where words beyond the fourth of the answer go, once one has gone there.
-    answers: Cell<Option<Buffer<'k>>>,
     /// Words that were answered.
     answered: Cell<u64>,
     /// The invocation was a message to an endpoint; who answers that isn't the kernel.
@@ -34,6 +30,7 @@ pub struct Arguments<'k> {
 }
 
 impl<'k> Arguments<'k> {
+    #[inline(always)]
     pub fn new(
         k: Kernel<'k>,
         thread: Ref<'k, Tcb>,
@@ -43,17 +40,18 @@ impl<'k> Arguments<'k> {
         can_donate: bool,
     ) -> Self {
         let info = MessageInfo(thread.context.message_info());
-        let buffer = if info.length() > REGISTER_WORDS { Buffer::of(k, thread, false) } else { None };
-        let (answers, answered, sent) = (Cell::new(None), Cell::new(0), Cell::new(false));
-        Self { k, thread, info, caps, blocking, is_call, can_donate, buffer, answers, answered, sent }
+        let (answered, sent) = (Cell::new(0), Cell::new(false));
+        Self { k, thread, info, caps, blocking, is_call, can_donate, answered, sent }
     }
 
     /// How many message words there are.
+    #[inline(always)]
     pub fn length(&self) -> usize {
         self.info.length().min(MAX_LENGTH)
     }
 
     /// Message words, all of which must be there.
+    #[inline(always)]
     pub fn words<const N: usize>(&self) -> Result<[u64; N], Error> {
         if self.length() < N {
             return Err(Error::TruncatedMessage);
@@ -66,25 +64,38 @@ impl<'k> Arguments<'k> {
     }
 
     /// One message word; 0 if the thread has no buffer that could hold it.
+    #[inline(always)]
     pub fn word(&self, index: usize) -> u64 {
         if index < REGISTER_WORDS {
             return self.thread.context.message_register(index);
         }
-        self.buffer.map_or(0, |buffer| if index < MAX_LENGTH { buffer.read(MSG_WORD + index) } else { 0 })
+        Buffer::of(self.k, self.thread, false)
+            .map_or(0, |buffer| if index < MAX_LENGTH { buffer.read(MSG_WORD + index) } else { 0 })
     }
 
     /// The slot of an extra capability, which must be there.
+    #[inline(always)]
     pub fn slot(&self, index: usize) -> Result<CapRef<'k>, Error> {
         self.caps.get(index).ok_or(Error::TruncatedMessage)
     }
 
     /// An extra capability, which must be there.
+    #[inline(always)]
     pub fn cap(&self, index: usize) -> Result<Cap, Error> {
         self.slot(index).map(|slot| slot.cap())
     }
 
     /// The slot that an index of `depth` bits in a CNode names, for a source or a destination.
+    #[inline(always)]
     pub fn slot_in(&self, root: Cap, index: u64, depth: u64, source: bool) -> Result<CapRef<'k>, Error> {
+        match direct_slot(self.k.entry(), root, index, depth) {
+            Some(slot) => Ok(slot),
+            None => self.slot_by_walk(root, index, depth, source),
+        }
+    }
+
+    #[inline(never)]
+    fn slot_by_walk(&self, root: Cap, index: u64, depth: u64, source: bool) -> Result<CapRef<'k>, Error> {
         if root.kind() != Kind::CNode {
             return Err(Error::FailedLookup(source, LookupFailure::InvalidRoot));
         }
@@ -95,6 +106,7 @@ impl<'k> Arguments<'k> {
     }
 
     /// The same, for a slot that must be empty.
+    #[inline(always)]
     pub fn empty_slot_in(&self, root: Cap, index: u64, depth: u64) -> Result<CapRef<'k>, Error> {
         let slot = self.slot_in(root, index, depth, false)?;
         if slot.is_empty() { Ok(slot) } else { Err(Error::DeleteFirst) }
@@ -122,8 +134,7 @@ impl<'k> Arguments<'k> {
             self.thread.context.set_message_register(index, value);
             return true;
         }
-        let Some(buffer) = self.answers.get().or_else(|| Buffer::of(self.k, self.thread, true)) else { return false };
-        self.answers.set(Some(buffer));
+        let Some(buffer) = Buffer::of(self.k, self.thread, true) else { return false };
         if index < MAX_LENGTH {
             buffer.write(MSG_WORD + index, value);
         }

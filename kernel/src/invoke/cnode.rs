@@ -5,61 +5,68 @@ use crate::cap::{Cap, CapRef, Kind};
 use crate::{ipc, lifecycle};
 use chestnut_abi::{CNodeCapData, CapRights, Label};
 
+/// What may end objects, or take long.
 pub fn invoke(call: &Arguments, root: Cap, label: Label) -> Outcome {
+    if !matches!(label, Label::CNodeRevoke | Label::CNodeDelete | Label::CNodeCancelBadgedSends) {
+        return Err(Error::IllegalOperation.into());
+    }
+    let slot = named(call, root)?;
     match label {
-        Label::CNodeRevoke | Label::CNodeDelete | Label::CNodeCancelBadgedSends => {
-            let [index, depth] = call.words()?;
-            let slot = call.slot_in(root, index, depth & 0xff, false)?;
-            match label {
-                Label::CNodeRevoke => Ok(lifecycle::revoke(call.k, slot)?),
-                Label::CNodeDelete => Ok(lifecycle::delete(call.k, slot)?),
-                _ => cancel_badged_sends(call, slot),
-            }
-        }
-        Label::CNodeCopy => {
-            let [index, depth, source_index, source_depth, rights] = call.words()?;
-            let (to, from) = places(call, root, index, depth, 0, source_index, source_depth)?;
-            derive(call, to, from, from.cap().masked(CapRights(rights)), Some)
-        }
-        Label::CNodeMint => {
-            let [index, depth, source_index, source_depth, rights, badge] = call.words()?;
-            let (to, from) = places(call, root, index, depth, 0, source_index, source_depth)?;
-            derive(call, to, from, from.cap().masked(CapRights(rights)), |cap| with_data(cap, badge, false))
-        }
-        Label::CNodeMove => {
-            let [index, depth, source_index, source_depth] = call.words()?;
-            let (to, from) = places(call, root, index, depth, 0, source_index, source_depth)?;
-            from.move_to(to, from.cap());
-            Ok(())
-        }
-        Label::CNodeMutate => {
-            let [index, depth, source_index, source_depth, badge] = call.words()?;
-            let (to, from) = places(call, root, index, depth, 0, source_index, source_depth)?;
-            let cap = with_data(from.cap(), badge, true).ok_or(Error::IllegalOperation)?;
-            from.move_to(to, cap);
-            Ok(())
-        }
-        Label::CNodeRotate => rotate(call, root),
-        _ => Err(Error::IllegalOperation.into()),
+        Label::CNodeRevoke => Ok(lifecycle::revoke(call.k, slot)?),
+        Label::CNodeDelete => Ok(lifecycle::delete(call.k, slot)?),
+        _ => cancel_badged_sends(call, slot),
     }
 }
 
-/// An empty destination and a filled source.
-fn places<'k>(
-    call: &Arguments<'k>,
-    root: Cap,
-    index: u64,
-    depth: u64,
-    source_root: usize,
-    source_index: u64,
-    source_depth: u64,
-) -> Result<(CapRef<'k>, CapRef<'k>), Error> {
-    let source_root = call.cap(source_root)?;
-    let to = call.empty_slot_in(root, index, depth & 0xff)?;
-    let from = filled(call, source_root, source_index, source_depth & 0xff)?;
-    Ok((to, from))
+/// What only moves and copies capabilities, or deletes one of which others remain; else `None`.
+#[inline(always)]
+pub fn invoke_aside(call: &Arguments, root: Cap, label: Label) -> Option<Outcome> {
+    match label {
+        Label::CNodeCopy | Label::CNodeMint | Label::CNodeMove | Label::CNodeMutate => Some(place(call, root, label)),
+        Label::CNodeDelete => match named(call, root) {
+            Ok(slot) => lifecycle::delete_aside(call.k, slot).then_some(Ok(())),
+            Err(error) => Some(Err(error.into())),
+        },
+        Label::CNodeRotate => Some(rotate(call, root)),
+        _ => None,
+    }
 }
 
+/// The slot that the first two words name.
+#[inline(always)]
+fn named<'k>(call: &Arguments<'k>, root: Cap) -> Result<CapRef<'k>, Error> {
+    let [index, depth] = call.words()?;
+    call.slot_in(root, index, depth & 0xff, false)
+}
+
+/// Copies or moves a capability, as it is or changed, from a filled slot to an empty one.
+#[inline(always)]
+fn place(call: &Arguments, root: Cap, label: Label) -> Outcome {
+    let words = match label {
+        Label::CNodeMove => 4,
+        Label::CNodeMint => 6,
+        _ => 5,
+    };
+    if call.length() < words {
+        return Err(Error::TruncatedMessage.into());
+    }
+    let source_root = call.cap(0)?;
+    let to = call.empty_slot_in(root, call.word(0), call.word(1) & 0xff)?;
+    let from = filled(call, source_root, call.word(2), call.word(3) & 0xff)?;
+    let cap = from.cap();
+    match label {
+        Label::CNodeMove => from.move_to(to, cap),
+        Label::CNodeMutate => from.move_to(to, with_data(cap, call.word(4), true).ok_or(Error::IllegalOperation)?),
+        _ => {
+            let copy = call.derived(from)?.masked(CapRights(call.word(4)));
+            let minted = if label == Label::CNodeMint { with_data(copy, call.word(5), false) } else { Some(copy) };
+            to.fill_derived(minted.ok_or(Error::IllegalOperation)?, from);
+        }
+    }
+    Ok(())
+}
+
+#[inline(always)]
 fn filled<'k>(call: &Arguments<'k>, root: Cap, index: u64, depth: u64) -> Result<CapRef<'k>, Error> {
     let slot = call.slot_in(root, index, depth, true)?;
     if slot.is_empty() {
@@ -67,22 +74,6 @@ fn filled<'k>(call: &Arguments<'k>, root: Cap, index: u64, depth: u64) -> Result
         return Err(Error::FailedLookup(true, failure));
     }
     Ok(slot)
-}
-
-/// Copies the capability in `from` as `cap`, changed by `change`.
-fn derive<'k>(
-    call: &Arguments<'k>,
-    to: CapRef<'k>,
-    from: CapRef<'k>,
-    cap: Cap,
-    change: impl Fn(Cap) -> Option<Cap>,
-) -> Outcome {
-    let copy = call.derived(from)?;
-    // What derivation changes is where a frame is mapped; rights come from `cap`.
-    let cap = if copy.kind() == Kind::Frame { cap.with_mapping(0, 0) } else { cap };
-    let cap = change(cap).ok_or(Error::IllegalOperation)?;
-    to.fill_derived(cap, from);
-    Ok(())
 }
 
 /// A capability with a new badge or guard. A badge is given once, and only by Mint; kinds without either stay as they are.

@@ -16,7 +16,7 @@ pub mod x86_64;
 pub use arguments::{Arguments, Outcome};
 pub use error::{Error, Stop};
 
-use crate::cap::{CapRef, Kind};
+use crate::cap::{Cap, CapRef, Kind};
 use crate::ipc;
 use chestnut_abi::{CapRights, Label};
 
@@ -53,18 +53,45 @@ pub fn invoke<'k>(call: &Arguments<'k>, slot: CapRef<'k>) -> Outcome {
             Ok(())
         }
         Kind::Null | Kind::Zombie => Err(Error::InvalidCapability(0).into()),
-        kind => {
-            let Some(label) = Label::from_number(call.info.label()) else { return Err(Error::IllegalOperation.into()) };
-            match kind {
-                Kind::Untyped => untyped::invoke(call, slot, label),
-                Kind::CNode => cnode::invoke(call, cap, label),
-                Kind::Tcb => tcb::invoke(call, slot, label),
-                Kind::SchedContext => sched::invoke_context(call, cap, label),
-                Kind::SchedControl => sched::invoke_control(call, label),
-                Kind::IrqHandler => irq::invoke_handler(call, cap, label),
-                Kind::Domain => domain::invoke(call, label),
-                _ => x86_64::invoke(call, slot, label),
-            }
-        }
+        _ => invoke_aside(call, slot).unwrap_or_else(|| invoke_timely(call, slot)),
+    }
+}
+
+/// Whether this is a capability to what [`invoke_aside`] and [`invoke_timely`] know.
+#[inline(always)]
+pub fn is_of_kernel_object(cap: Cap) -> bool {
+    !matches!(cap.kind(), Kind::Endpoint | Kind::Notification | Kind::Reply | Kind::Null | Kind::Zombie)
+}
+
+/// Performs an invocation of a kernel object if it has to do neither with time nor with who runs: if it neither looks at the clock, at budgets, at
+/// queues and at threads' states, nor changes any of them, nor the address space and the registers that the running thread goes on with. Else
+/// `None`, and nothing has been changed.
+#[inline(never)]
+pub fn invoke_aside<'k>(call: &Arguments<'k>, slot: CapRef<'k>) -> Option<Outcome> {
+    let cap = slot.cap();
+    let Some(label) = Label::from_number(call.info.label()) else { return Some(Err(Error::IllegalOperation.into())) };
+    match cap.kind() {
+        Kind::Frame => Some(x86_64::invoke_frame(call, slot, label)),
+        Kind::CNode => cnode::invoke_aside(call, cap, label),
+        Kind::Untyped => Some(untyped::invoke(call, slot, label)),
+        Kind::PageTable => Some(x86_64::invoke_table(call, slot, label)),
+        Kind::Tcb => tcb::invoke_aside(call, cap, label),
+        _ => None,
+    }
+}
+
+/// Performs any other invocation of a kernel object.
+#[inline(never)]
+pub fn invoke_timely<'k>(call: &Arguments<'k>, slot: CapRef<'k>) -> Outcome {
+    let cap = slot.cap();
+    let label = Label::from_number(call.info.label()).ok_or(Error::IllegalOperation)?;
+    match cap.kind() {
+        Kind::CNode => cnode::invoke(call, cap, label),
+        Kind::Tcb => tcb::invoke(call, slot, label),
+        Kind::SchedContext => sched::invoke_context(call, cap, label),
+        Kind::SchedControl => sched::invoke_control(call, label),
+        Kind::IrqHandler => irq::invoke_handler(call, cap, label),
+        Kind::Domain => domain::invoke(call, label),
+        _ => x86_64::invoke(call, slot, label),
     }
 }

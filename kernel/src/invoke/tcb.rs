@@ -83,6 +83,19 @@ pub fn invoke<'k>(call: &Arguments<'k>, slot: CapRef<'k>, label: Label) -> Outco
     }
 }
 
+/// Reading a thread's registers without suspending it and writing them without resuming it; else `None`.
+#[inline(always)]
+pub fn invoke_aside(call: &Arguments, cap: Cap, label: Label) -> Option<Outcome> {
+    let thread = cap.as_tcb(call.k)?;
+    match label {
+        _ if call.word(0) & 1 != 0 => None,
+        Label::TcbReadRegisters => Some(read_registers(call, thread)),
+        // One that is still to be told what it waited for is told first, for which the clock is looked at.
+        Label::TcbWriteRegisters if thread.yield_to.is_none() => Some(write_registers(call, thread)),
+        _ => None,
+    }
+}
+
 fn read_registers<'k>(call: &Arguments<'k>, thread: Ref<'k, Tcb>) -> Outcome {
     let [flags, count] = call.words()?;
     if count < 1 || count > REGISTERS.len() as u64 {

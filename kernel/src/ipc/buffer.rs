@@ -2,9 +2,9 @@
 //! words and never a reference.
 #![allow(unsafe_code)]
 
-use crate::cap::{Kind, VmRights};
-use crate::mem::{Entry, PhysAddr, Ref};
-use crate::object::{Kernel, Tcb, TcbSlot};
+use crate::mem::Ref;
+use crate::object::{Kernel, Tcb};
+use core::marker::PhantomData;
 
 /// Words in a buffer.
 const WORDS: usize = 128;
@@ -12,31 +12,24 @@ const WORDS: usize = 128;
 /// A thread's IPC buffer, reached through the kernel window.
 #[derive(Clone, Copy)]
 pub struct Buffer<'k> {
-    entry: Entry<'k>,
-    physical: PhysAddr,
+    start: usize,
+    entered: PhantomData<&'k ()>,
 }
 
 impl<'k> Buffer<'k> {
     /// The buffer of a thread, if it has one: a frame of RAM that the thread itself may read and, for `writable`, write.
-    #[inline]
+    #[inline(always)]
     pub fn of(k: Kernel<'k>, thread: Ref<'k, Tcb>, writable: bool) -> Option<Self> {
-        let frame = thread.slot(TcbSlot::IpcBuffer).cap();
-        if frame.kind() != Kind::Frame || frame.frame_is_device() {
-            return None;
-        }
-        match frame.vm_rights() {
-            VmRights::ReadWrite => {}
-            VmRights::ReadOnly if !writable => {}
-            _ => return None,
-        }
-        let offset = thread.ipc_buffer.get() & ((1 << frame.frame_size().bits()) - 1);
-        Some(Self { entry: k.entry(), physical: frame.address() + offset })
+        let _ = k;
+        let cache = thread.buffer.get();
+        let start = if writable { cache.writable() } else { cache.readable() };
+        start.map(|start| Self { start, entered: PhantomData })
     }
 
     /// The word at `index`, below 128.
     #[inline]
     pub fn read(self, index: usize) -> u64 {
-        // SAFETY: the frame capability in the TCB's slot keeps the frame alive, the setter checked that the buffer's 1024 aligned
+        // SAFETY: the frame capability in the TCB's slot keeps the frame alive while its decoded form is cached, the buffer's 1024 aligned
         // bytes lie inside it, and a volatile read of one word is all that happens to memory that users write.
         unsafe { self.pointer(index).read_volatile() }
     }
@@ -58,10 +51,11 @@ impl<'k> Buffer<'k> {
 
     #[inline]
     fn base(self) -> *mut u64 {
-        core::ptr::with_exposed_provenance_mut(self.entry.address(self.physical))
+        core::ptr::with_exposed_provenance_mut(self.start)
     }
 
+    #[inline(always)]
     fn pointer(self, index: usize) -> *mut u64 {
-        core::ptr::with_exposed_provenance_mut(self.entry.address(self.physical + (index as u64 & 127) * 8))
+        self.base().wrapping_add(index % WORDS)
     }
 }

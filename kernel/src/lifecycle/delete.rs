@@ -38,6 +38,23 @@ pub fn delete<'k>(k: Kernel<'k>, target: CapRef<'k>) -> Result<(), Preempted> {
     }
 }
 
+/// Empties a slot at once if that ends no object, and says whether it did. The slot isn't a TCB's.
+#[inline]
+pub fn delete_aside<'k>(k: Kernel<'k>, slot: CapRef<'k>) -> bool {
+    let cap = slot.cap();
+    let plain = match cap.kind() {
+        Kind::Zombie => false,
+        // A frame has nothing to end but where it is mapped.
+        Kind::Frame => true,
+        _ => !slot.is_final(),
+    };
+    if plain {
+        finalise(k, cap, false);
+        slot.clear();
+    }
+    plain
+}
+
 /// Finalises the capability in a slot that holds no zombie: empties the slot, or leaves a zombie in it.
 fn bury<'k>(k: Kernel<'k>, slot: CapRef<'k>) -> Remains {
     let cap = slot.cap();
@@ -61,6 +78,8 @@ fn drop_caches<'k>(k: Kernel<'k>, slot: CapRef<'k>) {
     let thread: Ref<Tcb> = unsafe { Ref::at(k.entry(), tcb) };
     if slot == thread.slot(TcbSlot::VSpace) {
         thread.vspace.clear();
+    } else if slot == thread.slot(TcbSlot::IpcBuffer) {
+        thread.buffer.set(Default::default());
     } else {
         thread.cspace.set(Default::default());
     }

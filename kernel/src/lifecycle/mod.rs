@@ -6,7 +6,7 @@ mod preemption;
 mod retype;
 mod tcb_slots;
 
-pub use delete::{WORK, delete, revoke};
+pub use delete::{WORK, delete, delete_aside, revoke};
 pub use finalise::unbind_thread;
 pub use preemption::{Preempted, preemption_point};
 pub use retype::{Blueprint, make_asid_pool, reset, retype};

@@ -3,7 +3,7 @@
 
 use super::delete;
 use super::preemption::Preempted;
-use crate::cap::{Cap, CapRef, RootCache};
+use crate::cap::{BufferCache, Cap, CapRef, RootCache};
 use crate::mem::Ref;
 use crate::object::{Kernel, Tcb, TcbSlot};
 
@@ -12,7 +12,7 @@ pub fn replace<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, slot: TcbSlot) -> Result
     delete(k, thread.slot(slot))
 }
 
-/// Puts a copy of `source`'s capability, as `cap`, in an empty slot of a TCB.
+/// Puts a copy of `source`'s capability, as `cap`, in an empty slot of a TCB. A buffer's user address is there already.
 pub fn install<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, slot: TcbSlot, cap: Cap, source: CapRef<'k>) {
     if cap.is_null() || !thread.slot(slot).is_empty() {
         return;
@@ -24,6 +24,10 @@ pub fn install<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, slot: TcbSlot, cap: Cap,
         }
         TcbSlot::VSpace => {
             thread.vspace.set(cap.as_table(k));
+            thread.slot(slot).fill_derived(cap.in_tcb(), source);
+        }
+        TcbSlot::IpcBuffer => {
+            thread.buffer.set(BufferCache::of(k.entry(), cap, thread.ipc_buffer.get()));
             thread.slot(slot).fill_derived(cap.in_tcb(), source);
         }
         _ => thread.slot(slot).fill_derived(cap, source),

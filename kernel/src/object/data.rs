@@ -6,7 +6,7 @@
 use super::fault::Fault;
 use super::x86_64::Table;
 use crate::arch::{Context, FpuState};
-use crate::cap::{RootCache, Slot};
+use crate::cap::{BufferCache, RootCache, Slot};
 use crate::mem::Link;
 use chestnut_abi::CapRights;
 use chestnut_abi::object::{ENDPOINT_BITS, NOTIFICATION_BITS, REPLY_BITS, TCB_BITS};
@@ -113,6 +113,8 @@ pub struct Tcb {
     pub redirect: Cell<Redirect>,
     /// Decoded from the CSpace slot, while it holds what this was decoded from.
     pub cspace: Cell<RootCache>,
+    /// Decoded from the buffer slot, while it holds what this was decoded from.
+    pub buffer: Cell<BufferCache>,
     /// The root table that the VSpace slot names, while it does.
     pub vspace: Link<Table>,
     pub(super) slots: [Slot; 5],

@@ -80,7 +80,7 @@ impl Machine {
         let cnode = machine.slot(slot::INIT_CNODE);
         lifecycle::install(k, thread, TcbSlot::CSpace, cnode.cap(), cnode);
         let buffer = machine.slot(slot::INIT_IPC_BUFFER);
-        thread.slot(TcbSlot::IpcBuffer).fill_derived(buffer.cap(), buffer);
+        lifecycle::install(k, thread, TcbSlot::IpcBuffer, buffer.cap(), buffer);
         thread.priority.set(255);
         thread.mcp.set(255);
         context.limit_refills(2);

@@ -5,14 +5,14 @@ mod vspace;
 
 pub use crate::object::x86_64::LEVELS as ROOT_LEVEL;
 
+pub use vspace::{invoke_frame, invoke_table};
+
 use super::{Arguments, Error, Outcome};
 use crate::cap::{CapRef, Kind};
 use chestnut_abi::Label;
 
 pub fn invoke<'k>(call: &Arguments<'k>, slot: CapRef<'k>, label: Label) -> Outcome {
     match slot.cap().kind() {
-        Kind::Frame => vspace::invoke_frame(call, slot, label),
-        Kind::PageTable => vspace::invoke_table(call, slot, label),
         Kind::AsidControl => vspace::invoke_asid_control(call, label),
         Kind::AsidPool => vspace::invoke_asid_pool(call, slot.cap(), label),
         Kind::IoPortControl => ioport::invoke_control(call, slot, label),

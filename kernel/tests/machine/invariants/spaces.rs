@@ -5,7 +5,7 @@ use super::tree::Caps;
 use crate::machine::Machine;
 use chestnut_abi::object::{ASID_POOL_COUNT_BITS, ASID_POOL_INDEX_BITS};
 use chestnut_kernel::arch;
-use chestnut_kernel::cap::{Cap, Kind};
+use chestnut_kernel::cap::{Cap, Kind, VmRights};
 use chestnut_kernel::mem::Ref;
 use chestnut_kernel::object::x86_64::{LEVELS, Table, span_bits};
 use chestnut_kernel::object::{IRQS, IrqState, Kernel, TcbSlot};
@@ -45,6 +45,16 @@ fn check_caches(k: Kernel, caps: &Caps) {
         if let Some(root) = thread.vspace.get(k) {
             let right = vspace.kind() == Kind::PageTable && vspace.address() == root.physical(k) && vspace.is_in_tcb();
             assert!(right, "a thread goes on in an address space that its slot doesn't hold: {vspace:?}");
+        }
+        if let Some(start) = thread.buffer.get().readable() {
+            let frame = thread.slot(TcbSlot::IpcBuffer).cap();
+            assert!(
+                frame.kind() == Kind::Frame && frame.is_in_tcb() && !frame.frame_is_device(),
+                "a buffer in {frame:?}"
+            );
+            let offset = k.entry().physical(start).wrapping_sub(frame.address());
+            assert_eq!(offset, thread.ipc_buffer.get() & ((1 << frame.frame_size().bits()) - 1), "another buffer");
+            assert_eq!(frame.vm_rights() == VmRights::ReadWrite, thread.buffer.get().writable().is_some(), "{frame:?}");
         }
     }
 }

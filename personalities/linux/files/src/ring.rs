@@ -23,6 +23,11 @@ impl Ring {
         self.length
     }
 
+    /// Memory taken, bytes.
+    pub(crate) fn held(&self) -> usize {
+        self.bytes.len()
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.length == 0
     }

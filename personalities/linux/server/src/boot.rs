@@ -4,9 +4,9 @@ use crate::archive::{self, Archive};
 use crate::capability::{Capabilities, Kernel, SharedPage, features};
 use crate::clock::SystemClock;
 use crate::devices::{Devices, HostChannel, TerminalLine, Wire};
-use crate::memory::Memory;
-use crate::process::INIT;
+use crate::memory::{Memory, NamelessStore};
 use crate::process::jobs::Jobs;
+use crate::process::{INIT, limits};
 use crate::server::{Parts, Server};
 use crate::session::Session;
 use crate::trace::Tracer;
@@ -64,6 +64,7 @@ pub fn make(given: Given) -> (&'static Server, Devices) {
 
     let capabilities: &'static Capabilities = Box::leak(Box::new(Capabilities::new(kernel)));
     let memory = Memory::new(capabilities).expect("memory for a page");
+    limits::set_by_memory(capabilities);
     let time_page = SharedPage::allocate(capabilities.frames).expect("memory for a page");
     // The time-stamp counter was 0 when the machine was started.
     let since_start = crate::capability::ticks() / u64::from(tsc_mhz.max(1));
@@ -74,7 +75,9 @@ pub fn make(given: Given) -> (&'static Server, Devices) {
     let store: Rc<dyn PageStore> = memory.store.clone();
     let root_filesystem = tmpfs::filesystem(ROOT_DEVICE, files_clock.clone(), store.clone());
     let vfs = Vfs::new(tmpfs::root(&root_filesystem, 0o755));
-    let nameless = Filesystem::new("pipefs", NAMELESS_MAGIC, NAMELESS_DEVICE, true, files_clock.clone(), store.clone());
+    let nameless_store = Rc::new(NamelessStore(memory.store.clone()));
+    let nameless =
+        Filesystem::new("pipefs", NAMELESS_MAGIC, NAMELESS_DEVICE, true, files_clock.clone(), nameless_store);
     archive::fill(&vfs, &archive).expect("the archive's files go into the root file system");
 
     let mut seed = [0; 32];

@@ -68,6 +68,10 @@ impl SystemClock {
     pub const fn nanoseconds(&self, ticks: u64) -> u64 {
         TimePage::monotonic(ticks, 0, self.multiplier)
     }
+    /// How many ticks so many nanoseconds are.
+    pub fn ticks(&self, nanoseconds: u64) -> u64 {
+        nanoseconds.saturating_mul(self.tsc_mhz) / 1000
+    }
     pub const fn time_page(&self) -> &SharedPage<TimePage> {
         &self.time_page
     }

@@ -3,6 +3,7 @@
 
 use crate::clock::timespec_of;
 use crate::memory::{Fault, Intent};
+use crate::pressure::Want;
 use crate::process::signal::{Signal, SignalInfo, code};
 use crate::process::thread::{Answer, FaultDetail};
 use crate::process::{Ending, Thread};
@@ -136,9 +137,9 @@ impl Server {
         self.fault_signal(thread, SignalInfo::fault(signal, code, address), detail);
     }
 
-    /// No frame is left: somebody ends, which may be this one.
+    /// No frame is left: what ended programs have left goes, or somebody ends, which may be this one.
     fn out_of_memory(&self, thread: &Rc<Thread>) {
-        if self.end_one_for_memory().is_none() {
+        if !self.memory.kept.forget() && self.end_one_for_memory(Want::Frames).is_none() {
             self.end_process(&thread.process, Ending::Killed(Signal::KILL));
         }
         if !thread.ended.get() {

@@ -14,8 +14,8 @@ use chestnut_linux_files::{Errno, Result};
 use core::cell::{Cell, RefCell};
 
 const MEMORY_DEVICE: u64 = 6;
-/// Bytes of the server's heap that messages which nobody has received may take, of all sockets together.
-const SOCKET_MEMORY: usize = 4 << 20;
+/// Of the server's heap, messages which nobody has received may take one part in so many, of all sockets together.
+const SOCKET_PART: usize = 8;
 /// Minor numbers of major 0 from here on are those of file systems mounted later.
 const FIRST_DEVICE: u64 = 16;
 /// File systems that programs have mounted and nobody has let go.
@@ -34,10 +34,10 @@ pub struct FileServices {
 }
 
 impl FileServices {
-    /// `nameless` numbers the sockets' inodes.
-    pub fn new(nameless: &Rc<Filesystem>) -> Self {
+    /// `nameless` numbers the sockets' inodes; `heap` is what the server's heap may have, bytes.
+    pub fn new(nameless: &Rc<Filesystem>, heap: usize) -> Self {
         let sockets = SocketSpace::new(nameless);
-        sockets.limit_memory(SOCKET_MEMORY);
+        sockets.limit_memory(heap / SOCKET_PART);
         Self {
             sockets,
             memory: tmpfs::filesystem(MEMORY_DEVICE, nameless.clock.clone(), nameless.store.clone()),

@@ -54,6 +54,8 @@ impl Server {
             next += PERIOD;
             self.clock.sleep_until(next).await;
             self.load.mix(self.running_threads() as u64);
+            // What closed since then may have left sockets that nobody but each other keeps.
+            self.files.sockets.collect();
         }
     }
 }

@@ -6,7 +6,6 @@ mod tests;
 use crate::capability::{Message, Reply, Threads, ticks};
 use crate::devices::Devices;
 use crate::faults::FaultMessage;
-use crate::pressure::Pressure;
 use crate::process::signal::Signal;
 use crate::process::thread::{Activity, Answer};
 use crate::process::{Ending, Thread};
@@ -26,9 +25,7 @@ impl Server {
             self.clock.run();
             self.executor.run();
             devices.flush();
-            if self.pressure() == Pressure::Now {
-                self.relieve();
-            }
+            self.watch_memory();
             let (reply, answer) = match self.take_answer() {
                 Some((reply, answer)) => (reply, Some(answer)),
                 // Without a reply object nobody's call can be taken; memory for one is found once something ends.

@@ -1,21 +1,34 @@
-//! What the server does when its memory comes to an end, so that no program takes it along.
+//! What the server does when its memory comes to its end, so that no program takes it along.
 //!
 //! Everything that programs make the server remember lies on its heap, and a heap that can't grow ends the server. So the heap
-//! has a reserve that neither frames nor kernel objects are made of (`capability`). When that is being used up, file systems
-//! take no new names first, since nobody's end would give that memory back. When little is left, or no frame for a page
-//! that a program needs, a process ends by SIGKILL and the log says which: one of the heaviest process group, the youngest of its large
-//! ones. So whoever forks without end isn't saved by the smallness of its children. The launcher's own program goes last.
+//! has a reserve that neither frames nor kernel objects are made of (`capability`), and as it is used up, one thing after the other happens:
+//!
+//! 1. Who holds much is refused more: calls that would make the server keep something for the program fail as Linux lets them fail for want
+//!    of memory or of open files ([`Server::refusal`]). Who holds little doesn't notice. The same when nearly all open files or bytes in
+//!    sockets are taken.
+//! 2. File systems take no new names, since nobody's end would give that memory back.
+//! 3. A process ends by SIGKILL, and the console says which. So too where there is no frame for a page that a program needs.
+//!
+//! Who "holds much", and who ends, is told by process group: so whoever forks without end, or has its children hold things, isn't saved
+//! by the smallness of each. What counts is what would be free again: the server's bytes for its want, frames for theirs. A shell that
+//! holds nothing is no help and stays; of the chosen group the process that holds most ends, of several such the youngest, and the launcher's own program
+//! last. `oom_score_adj` counts as on Linux.
 
-use crate::process::{Ending, Process, signal::Signal};
+mod refusal;
+mod victim;
+
 use crate::server::Server;
-use alloc::collections::BTreeMap;
-use alloc::rc::Rc;
-use alloc::string::String;
+use alloc::boxed::Box;
+use chestnut_linux_files::open::OpenFile;
+use core::cell::{Cell, RefCell};
+pub use victim::{Burden, NEVER, Want};
 
 /// How near the end is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Pressure {
     None,
+    /// Nothing more for who holds much.
+    Scarce,
     /// No new names and inodes.
     Names,
     /// Somebody must go.
@@ -23,9 +36,12 @@ pub enum Pressure {
 }
 
 /// Bytes below which somebody must go. No call allocates more at a stroke unless it has asked first ([`allows`]).
-const LEAST: usize = 8 << 20;
+const LEAST: usize = 6 << 20;
 /// Bytes below which there are no new names.
-const LEAST_FOR_NAMES: usize = LEAST + LEAST / 2;
+const LEAST_FOR_NAMES: usize = 8 << 20;
+/// Bytes below which who holds much gets no more. The heap's reserve is larger than this on every machine.
+const SCARCE: usize = 12 << 20;
+const _: () = assert!(SCARCE < crate::capability::HEAP_RESERVE);
 
 impl Pressure {
     /// By what the heap still has and can get.
@@ -33,6 +49,16 @@ impl Pressure {
         match headroom {
             0..LEAST => Self::Now,
             LEAST..LEAST_FOR_NAMES => Self::Names,
+            LEAST_FOR_NAMES..SCARCE => Self::Scarce,
+            _ => Self::None,
+        }
+    }
+
+    /// By how many open files there are, of how many there may be.
+    const fn of_files(count: usize, most: usize) -> Self {
+        match most.saturating_sub(count) {
+            left if left < most / 32 => Self::Now,
+            left if left < most / 8 => Self::Scarce,
             _ => Self::None,
         }
     }
@@ -43,76 +69,85 @@ pub const fn allows(headroom: usize, bytes: usize) -> bool {
     headroom.saturating_sub(bytes) >= LEAST
 }
 
+/// Where what users should see is written.
+type Herald = Box<dyn Fn(&str)>;
+
+/// What is remembered between two looks.
+#[derive(Default)]
+pub struct Watch {
+    /// There was some pressure at the last look.
+    scarce: Cell<bool>,
+    /// When those who hold much were told from the others, and when it may be done again: ticks.
+    next_weighing: Cell<u64>,
+    /// Nobody could be ended: not to be tried before then, ticks.
+    next_attempt: Cell<u64>,
+    /// Tells the user whose program runs.
+    pub herald: RefCell<Option<Herald>>,
+}
+
+impl Watch {
+    pub const fn is_scarce(&self) -> bool {
+        self.scarce.get()
+    }
+}
+
 impl Server {
-    /// How near the heap's end is.
+    /// How near the end is.
     pub fn pressure(&self) -> Pressure {
-        Pressure::of(self.capabilities.headroom())
+        let heap = Pressure::of(self.capabilities.headroom());
+        let files = Pressure::of_files(OpenFile::count(), OpenFile::most());
+        let sockets = if self.files.sockets.is_nearly_full() { Pressure::Scarce } else { Pressure::None };
+        heap.max(files).max(sockets)
     }
 
-    /// Ends processes until there is room again, or nobody is left to end.
-    pub fn relieve(&'static self) {
+    /// Looks how things are, and ends processes if it must be. Called between two messages.
+    pub fn watch_memory(&'static self) {
+        let pressure = self.pressure();
+        self.watch.scarce.set(pressure >= Pressure::Scarce);
+        if pressure == Pressure::Now {
+            self.relieve();
+        }
+    }
+
+    /// Ends processes until there is room again, or nobody is left whose end would help.
+    fn relieve(&'static self) {
+        let now = crate::capability::ticks();
+        if now < self.watch.next_attempt.get() {
+            return;
+        }
+        self.files.sockets.collect();
         while self.pressure() == Pressure::Now {
-            if self.end_one_for_memory().is_none() {
+            if !self.memory.kept.forget() && self.end_one_for_memory(Want::Server).is_none() {
+                self.watch.next_attempt.set(now + self.clock.ticks(ATTEMPTS));
                 return;
             }
             // What their calls waited for goes with them.
             self.executor.run();
         }
     }
-
-    /// Ends one process for want of memory.
-    pub fn end_one_for_memory(&self) -> Option<Rc<Process>> {
-        let victim = self.victim()?;
-        let name = victim.leader().map_or(victim.name.get(), |leader| leader.name.get());
-        let name = name.split(|&byte| byte == 0).next().unwrap_or_default();
-        log::warn!(
-            "out of memory: process {} ({}) is killed, it had {} pages",
-            victim.pid,
-            String::from_utf8_lossy(name),
-            victim.space().resident()
-        );
-        self.end_process(&victim, Ending::Killed(Signal::KILL));
-        Some(victim)
-    }
-
-    fn victim(&self) -> Option<Rc<Process>> {
-        let processes = self.table.processes();
-        let candidates = || {
-            processes.iter().filter(|process| process.ending.get().is_none() && !process.threads.borrow().is_empty())
-        };
-        let first_program = self.init_program.get();
-        let mut groups: BTreeMap<u32, u64> = BTreeMap::new();
-        for process in candidates() {
-            *groups.entry(process.group.get()).or_default() += weight(process);
-        }
-        let heaviest = groups.into_iter().max_by_key(|(_, weight)| *weight).map(|(group, _)| group)?;
-        let members = candidates().filter(|process| process.group.get() == heaviest);
-        members.max_by_key(|process| (process.pid != first_program, weight(process) >> 20, process.pid)).cloned()
-    }
 }
 
-/// What hangs on a descriptor, about: a pipe may hold 64 KiB, a file of the tree nothing.
-const DESCRIPTOR: u64 = 16_384;
-
-/// Bytes that end with a process, about: its pages, and what the server remembers of it.
-fn weight(process: &Process) -> u64 {
-    let space = process.space();
-    let pages = space.resident() as u64 * 4096;
-    let areas = space.area_count() as u64 * 256;
-    let descriptors = process.descriptors().borrow().places() as u64 * DESCRIPTOR;
-    let threads = process.threads.borrow().len() as u64 * 16_384;
-    pages + areas + descriptors + threads
-}
+/// Between two attempts to end somebody, after one that was in vain: nanoseconds.
+const ATTEMPTS: u64 = 10_000_000;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn names_are_refused_before_somebody_must_go() {
+    fn who_holds_much_is_refused_first_then_names_then_somebody_goes() {
         assert_eq!(Pressure::of(100 << 20), Pressure::None);
+        assert_eq!(Pressure::of(SCARCE - 1), Pressure::Scarce);
         assert_eq!(Pressure::of(LEAST_FOR_NAMES - 1), Pressure::Names);
         assert_eq!(Pressure::of(LEAST - 1), Pressure::Now);
         assert!(allows(2 * LEAST, LEAST) && !allows(2 * LEAST, LEAST + 1) && !allows(0, 1));
+    }
+
+    #[test]
+    fn the_last_open_files_are_for_those_who_have_few() {
+        assert_eq!(Pressure::of_files(0, 3200), Pressure::None);
+        assert_eq!(Pressure::of_files(2801, 3200), Pressure::Scarce);
+        assert_eq!(Pressure::of_files(3101, 3200), Pressure::Now);
+        assert_eq!(Pressure::of_files(4000, 3200), Pressure::Now);
     }
 }

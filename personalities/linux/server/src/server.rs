@@ -9,6 +9,7 @@ use crate::executor::Executor;
 use crate::file_services::FileServices;
 use crate::load::Load;
 use crate::memory::{AddressSpace, Memory};
+use crate::pressure::Watch;
 use crate::process::futex::Futexes;
 use crate::process::pi_futex::PiFutexes;
 use crate::process::table::Table;
@@ -63,6 +64,7 @@ pub struct Server {
     pub tracer: OnceCell<Tracer>,
     /// The program that the launcher asked for, while it runs.
     pub init_program: Cell<u32>,
+    pub watch: Watch,
     /// An answer that goes out along with the next receive.
     next_answer: RefCell<Option<(Reply, Answer)>>,
 }
@@ -99,7 +101,7 @@ impl Server {
             pi_futexes: Rc::default(),
             generator,
             vfs,
-            files: FileServices::new(&nameless),
+            files: FileServices::new(&nameless, capabilities.heap_limit()),
             nameless,
             signals_came: WaitQueue::new(),
             current: Cell::new(0),
@@ -115,6 +117,7 @@ impl Server {
             tracing: Cell::new(false),
             tracer: OnceCell::new(),
             init_program: Cell::new(0),
+            watch: Watch::default(),
             next_answer: RefCell::default(),
         })))
     }

@@ -5,6 +5,7 @@ use crate::process::execute::ExecRequest;
 use crate::process::signal::{Signal, SignalInfo};
 use crate::process::{Ending, INIT, Life, Process};
 use crate::server::Server;
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::rc::Rc;
 use alloc::string::String;
@@ -13,7 +14,7 @@ use alloc::vec::Vec;
 use chestnut_linux_files::buffer::{SliceSink, SliceSource};
 use chestnut_linux_files::caller::Caller;
 use chestnut_linux_files::clock::Clock;
-use chestnut_linux_files::open::{OpenFile, OpenFlags};
+use chestnut_linux_files::open::{Attempt, OpenFile, OpenFlags};
 use chestnut_linux_files::pipe::pipe;
 use chestnut_linux_files::terminal::{Line, WindowSize};
 use chestnut_linux_files::vfs::{At, Follow};
@@ -68,6 +69,7 @@ pub async fn run(session: Rc<Session>, commands: Vec<Command>) {
             }
         };
         session.server.init_program.set(0);
+        session.server.watch.herald.replace(None);
         let input = streams.input.take();
         drop(input);
         while streams.open_outputs.get() > 0 {
@@ -174,11 +176,23 @@ fn join(session: &Session, streams: &Rc<Streams>, process: &Rc<Process>, stdio: 
             for _ in 0..3 {
                 descriptors.borrow_mut().insert(console.clone(), false)?;
             }
+            server.watch.herald.replace(Some(Box::new(move |text| {
+                // As a kernel's console does: on a line of its own. A terminal that somebody has stopped doesn't show it.
+                let line = alloc::format!("\n{text}\n");
+                let _ = console.try_write(&mut Attempt::once(), &mut SliceSource::new(line.as_bytes()));
+            })));
             return Ok(());
         }
         Stdio::Channel => None,
         Stdio::Input(bytes) => Some(bytes),
     };
+    let host = session.host.clone();
+    server.watch.herald.replace(Some(Box::new(move |text| {
+        // What there is no room for is in the log.
+        if host.has_room() {
+            host.send(&GuestMessage::Stderr(alloc::format!("chestnut: {text}\n").into_bytes()));
+        }
+    })));
     let new_pipe = || pipe(&server.nameless, 0, 0, OpenFlags::empty());
     let [input, feed] = new_pipe()?;
     descriptors.borrow_mut().insert(input, false)?;

@@ -4,7 +4,7 @@ use core::mem::offset_of;
 
 use chestnut_abi::{MessageInfo, Syscall, layout};
 
-use crate::pages::{AltStack, FUTEX_BUCKETS, PAGE, STACK, SYSCALLS};
+use crate::pages::{AltStack, FUTEX_BUCKETS, PAGE, SIGNALS, STACK, SYSCALLS, context};
 use crate::{Frame, MmPage, ProcessPage, ThreadPage, TimePage, message};
 
 /// Offset of a thread-page field from RSP.
@@ -101,6 +101,15 @@ core::arch::global_asm!(
     PROCESS_EUID = const offset_of!(ProcessPage, euid),
     PROCESS_GID = const offset_of!(ProcessPage, gid),
     PROCESS_EGID = const offset_of!(ProcessPage, egid),
+    PROCESS_ACTIONS_VERSION = const offset_of!(ProcessPage, actions_version),
+    PROCESS_ACTIONS = const offset_of!(ProcessPage, actions),
+    SIGNALS = const SIGNALS,
+    CONTEXT_STACK = const context::STACK,
+    CONTEXT_REGISTERS = const context::REGISTERS,
+    CONTEXT_FPU = const context::FPU,
+    CONTEXT_MASK = const context::MASK,
+    PROGRAM_FLAGS = const context::PROGRAM_FLAGS,
+    FIXED_FLAGS = const context::FIXED_FLAGS,
     TIME_TSC_BASE = const offset_of!(TimePage, tsc_base),
     TIME_MULTIPLIER = const offset_of!(TimePage, multiplier),
     TIME_WALL_OFFSET = const offset_of!(TimePage, wall_offset),
@@ -122,6 +131,7 @@ core::arch::global_asm!(
     EINVAL = const 22,
     ENOSYS = const 38,
     MINIMUM_STACK = const 2048,
+    RT_SIGRETURN = const 15,
     BLOOM = const bloom(CLOCK_GETTIME) | bloom(GETTIMEOFDAY) | bloom(TIME) | bloom(GETCPU) | bloom(CLOCK_GETRES),
     HASH_CLOCK_GETTIME = const CLOCK_GETTIME,
     HASH_GETTIMEOFDAY = const GETTIMEOFDAY,

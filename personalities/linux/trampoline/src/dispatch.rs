@@ -7,7 +7,7 @@ use crate::pages::SYSCALLS;
 
 /// The server answers, and finds in the frame what the entry stores there.
 pub const SERVER: u8 = 0;
-/// The server answers, and finds all registers in the frame and the FPU's in the FX area. For calls that copy the thread.
+/// The server answers, and finds all registers in the frame and the FPU's in the FX area.
 pub const SERVER_ALL: u8 = 1;
 /// −ENOSYS, at once.
 pub const NO_SYSTEM_CALL: u8 = 2;
@@ -37,13 +37,16 @@ local! {
     17 ARCH_PRCTL 158;
     18 SCHED_YIELD 24;
     19 FUTEX 202;
+    20 RT_SIGACTION 13;
+    21 RT_SIGRETURN 15;
 }
 
 /// Number of codes; the text has a handler for each.
-pub const CODES: usize = 20;
+pub const CODES: usize = 22;
 
-/// clone, fork, vfork, clone3.
-const COPIES_THREAD: [usize; 4] = [56, 57, 58, 435];
+/// clone, fork, vfork, clone3, which copy the thread; kill, tkill, tgkill, rt_sigqueueinfo, rt_tgsigqueueinfo, pidfd_send_signal, after which the server
+/// lets the caller begin a handler at once.
+const ALL: [usize; 10] = [56, 57, 58, 435, 62, 200, 234, 129, 297, 424];
 
 /// The table of an ordinary process.
 pub const ORDINARY: [u8; SYSCALLS] = {
@@ -54,8 +57,8 @@ pub const ORDINARY: [u8; SYSCALLS] = {
         i += 1;
     }
     let mut i = 0;
-    while i < COPIES_THREAD.len() {
-        table[COPIES_THREAD[i]] = SERVER_ALL;
+    while i < ALL.len() {
+        table[ALL[i]] = SERVER_ALL;
         i += 1;
     }
     table

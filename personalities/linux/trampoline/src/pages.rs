@@ -9,6 +9,8 @@ use chestnut_abi::IpcBuffer;
 pub const PAGE: usize = 4096;
 /// Numbers that the dispatch table covers; higher ones always go to the server.
 pub const SYSCALLS: usize = 512;
+/// Number of signals.
+pub const SIGNALS: usize = 64;
 /// Entries of [`MmPage::waiters`].
 pub const FUTEX_BUCKETS: usize = 512;
 
@@ -116,6 +118,10 @@ pub struct ProcessPage {
     pub dispatch: [u8; SYSCALLS],
     /// The table of a traced thread: everything goes to the server, with all registers saved.
     pub dispatch_traced: [u8; SYSCALLS],
+    /// Says whether `actions` counts: 0 if not, and while it is being changed; another number after each change.
+    pub actions_version: u32,
+    /// What is done on each signal: `struct sigaction` as rt_sigaction has it.
+    pub actions: [[u64; 4]; SIGNALS],
 }
 
 /// One for the whole system, mapped read-only on the page before each vDSO image.
@@ -155,6 +161,22 @@ pub const fn futex_bucket(address: u64) -> usize {
     (address >> 2 ^ address >> 12) as usize % FUTEX_BUCKETS
 }
 
+/// The ucontext in a signal frame, as far as sigreturn looks at it: byte offsets, and what it takes of the flags.
+pub mod context {
+    /// uc_stack: base, flags (32 bits), size.
+    pub const STACK: usize = 16;
+    /// uc_mcontext, in the order r8–r15, rdi, rsi, rbp, rbx, rdx, rax, rcx, rsp, rip, rflags.
+    pub const REGISTERS: usize = 40;
+    /// The address of what FXSAVE stored; 0: there is none.
+    pub const FPU: usize = 224;
+    /// uc_sigmask, its last word.
+    pub const MASK: usize = 296;
+    /// RFLAGS bits that belong to the program: CF PF AF ZF SF TF DF OF RF AC.
+    pub const PROGRAM_FLAGS: u64 = 0x5_0dd5 | 1 << 16;
+    /// Interrupts on, and the bit that is always set.
+    pub const FIXED_FLAGS: u64 = 0x202;
+}
+
 /// What RSP holds while the text runs, as an offset into the thread page: the address of the frame's `rflags`. Whoever
 /// sends a thread to `tail`, `start`, `sigenter` or a fix-up sets RSP to thread page + this.
 pub const STACK: u64 = (core::mem::offset_of!(ThreadPage, frame) + core::mem::offset_of!(Frame, rflags)) as u64;
@@ -176,6 +198,7 @@ const _: () = {
     assert!(STACK == 0x490);
     assert!(size_of::<ProcessPage>() == PAGE);
     assert!(offset_of!(ProcessPage, dispatch) == 24);
+    assert!(offset_of!(ProcessPage, actions) % 8 == 0);
     assert!(size_of::<TimePage>() == PAGE);
     assert!(size_of::<MmPage>() == PAGE);
 };

@@ -158,8 +158,10 @@ chestnut_linux_text:
     iretq
 .Lrestore_end:
 
-# Errors.
+# Errors. A signal frame that can't be read is no error of a call: the server has the signal for it.
 .Lefault:
+    cmp dword ptr [rsp + {NUMBER}], {RT_SIGRETURN}
+    je .Lnot_here
     mov rax, -{EFAULT}
     jmp .Lfinish
 .Leinval:
@@ -293,6 +295,98 @@ from_process .Lgetegid, {PROCESS_EGID}
     user mov [rdx], r8
     jmp .Lsuccess
 
+# rt_sigaction(EDI signal, RSI new, RDX old, R10 bytes in a set): tells what is set, if the server has put it on the process page.
+# What is read with the same version before and after is of one moment.
+.Lrt_sigaction:
+    test rsi, rsi
+    jnz .Lnot_here
+    cmp r10, 8
+    jne .Lnot_here
+    lea eax, [rdi - 1]
+    cmp eax, {SIGNALS}
+    jae .Lnot_here
+    mov rcx, [rsp + {PROCESS}]
+    mov r11d, [rcx + {PROCESS_ACTIONS_VERSION}]
+    test r11d, r11d
+    jz .Lnot_here
+    test rdx, rdx
+    jz .Lsuccess
+    shl eax, 5
+    mov rsi, [rcx + rax + {PROCESS_ACTIONS}]
+    mov rdi, [rcx + rax + {PROCESS_ACTIONS} + 8]
+    mov r15, [rcx + rax + {PROCESS_ACTIONS} + 16]
+    mov rax, [rcx + rax + {PROCESS_ACTIONS} + 24]
+    cmp r11d, [rcx + {PROCESS_ACTIONS_VERSION}]
+    jne .Lnot_here
+    user mov [rdx], rsi
+    user mov [rdx + 8], rdi
+    user mov [rdx + 16], r15
+    user mov [rdx + 24], rax
+    jmp .Lsuccess
+
+# rt_sigreturn(): RSP points at the ucontext. All of it becomes the thread's, by way of frame and FX area; `restore` then looks at
+# `attention` as always. Its last word and its first are read first, so a frame that isn't there, or half, is found before
+# anything has changed, and so is bad FPU state: the server then begins anew. RSP comes last, as that is where it looks.
+.macro from_context register, offset
+    user mov rax, [rcx + {CONTEXT_REGISTERS} + 8 * \offset]
+    mov [rsp + \register], rax
+.endm
+.Lrt_sigreturn:
+    mov rcx, [rsp + {RSP}]
+    user mov r8, [rcx + {CONTEXT_MASK}]
+    user mov r9, [rcx + {CONTEXT_STACK}]
+    user mov r10d, [rcx + {CONTEXT_STACK} + 8]
+    user mov r15, [rcx + {CONTEXT_STACK} + 16]
+    user mov rax, [rcx + {CONTEXT_FPU}]
+    test rax, rax
+    jz .Lnot_here
+    user fxrstor64 [rax]
+    fxsave64 [rsp + {FX}]
+    from_context {R8}, 0
+    from_context {R9}, 1
+    from_context {R10}, 2
+    from_context {R11}, 3
+    from_context {R12}, 4
+    from_context {R13}, 5
+    from_context {R14}, 6
+    from_context {R15}, 7
+    from_context {RDI}, 8
+    from_context {RSI}, 9
+    from_context {RBP}, 10
+    from_context {RBX}, 11
+    from_context {RDX}, 12
+    from_context {RAX}, 13
+    from_context {RCX}, 14
+    user mov eax, [rcx + {CONTEXT_REGISTERS} + 8 * 17]
+    and eax, {PROGRAM_FLAGS}
+    or eax, {FIXED_FLAGS}
+    user mov rdx, [rcx + {CONTEXT_REGISTERS} + 8 * 15]
+    user mov rcx, [rcx + {CONTEXT_REGISTERS} + 8 * 16]
+    mov [rsp], rax
+    mov [rsp + {RSP}], rdx
+    mov [rsp + {RIP}], rcx
+    mov qword ptr [rsp + {NUMBER}], -1
+    # The alternate stack, if it is one: SS_DISABLE makes its size 0, and a small one changes nothing.
+    xor eax, eax
+    test r10b, 2
+    cmovnz r15, rax
+    lea rax, [r15 - 1]
+    cmp rax, {MINIMUM_STACK} - 1
+    jb 1f
+    and r10d, 0x80000000
+    mov [rsp + {ALT_BASE}], r9
+    mov [rsp + {ALT_SIZE}], r15
+    mov [rsp + {ALT_FLAGS}], r10
+    # The mask as in rt_sigprocmask.
+1:  and r8, ~0x40100
+    mov rax, r8
+    xchg [rsp + {BLOCKED}], rax
+    not r8
+    test [rsp + {PENDING}], r8
+    jz .Lrestore
+    mov dword ptr [rsp + {ATTENTION}], 1
+    jmp .Lrestore
+
 # sigaltstack(RDI new, RSI old), both {{ base, flags (32 bits), size }}
 .Lsigaltstack:
     mov r8, [rsp + {ALT_BASE}]
@@ -399,7 +493,7 @@ from_process .Lgetegid, {PROCESS_EGID}
     jmp .Lsuccess
 
 # By the codes of dispatch.rs.
-.balign 4
+.balign 4, 0xcc
 .Lhandlers:
     .long .Lserver - .Lhandlers
     .long .Lserver_all - .Lhandlers
@@ -421,6 +515,8 @@ from_process .Lgetegid, {PROCESS_EGID}
     .long .Larch_prctl - .Lhandlers
     .long .Lsched_yield - .Lhandlers
     .long .Lfutex - .Lhandlers
+    .long .Lrt_sigaction - .Lhandlers
+    .long .Lrt_sigreturn - .Lhandlers
 .Lhandlers_end:
 
 # The rest of the frame traps.

@@ -6,7 +6,7 @@
 use core::mem::offset_of;
 use core::ptr::NonNull;
 
-use crate::pages::{AltStack, FUTEX_BUCKETS, FxArea, STACK, SYSCALLS};
+use crate::pages::{AltStack, FUTEX_BUCKETS, FxArea, SIGNALS, STACK, SYSCALLS};
 use crate::{Frame, MmPage, ProcessPage, ThreadPage, TimePage, dispatch};
 
 /// A page that others see too.
@@ -29,9 +29,9 @@ macro_rules! get {
 
 /// Writes a field.
 macro_rules! set {
-    ($view:expr, $field:ident $([$index:expr])?, $value:expr) => {
+    ($view:expr, $field:ident $(. $inner:ident)? $([$index:expr])?, $value:expr) => {
         // SAFETY: mapped writable and aligned (`View::new`); nobody holds a reference to the page.
-        unsafe { (&raw mut (*$view.0.as_ptr()).$field $([$index])?).write_volatile($value) }
+        unsafe { (&raw mut (*$view.0.as_ptr()).$field $(. $inner)? $([$index])?).write_volatile($value) }
     };
 }
 
@@ -96,11 +96,26 @@ impl View<ThreadPage> {
         set!(self, frame, *frame);
     }
     pub fn fx(self) -> FxArea {
-        get!(self, fx)
+        let mut area = FxArea([0; 512]);
+        for (index, bytes) in area.0.chunks_exact_mut(8).enumerate() {
+            // SAFETY: inside the area, mapped and aligned (`View::new`); a volatile copy of all at once would be made byte by byte.
+            let word = unsafe { (&raw const (*self.0.as_ptr()).fx).cast::<u64>().add(index).read_volatile() };
+            bytes.copy_from_slice(&word.to_ne_bytes());
+        }
+        area
     }
     /// A reserved bit in MXCSR makes the thread fault in the text: check what comes from the program.
     pub fn set_fx(self, fx: &FxArea) {
-        set!(self, fx, *fx);
+        for (index, bytes) in fx.0.as_chunks().0.iter().enumerate() {
+            // SAFETY: as in `fx`, and writable.
+            unsafe {
+                (&raw mut (*self.0.as_ptr()).fx).cast::<u64>().add(index).write_volatile(u64::from_ne_bytes(*bytes));
+            }
+        }
+    }
+    /// What the system call returns, if the thread is answered by `Restore`.
+    pub fn set_result(self, value: u64) {
+        set!(self, frame.rax, value);
     }
     pub fn set_attention(self, on: bool) {
         set!(self, attention, on as u32);
@@ -145,6 +160,25 @@ impl View<ProcessPage> {
         self.set_ids(ids);
         set!(self, dispatch, dispatch::ORDINARY);
         set!(self, dispatch_traced, dispatch::TRACED);
+        self.hide_actions();
+    }
+    /// The actions on signals are no longer told without the server.
+    pub fn hide_actions(self) {
+        set!(self, actions_version, 0);
+    }
+    /// Whether they are.
+    pub fn shows_actions(self) -> bool {
+        get!(self, actions_version) != 0
+    }
+    /// From now on they are told without the server, until they change: then this is to be called again, or `hide_actions`.
+    /// `actions` are those of the signals from `first` on; the others stay.
+    pub fn show_actions(self, first: usize, actions: impl Iterator<Item = [u64; 4]>) {
+        let version: u32 = get!(self, actions_version);
+        self.hide_actions();
+        for (index, action) in (first..SIGNALS).zip(actions) {
+            set!(self, actions[index], action);
+        }
+        set!(self, actions_version, version.wrapping_add(1).max(1));
     }
     pub fn set_ids(self, ids: Ids) {
         set!(self, pid, ids.pid);

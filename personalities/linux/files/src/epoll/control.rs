@@ -3,7 +3,7 @@
 use alloc::rc::Rc;
 use core::cell::{Cell, RefCell};
 
-use super::{Epoll, EpollEvent, MEMBERS_MAX, Member, Mode, Operation, instance, nesting};
+use super::{Epoll, EpollEvent, Member, Mode, Operation, instance, nesting};
 use crate::open::OpenFile;
 use crate::wait::Events;
 use crate::{Errno, Result};
@@ -31,8 +31,9 @@ impl Epoll {
             (Operation::Add(_), Some(_)) => Err(Errno::EEXIST),
             (Operation::Add(event), None) => {
                 check_exclusive(&event, inner.is_some())?;
+                self.check_room(inner.is_some())?;
                 inner.as_ref().map_or(Ok(()), |inner| nesting::check(self, inner))?;
-                self.add(key, file, &event)?;
+                self.add(key, file, &event, inner.is_some());
                 inner.iter().for_each(|inner| nesting::join(self, inner));
                 Ok(())
             }
@@ -56,14 +57,17 @@ impl Epoll {
         }
     }
 
-    fn add(self: &Rc<Self>, key: (i32, usize), file: &Rc<OpenFile>, event: &EpollEvent) -> Result<()> {
-        if self.all_members.get() >= MEMBERS_MAX {
-            self.forget_closed();
-            if self.all_members.get() >= MEMBERS_MAX {
-                return Err(Errno::ENOSPC);
-            }
+    /// `ENOSPC` if all instances together have the members that they may have.
+    fn check_room(&self, nested: bool) -> Result<()> {
+        if self.load.has_room(nested) {
+            return Ok(());
         }
-        self.all_members.set(self.all_members.get() + 1);
+        self.forget_closed();
+        if self.load.has_room(nested) { Ok(()) } else { Err(Errno::ENOSPC) }
+    }
+
+    fn add(self: &Rc<Self>, key: (i32, usize), file: &Rc<OpenFile>, event: &EpollEvent, nested: bool) {
+        self.load.count(nested, 1);
         let member = Rc::new_cyclic(|itself| Member {
             key,
             itself: itself.clone(),
@@ -76,12 +80,12 @@ impl Epoll {
             silent: Cell::default(),
             due: Cell::default(),
             registration: RefCell::default(),
-            all_members: self.all_members.clone(),
+            nested,
+            load: self.load.clone(),
         });
         member.set(event);
         self.members.borrow_mut().insert(key, member.clone());
         member.watch(file);
-        Ok(())
     }
 
     /// Takes a member out of the set. It leaves the list when that is next looked at.

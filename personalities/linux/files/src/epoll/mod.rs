@@ -45,6 +45,33 @@ bitflags! {
 
 /// Members that all instances may have together (ENOSPC beyond), in the place of /proc/sys/fs/epoll/max_user_watches.
 pub const MEMBERS_MAX: usize = 1 << 14;
+/// How many of them may be instances (ENOSPC beyond). Whoever adds one looks at all ways up and down, so this bounds the time that takes;
+/// Linux bounds the number of ways.
+pub const NESTED_MAX: usize = 512;
+
+/// Bytes that a member takes, about, with what listens to its file.
+const MEMBER_COST: usize = 384;
+
+/// Members of all instances.
+#[derive(Default)]
+pub(crate) struct Load {
+    members: Cell<usize>,
+    /// Those that are instances.
+    nested: Cell<usize>,
+}
+
+impl Load {
+    /// One more (+1) or less (−1).
+    fn count(&self, nested: bool, change: isize) {
+        self.members.set(self.members.get().saturating_add_signed(change));
+        if nested {
+            self.nested.set(self.nested.get().saturating_add_signed(change));
+        }
+    }
+    fn has_room(&self, nested: bool) -> bool {
+        self.members.get() < MEMBERS_MAX && !(nested && self.nested.get() >= NESTED_MAX)
+    }
+}
 
 /// `struct epoll_event`, which on x86-64 is packed: 12 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,8 +131,7 @@ pub struct Epoll {
     parents: RefCell<Vec<Weak<Epoll>>>,
     /// Who waits for this instance.
     waiters: WaitQueue,
-    /// Members of all instances.
-    all_members: Rc<Cell<usize>>,
+    load: Rc<Load>,
 }
 
 /// A file in an epoll instance.
@@ -124,18 +150,20 @@ struct Member {
     /// For timed ones: when it will be ready next, as far as is known.
     due: Cell<Option<Duration>>,
     registration: RefCell<Option<Registration>>,
-    all_members: Rc<Cell<usize>>,
+    /// The file is an instance.
+    nested: bool,
+    load: Rc<Load>,
 }
 
 impl Drop for Member {
     fn drop(&mut self) {
-        self.all_members.set(self.all_members.get() - 1);
+        self.load.count(self.nested, -1);
     }
 }
 
 /// epoll_create1(2): the descriptor flag EPOLL_CLOEXEC is the table's.
 pub fn create(filesystem: &Rc<Filesystem>) -> Rc<OpenFile> {
-    let epoll: Rc<dyn File> = Rc::new(EpollFile(Epoll::new(&filesystem.epoll_members)));
+    let epoll: Rc<dyn File> = Rc::new(EpollFile(Epoll::new(&filesystem.epoll_load)));
     OpenFile::anonymous(filesystem, epoll, b"anon_inode:[eventpoll]", OpenFlags::READ_WRITE)
 }
 
@@ -152,14 +180,14 @@ fn instance(file: &OpenFile) -> Option<Rc<Epoll>> {
 }
 
 impl Epoll {
-    fn new(all_members: &Rc<Cell<usize>>) -> Rc<Self> {
+    fn new(load: &Rc<Load>) -> Rc<Self> {
         let epoll = Rc::new(Epoll {
             members: RefCell::default(),
             ready: RefCell::default(),
             timed: RefCell::default(),
             parents: RefCell::default(),
             waiters: WaitQueue::new(),
-            all_members: all_members.clone(),
+            load: load.clone(),
         });
         epoll.waiters.set_alarm(ready::alarm_of(&epoll));
         epoll
@@ -196,6 +224,10 @@ struct EpollFile(Rc<Epoll>);
 impl File for EpollFile {
     fn readiness(&self) -> Events {
         if self.0.has_ready() { Events::READABLE } else { Events::empty() }
+    }
+
+    fn held(&self) -> usize {
+        self.0.members.borrow().len() * MEMBER_COST
     }
 
     fn waiters(&self) -> Option<&WaitQueue> {

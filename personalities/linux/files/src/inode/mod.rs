@@ -50,7 +50,7 @@ pub struct Filesystem {
     pub(crate) watches: Cell<u32>,
     next_cookie: Cell<u32>,
     /// Of all epoll and inotify instances that are files of it: what they keep in the server's memory is bounded together.
-    pub(crate) epoll_members: Rc<Cell<usize>>,
+    pub(crate) epoll_load: Rc<crate::epoll::Load>,
     pub(crate) inotify_load: Rc<Load>,
     /// Record locks on its inodes.
     pub(crate) lock_records: Rc<Cell<usize>>,
@@ -83,7 +83,7 @@ impl Filesystem {
             attribute_bytes: Cell::default(),
             watches: Cell::default(),
             next_cookie: Cell::default(),
-            epoll_members: Rc::default(),
+            epoll_load: Rc::default(),
             inotify_load: Rc::default(),
             lock_records: Rc::default(),
             watched: RefCell::default(),

@@ -80,7 +80,7 @@ impl OpenFile {
             inotify.add(caller, self.location(), events_of(listener.wanted.get()).bits())?;
             return Ok(());
         }
-        let inotify = instance(&self.inode().filesystem);
+        let inotify = instance(&self.inode().filesystem)?;
         inotify.add(caller, self.location(), events_of(wanted).bits())?;
         let (weak, heard) = (Rc::downgrade(&inotify), Rc::downgrade(&notices));
         let listener = Rc::new(Watcher { inotify: weak, notices: heard, descriptor, wanted: Cell::new(wanted) });

@@ -18,6 +18,7 @@ mod tests;
 mod watch;
 
 pub use directory::DirectoryNotice;
+pub use queue::EVENTS_MAX;
 pub(crate) use watch::{Watches, tell, tell_name, tell_removed, tell_self};
 
 use alloc::collections::BTreeMap;
@@ -74,9 +75,16 @@ impl Mask {
 /// Watches of all instances (/proc/sys/fs/inotify/max_user_watches counts by user); `ENOSPC` beyond.
 pub const WATCHES_MAX: usize = 1 << 14;
 
+/// Instances in all (/proc/sys/fs/inotify/max_user_instances counts by user); `EMFILE` beyond.
+pub const INSTANCES_MAX: usize = 128;
+
+/// Bytes that a watch takes, about.
+const WATCH_COST: usize = 256;
+
 /// What all instances keep.
 #[derive(Default)]
 pub(crate) struct Load {
+    instances: Cell<usize>,
     watches: Cell<usize>,
     events: Cell<usize>,
 }
@@ -97,18 +105,30 @@ struct InotifyFile(Rc<Inotify>);
 pub fn create(filesystem: &Rc<Filesystem>, flags: u32) -> Result<Rc<OpenFile>> {
     let known = OpenFlags::NONBLOCKING | OpenFlags::CLOSE_ON_EXEC;
     let flags = OpenFlags::from_bits(flags).filter(|&flags| known.contains(flags)).ok_or(Errno::EINVAL)?;
-    Ok(OpenFile::anonymous(filesystem, Rc::new(InotifyFile(instance(filesystem))), b"anon_inode:inotify", flags))
+    Ok(OpenFile::anonymous(filesystem, Rc::new(InotifyFile(instance(filesystem)?)), b"anon_inode:inotify", flags))
 }
 
-fn instance(filesystem: &Rc<Filesystem>) -> Rc<Inotify> {
-    Rc::new_cyclic(|itself| Inotify {
+/// `EMFILE` if there are too many.
+fn instance(filesystem: &Rc<Filesystem>) -> Result<Rc<Inotify>> {
+    let instances = &filesystem.inotify_load.instances;
+    if instances.get() >= INSTANCES_MAX {
+        return Err(Errno::EMFILE);
+    }
+    instances.set(instances.get() + 1);
+    Ok(Rc::new_cyclic(|itself| Inotify {
         itself: itself.clone(),
         watches: RefCell::default(),
         next: Cell::new(1),
         queue: RefCell::new(Queue::new(&filesystem.inotify_load)),
         waiters: WaitQueue::new(),
         load: filesystem.inotify_load.clone(),
-    })
+    }))
+}
+
+impl Drop for Inotify {
+    fn drop(&mut self) {
+        self.load.instances.set(self.load.instances.get() - 1);
+    }
 }
 
 impl OpenFile {
@@ -197,6 +217,10 @@ impl File for InotifyFile {
 
     fn readiness(&self) -> Events {
         if self.0.queue.borrow().is_empty() { Events::empty() } else { Events::READABLE }
+    }
+
+    fn held(&self) -> usize {
+        self.0.watches.borrow().len() * WATCH_COST + self.0.queue.borrow().held()
     }
 
     fn waiters(&self) -> Option<&WaitQueue> {

@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use super::{Load, Mask};
 
 /// Events in a queue (/proc/sys/fs/inotify/max_queued_events); then one IN_Q_OVERFLOW, and the rest is lost.
-pub(super) const EVENTS_MAX: usize = 16384;
+pub const EVENTS_MAX: usize = 16384;
 
 /// Bytes of `struct inotify_event` before the name: watch, mask, cookie, length of the name.
 const HEADER: usize = 16;
@@ -87,6 +87,11 @@ impl Queue {
         if self.events.pop_front().is_some() {
             self.load.events.set(self.load.events.get() - 1);
         }
+    }
+
+    /// Memory taken, bytes, about.
+    pub(super) fn held(&self) -> usize {
+        2 * self.events.len() * size_of::<Event>()
     }
 
     /// What reading all would bring.

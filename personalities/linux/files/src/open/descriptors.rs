@@ -3,9 +3,12 @@
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 
-use super::OpenFile;
 use super::file::check_number;
+use super::{OpenFile, Weight};
 use crate::{Errno, Result};
+
+/// Descriptors of a table that are looked at to tell what it weighs.
+const WEIGHED: usize = 512;
 
 /// One entry of a table.
 #[derive(Clone)]
@@ -158,6 +161,20 @@ impl Descriptors {
     /// Numbers that there is a place for: what a copy takes.
     pub fn places(&self) -> usize {
         self.entries.len()
+    }
+
+    /// Bytes that go when the table does, about: of a description that others have too, this one's share. What a large table weighs
+    /// is told from a part of it, since somebody waits for the answer.
+    pub fn weight(&self) -> Weight {
+        let step = self.entries.len().div_ceil(WEIGHED).max(1) as u64;
+        let mut sum = Weight::default();
+        for entry in self.entries.iter().step_by(step as usize).flatten() {
+            let (weight, holders) = (entry.file.weight(), Rc::strong_count(&entry.file) as u64);
+            sum.bytes += weight.bytes / holders;
+            sum.pages += weight.pages / holders;
+        }
+        let table = (self.entries.len() * size_of::<Option<Descriptor>>()) as u64;
+        Weight { bytes: sum.bytes * step + table, pages: sum.pages * step }
     }
 
     /// All open descriptors in order (/proc/self/fd).

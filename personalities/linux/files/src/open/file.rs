@@ -10,12 +10,13 @@ use core::time::Duration;
 
 use linux_raw_sys::{general, ioctl};
 
-use super::{Attempt, File, Notices, OpenFlags, Whence};
+use super::{Attempt, File, Notices, OpenFlags, Weight, Whence};
 use crate::buffer::{Argument, Limited, Sink, Source};
 use crate::caller::Caller;
 use crate::clock::{Clock, Wakeup};
 use crate::inode::{Body, Filesystem, Inode, Metadata, mode};
 use crate::inotify::{self, Mask};
+use crate::page::Contents;
 use crate::terminal::Terminal;
 use crate::vfs::Location;
 use crate::wait::{Events, Wait, WaitQueue};
@@ -34,17 +35,42 @@ pub struct OpenFile {
 }
 
 /// Descriptions that there may be (/proc/sys/fs/file-max); `ENFILE` beyond.
-pub const DESCRIPTIONS_MAX: usize = 32_768;
+static DESCRIPTIONS_MAX: AtomicUsize = AtomicUsize::new(32_768);
 
 /// Descriptions that there are. Each takes a kilobyte and more of the server's memory, whoever's it is.
 static DESCRIPTIONS: AtomicUsize = AtomicUsize::new(0);
 
 /// `ENFILE` if there are too many.
 pub(super) fn check_number() -> Result<()> {
-    if DESCRIPTIONS.load(Ordering::Relaxed) > DESCRIPTIONS_MAX { Err(Errno::ENFILE) } else { Ok(()) }
+    if OpenFile::count() > OpenFile::most() { Err(Errno::ENFILE) } else { Ok(()) }
 }
 
 impl OpenFile {
+    /// Bytes that a description takes, about: with its inode and its place in the tree, if it has those for itself.
+    pub const COST: usize = 1024;
+
+    /// Descriptions that there are.
+    pub fn count() -> usize {
+        DESCRIPTIONS.load(Ordering::Relaxed)
+    }
+
+    /// Descriptions that there may be (/proc/sys/fs/file-max).
+    pub fn most() -> usize {
+        DESCRIPTIONS_MAX.load(Ordering::Relaxed)
+    }
+
+    /// Sets that.
+    pub fn set_most(count: usize) {
+        DESCRIPTIONS_MAX.store(count, Ordering::Relaxed);
+    }
+
+    /// What goes with the description when it closes, about. Pages are those of a file that has no name.
+    pub fn weight(&self) -> Weight {
+        let unnamed = self.inode().contents().filter(|_| self.inode().links() == 0);
+        let pages = unnamed.map_or(0, Contents::own_pages);
+        Weight { bytes: (Self::COST + self.file.held()) as u64, pages }
+    }
+
     /// A description of something that was opened under a name.
     pub fn new(file: Rc<dyn File>, location: Rc<Location>, flags: OpenFlags) -> Rc<Self> {
         DESCRIPTIONS.fetch_add(1, Ordering::Relaxed);

@@ -94,10 +94,24 @@ pub trait File {
         None
     }
 
+    /// Bytes of memory that are kept on its account and go when it closes, about: what it costs to be open counts apart.
+    fn held(&self) -> usize {
+        0
+    }
+
     /// For the server, to find its own kinds of file again (epoll, sockets, signalfd).
     fn as_any(&self) -> Option<&dyn core::any::Any> {
         None
     }
+}
+
+/// Memory that somebody keeps, about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Weight {
+    /// Of the server's own.
+    pub bytes: u64,
+    /// Of files.
+    pub pages: u64,
 }
 
 /// One system call's tries at an operation. It carries over what a later try must know.

@@ -39,6 +39,7 @@ pub struct Contents {
     copied: Cell<u64>,
     size: Cell<u64>,
     observers: RefCell<Vec<Weak<dyn Observer>>>,
+    version: Cell<u64>,
 }
 
 /// The greatest size of a file, bytes.
@@ -62,6 +63,7 @@ impl Contents {
             copied: Cell::new(0),
             size: Cell::new(image.len() as u64),
             observers: RefCell::default(),
+            version: Cell::new(0),
         }
     }
 
@@ -75,11 +77,21 @@ impl Contents {
         self.pages.borrow().len() as u64 + self.imaged_pages() - self.copied.get()
     }
 
+    /// Changes whenever a page that was the file's isn't any more.
+    pub fn version(&self) -> u64 {
+        self.version.get()
+    }
+
+    /// Pages in memory of their own.
+    pub fn own_pages(&self) -> u64 {
+        self.pages.borrow().len() as u64
+    }
+
     /// The page at byte offset `index * PAGE_SIZE`, for a mapping or a page fault. It stays the file's page until a truncation or
     /// a hole: what is written into it is written to the file.
     ///
     /// `Ok(None)`: a hole, for which a reader (`for_write` false) may be given a shared page of zeros; it is told of by
-    /// [`Observer::replaced`] when it is filled. `EFAULT` past the end of the file (SIGBUS); `ENOMEM`.
+    /// [`Observer::replaced`] when it is filled. `EFAULT` past the end of the file and `ENOSPC` (SIGBUS both); `ENOMEM`.
     pub fn page(&self, index: u64, for_write: bool) -> Result<Option<PageRef>> {
         if index >= self.size.get().div_ceil(PAGE) {
             return Err(Errno::EFAULT);
@@ -178,6 +190,7 @@ impl Contents {
         self.size.set(size);
         let image = self.image.get();
         self.image.set(&image[..image.len().min(size as usize)]);
+        self.version.set(self.version.get() + 1);
         self.tell(|observer| observer.truncated(size));
         let cut = self.pages.borrow_mut().split_off(&size.div_ceil(PAGE));
         drop(cut);
@@ -224,6 +237,7 @@ impl Contents {
             let start = offset.saturating_sub(index * PAGE) as usize;
             let stop = (end - index * PAGE).min(PAGE) as usize;
             if stop - start == PAGE_SIZE && self.image_of(index).is_empty() {
+                self.version.set(self.version.get() + 1);
                 self.tell(|observer| observer.punched(index, 1));
                 self.pages.borrow_mut().remove(&index);
             } else {
@@ -282,13 +296,14 @@ impl Contents {
         if let Some(page) = self.pages.borrow().get(&index) {
             return Ok(page.clone());
         }
-        let page = self.store.allocate()?;
+        let imaged = !self.image_of(index).is_empty();
+        let page = if imaged { self.store.allocate_for_image() } else { self.store.allocate() }?;
         page.write(0, self.image_of(index));
         self.pages.borrow_mut().insert(index, page.clone());
-        if self.image_of(index).is_empty() {
-            self.tell(|observer| observer.replaced(index));
-        } else {
+        if imaged {
             self.copied.set(self.copied.get() + 1);
+        } else {
+            self.tell(|observer| observer.replaced(index));
         }
         Ok(page)
     }

@@ -33,8 +33,12 @@ pub type PageRef = Rc<dyn Page>;
 
 /// Where pages come from.
 pub trait PageStore {
-    /// A page full of zeros; `ENOMEM` when memory or the allowance for files is used up (tmpfs reports it as `ENOSPC`).
+    /// A page full of zeros; `ENOSPC` when the allowance for files is used up, `ENOMEM` when memory is.
     fn allocate(&self) -> Result<PageRef>;
+    /// The same for bytes of the boot image, which the file has anyway: no allowance counts it.
+    fn allocate_for_image(&self) -> Result<PageRef> {
+        self.allocate()
+    }
     /// How many pages could be allocated now, for statfs(2).
     fn available(&self) -> u64;
     /// How many there are in all.

@@ -27,6 +27,9 @@ impl End {
         // A writer that is there already counts as one that has come: when it goes, this end is hung up. So does a nameless
         // pipe's writer that has gone.
         let writer_there = u64::from(pipe.writers.open.get() > 0);
+        if !pipe.is_open() {
+            pipe.begin();
+        }
         let writers_before = if pipe.nameless { 0 } else { pipe.writers.ever.get() - writer_there };
         if reads {
             pipe.readers.add();
@@ -56,9 +59,8 @@ impl Drop for End {
         if self.writes {
             self.pipe.writers.remove();
         }
-        if !self.has_reader() && !self.has_writer() {
-            // Nobody will read what is left: a FIFO begins anew.
-            self.pipe.buffer.take();
+        if !self.pipe.is_open() {
+            self.pipe.end();
         }
         self.pipe.waiters.wake(Events::all());
     }
@@ -119,6 +121,11 @@ impl File for End {
             ready.set(Events::ERR, !self.has_reader());
         }
         ready
+    }
+
+    fn held(&self) -> usize {
+        let ends = self.pipe.readers.open.get() + self.pipe.writers.open.get();
+        self.pipe.buffer.borrow().held() / ends.max(1) as usize
     }
 
     fn waiters(&self) -> Option<&WaitQueue> {

@@ -11,6 +11,7 @@ use alloc::format;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
+use core::sync::atomic::{AtomicUsize, Ordering};
 
 use end::End;
 
@@ -29,6 +30,22 @@ pub const DEFAULT_CAPACITY: usize = 65536;
 pub const MAX_CAPACITY: usize = 1 << 20;
 /// Writes up to so many bytes are atomic (PIPE_BUF).
 pub const ATOMIC: usize = 4096;
+
+/// Bytes that pipes may have room for in all, beyond which a pipe that is opened gets little (/proc/sys/fs/pipe-user-pages-soft, in bytes and for
+/// all users together, since all take the same memory).
+static SOFT_LIMIT: AtomicUsize = AtomicUsize::new(64 << 20);
+/// The capacity that it gets then.
+const LITTLE: usize = 2 * PAGE_SIZE;
+/// Bytes that open pipes have room for.
+static ALL: AtomicUsize = AtomicUsize::new(0);
+
+/// Sets pipe-user-pages-soft, bytes.
+pub fn set_soft_limit(bytes: usize) {
+    SOFT_LIMIT.store(bytes, Ordering::Relaxed);
+}
+pub fn soft_limit() -> usize {
+    SOFT_LIMIT.load(Ordering::Relaxed)
+}
 
 /// The buffer between the two ends, and how many of each are open.
 pub struct Pipe {
@@ -95,19 +112,48 @@ impl Pipe {
     }
 
     /// F_SETPIPE_SZ: rounds up to a power of two of pages and returns what it became. `EBUSY` if more is in it now, `EPERM`
-    /// beyond [`MAX_CAPACITY`] without privilege.
+    /// beyond [`MAX_CAPACITY`] and for more when pipes have what they may have, without privilege.
     pub fn set_capacity(&self, bytes: usize, privileged: bool) -> Result<usize> {
         let capacity = bytes.max(PAGE_SIZE).checked_next_power_of_two().filter(|&size| size <= 1 << 31);
         let capacity = capacity.ok_or(Errno::EINVAL)?;
-        if capacity > MAX_CAPACITY && !privileged {
+        let grows = capacity > self.capacity.get() && ALL.load(Ordering::Relaxed) + capacity > soft_limit();
+        if (capacity > MAX_CAPACITY || grows) && !privileged {
             return Err(Errno::EPERM);
         }
         if capacity < self.buffer.borrow().len() {
             return Err(Errno::EBUSY);
         }
-        self.capacity.set(capacity);
+        let old = self.capacity.replace(capacity);
+        if self.is_open() {
+            ALL.fetch_sub(old, Ordering::Relaxed);
+            ALL.fetch_add(capacity, Ordering::Relaxed);
+        }
         self.waiters.wake(Events::WRITABLE);
         Ok(capacity)
+    }
+
+    fn is_open(&self) -> bool {
+        self.readers.open.get() + self.writers.open.get() > 0
+    }
+
+    /// The first end is being opened.
+    fn begin(&self) {
+        if ALL.load(Ordering::Relaxed) + self.capacity.get() > soft_limit() {
+            self.capacity.set(self.capacity.get().min(LITTLE));
+        }
+        ALL.fetch_add(self.capacity.get(), Ordering::Relaxed);
+    }
+
+    /// The last end has closed.
+    fn end(&self) {
+        // Nobody will read what is left: a FIFO begins anew.
+        self.buffer.take();
+        ALL.fetch_sub(self.capacity.get(), Ordering::Relaxed);
+    }
+
+    /// A write would take more memory than it has.
+    pub fn grows(&self) -> bool {
+        self.buffer.borrow().held() < self.capacity.get()
     }
 
     /// For splice(2): a copy of at most `most` bytes, which stay. `EAGAIN` if there are none but may come; empty at the end.

@@ -62,6 +62,11 @@ impl MasterLine {
         self.output.borrow().len()
     }
 
+    /// Memory taken, bytes.
+    pub(super) fn held(&self) -> usize {
+        self.output.borrow().capacity() + self.refused.borrow().capacity()
+    }
+
     pub(super) fn discard_unread(&self) {
         self.output.take();
     }

@@ -16,6 +16,9 @@ pub(super) const TIOCGPKT: u32 = 0x8004_5438;
 /// The greatest signal number (TIOCSIG).
 const SIGNAL_MAX: u64 = 64;
 
+/// Bytes that a pair takes, about, its terminal's buffers included.
+const COST: usize = 8192;
+
 pub(super) struct Master(pub(super) Rc<Pair>);
 
 impl Master {
@@ -115,6 +118,10 @@ impl File for Master {
         ready.set(Events::WRITABLE, line.takes_input());
         ready.set(Events::HUP, self.is_deserted());
         ready
+    }
+
+    fn held(&self) -> usize {
+        COST + self.0.line.held()
     }
 
     fn waiters(&self) -> Option<&WaitQueue> {

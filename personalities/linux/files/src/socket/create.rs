@@ -74,6 +74,16 @@ impl SocketSpace {
         self.pool.most.set(bytes);
     }
 
+    /// Closes sockets in flight that nothing but circles of each other keeps, as far as some closed since this was done last.
+    pub fn collect(&self) {
+        self.flight.collect_what_closed();
+    }
+
+    /// Most messages' bytes are taken: three quarters.
+    pub fn is_nearly_full(&self) -> bool {
+        self.pool.used() > self.pool.most.get() / 4 * 3
+    }
+
     /// Bytes that they take now.
     pub fn memory_used(&self) -> usize {
         self.pool.used()

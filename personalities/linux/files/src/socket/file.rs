@@ -63,6 +63,14 @@ impl File for SocketFile {
         true
     }
 
+    fn held(&self) -> usize {
+        // What it has sent is charged to it, wherever it lies; the files in its queue go with it.
+        let queue = self.0.queue.borrow();
+        let files: usize =
+            queue.iter().filter_map(|message| message.rights.as_ref()).map(|rights| rights.files().len()).sum();
+        self.0.account.used() + files * OpenFile::COST
+    }
+
     fn as_any(&self) -> Option<&dyn core::any::Any> {
         Some(self)
     }

@@ -24,7 +24,7 @@ use crate::{Errno, Result};
 /// Files in flight of one unprivileged user.
 pub const PER_USER_MAX: usize = 1024;
 /// Files in flight altogether.
-pub const ALL_MAX: usize = 16384;
+pub const ALL_MAX: usize = 4096;
 /// Files in one message (SCM_MAX_FD).
 pub const PER_MESSAGE_MAX: usize = 253;
 
@@ -133,6 +133,13 @@ impl Flight {
     pub(super) fn socket_closed(&self) {
         self.closed.set(self.closed.get() + 1);
         self.collect_if_due();
+    }
+
+    /// Closes what only circles keep, now, if anything can have become such.
+    pub(super) fn collect_what_closed(&self) {
+        if self.sockets.get() > 0 && self.closed.get() > 0 && !self.burying.get() {
+            self.collect();
+        }
     }
 
     fn collect_if_due(&self) {

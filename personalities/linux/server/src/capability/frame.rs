@@ -108,6 +108,11 @@ impl Frames {
     pub(super) fn counts(&self) -> Count {
         Count { made: self.entries.borrow().len(), used: self.in_use() }
     }
+    /// Capabilities of frames that nobody holds, and spare copies of all.
+    pub(super) fn idle_slots(&self) -> usize {
+        let spares = self.entries.borrow().iter().filter(|entry| entry.spare != 0).count();
+        self.free.borrow().len() + spares
+    }
     /// Frames held by somebody.
     pub fn in_use(&self) -> usize {
         self.entries.borrow().len() - self.free.borrow().len()

@@ -33,6 +33,9 @@ pub use thread::{Redirect, Thread, Threads};
 
 use chestnut_abi::MessageInfo;
 
+/// Bytes that the heap can grow by at least, whatever else memory is used for.
+pub const HEAP_RESERVE: usize = 16 << 20;
+
 /// A capability's address in the server's own CSpace.
 pub type Slot = u64;
 
@@ -113,19 +116,32 @@ impl Capabilities {
         chestnut_runtime::start::heap_free().saturating_add(self.kernel.heap_room())
     }
 
+    /// Bytes that it may have in all.
+    pub fn heap_limit(&self) -> usize {
+        self.kernel.heap_limit()
+    }
+
     /// What has been made so far and how much of it is in use.
     pub fn holdings(&self) -> Holdings {
         let heap = chestnut_runtime::start::heap_usage();
         let (untyped_bytes, slots) = self.kernel.used();
         let (spaces, structures) = self.spaces.counts();
+        let replies = self.replies.counts();
+        let unused = |count: Count| count.made - count.used;
+        let idle = self.frames.idle_slots()
+            + unused(spaces)
+            + unused(structures)
+            + self.spaces.mapped_aside()
+            + self.threads.idle_slots()
+            + unused(replies);
         Holdings {
             frames: self.frames.counts(),
             spaces,
             structures,
             threads: self.threads.counts(),
-            replies: self.replies.counts(),
-            mappings: self.spaces.mapped.get(),
-            slots: slots as usize,
+            replies,
+            mappings: self.spaces.mappings(),
+            slots: Count { made: slots as usize, used: (slots as usize).saturating_sub(idle) },
             untyped_bytes: untyped_bytes as usize,
             heap_used: heap.used,
             heap_pieces: heap.pieces,
@@ -152,8 +168,8 @@ pub struct Holdings {
     pub replies: Count,
     /// Pages shown to programs.
     pub mappings: usize,
-    /// Slots of the server's CSpace that hold a capability.
-    pub slots: usize,
+    /// Slots of the server's CSpace: those that hold a capability, and those whose capability belongs to something in use.
+    pub slots: Count,
     pub untyped_bytes: usize,
     pub heap_used: usize,
     pub heap_pieces: usize,

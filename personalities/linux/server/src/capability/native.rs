@@ -29,10 +29,12 @@ const THREAD_BYTES: u64 = 1 << 14;
 const CSPACE_BITS: u64 = 1;
 /// The window begins at such a boundary, below which root may have mapped something.
 const WINDOW_ALIGNMENT: u64 = 1 << 39;
-/// Of the memory, one part in so many is kept from frames: for objects (paging structures for what frames show) and the heap.
-const RESERVE_PART: u64 = 16;
-/// What of that is kept from objects too: for the heap, without which the server can't go on.
+/// Of the memory, one part in so many, but so many bytes at least, are kept for the heap, without which the server can't go on.
 const HEAP_PART: u64 = 32;
+const HEAP_LEAST: u64 = super::HEAP_RESERVE as u64;
+/// What is kept from frames besides: for objects (paging structures for what frames show).
+const RESERVE_PART: u64 = 32;
+const RESERVE_LEAST: u64 = 4 << 20;
 /// What objects other than frames may take in all, and by how much the heap may grow: memory becomes one kind of object and stays it,
 /// so what one program had made of it would be missed by all others for ever.
 const OBJECTS_PART: u64 = 4;
@@ -53,6 +55,8 @@ pub struct Kernel {
     reserve: u64,
     /// Bytes that nothing but the heap and what answers callers is made of.
     heap_reserve: u64,
+    /// Bytes that the heap may have in all.
+    heap_limit: u64,
     /// Bytes that may still become objects other than frames.
     objects_left: Cell<u64>,
     /// Bytes that the heap may still grow by.
@@ -60,6 +64,8 @@ pub struct Kernel {
     /// Where the next piece of the heap will be.
     heap_window: Cell<u64>,
     free_slots: RefCell<Vec<Slot>>,
+    /// Slots that hold what makes the window and the heap, and pools of address-space numbers.
+    slots_of_windows: Cell<u64>,
     window: Cell<u64>,
     endpoint: Cell<Endpoint>,
     /// Where the next address space gets its number.
@@ -132,10 +138,12 @@ impl Kernel {
             .collect();
         untypeds.sort_by_key(|pool| pool.bytes);
         let total: u64 = untypeds.iter().map(|pool| pool.bytes).sum();
+        let heap_reserve = (total / HEAP_PART).max(HEAP_LEAST);
         let window = start.free_address.next_multiple_of(WINDOW_ALIGNMENT);
         let kernel: &'static Self = Box::leak(Box::new(Self {
-            reserve: total / RESERVE_PART,
-            heap_reserve: total / HEAP_PART,
+            reserve: heap_reserve + (total / RESERVE_PART).max(RESERVE_LEAST),
+            heap_reserve,
+            heap_limit: chestnut_runtime::start::heap_usage().claimed as u64 + total / HEAP_LIMIT_PART,
             objects_left: Cell::new(total / OBJECTS_PART),
             heap_left: Cell::new(total / HEAP_LIMIT_PART),
             heap_window: Cell::new(window + WINDOW_LENGTH),
@@ -144,6 +152,7 @@ impl Kernel {
             end_slot: start.first_free_slot + start.free_slots,
             // For all there can be: slots are given back when memory comes to its end, too.
             free_slots: RefCell::new(Vec::with_capacity(start.free_slots as usize)),
+            slots_of_windows: Cell::new(0),
             window: Cell::new(window),
             endpoint: Cell::new(Endpoint(0)),
             asid_pool: Cell::new(slots::ASID_POOL),
@@ -258,6 +267,7 @@ impl Kernel {
         Frame(slot)
             .map(VSpace::OWN, address, CapRights::READ_WRITE, VmAttributes::EXECUTE_NEVER)
             .must("mapping a piece of the heap");
+        self.slots_of_windows.set(self.slots_of_windows.get() + 1);
         self.heap_window.set(address + (1 << LARGE_PAGE_BITS));
         self.heap_left.set(left);
         Ok(())
@@ -274,10 +284,15 @@ impl Kernel {
             .map_or(0, |pool| pool.bytes - pool.used.next_multiple_of(1 << LARGE_PAGE_BITS).min(pool.bytes));
         (room.min(self.heap_left.get()) & !((1 << LARGE_PAGE_BITS) - 1)) as usize
     }
-    /// Bytes of untyped memory and slots that were used, ever.
+    pub(super) const fn heap_limit(&self) -> usize {
+        self.heap_limit as usize
+    }
+    /// Bytes of untyped memory that were used, ever, and slots that hold what somebody may use: neither what waits for a second part
+    /// of its kind, nor what only makes the window and the heap larger, which stay so.
     pub(super) fn used(&self) -> (u64, u64) {
         let bytes = self.untypeds.borrow().iter().map(|pool| pool.used).sum();
-        (bytes, self.next_slot.get() - self.free_slots.borrow().len() as u64)
+        let not_in_use = self.free_slots.borrow().len() + self.spare.borrow().len();
+        (bytes, self.next_slot.get() - not_in_use as u64 - self.slots_of_windows.get())
     }
 
     fn bytes_left(&self) -> u64 {
@@ -323,6 +338,7 @@ impl Kernel {
         for &level in levels {
             if address.is_multiple_of(1 << level.shift()) {
                 let slot = self.make_anyhow(level.kind(), 0)?;
+                self.slots_of_windows.set(self.slots_of_windows.get() + 1);
                 self.map_structure(level, slot, VSpace::OWN.0, address);
             }
         }
@@ -364,7 +380,9 @@ impl Kernel {
         let pool = self.take_slot().inspect_err(|_| self.keep(ObjectType::Untyped, memory))?;
         let place = CNode::OWN.slot(pool);
         let made = AsidControl(slots::ASID_CONTROL).make_pool(Untyped(memory), place.root, place.index, place.depth);
-        made.map(|()| pool).map_err(|_| {
+        // The memory and the pool.
+        let kept = |()| self.slots_of_windows.set(self.slots_of_windows.get() + 2);
+        made.map(kept).map(|()| pool).map_err(|_| {
             // Refused once all numbers of the processor are in pools, and so for ever.
             self.has_all_numbers.set(true);
             self.keep(ObjectType::Untyped, memory);

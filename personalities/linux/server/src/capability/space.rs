@@ -18,7 +18,9 @@ pub struct Spaces {
     kernel: &'static Kernel,
     idle: RefCell<Vec<Parts>>,
     idle_structures: RefCell<[Vec<Slot>; 3]>,
-    pub mapped: Cell<usize>,
+    mapped: Cell<usize>,
+    /// Of spaces that nobody is in, and so are not in use: how many, the pages that they show, their structures.
+    aside: Cell<[usize; 3]>,
     made: Cell<usize>,
     structures_made: Cell<usize>,
 }
@@ -35,6 +37,7 @@ impl Spaces {
             idle: RefCell::new(Vec::new()),
             idle_structures: RefCell::new([const { Vec::new() }; 3]),
             mapped: Cell::new(0),
+            aside: Cell::default(),
             made: Cell::new(0),
             structures_made: Cell::new(0),
         }
@@ -68,6 +71,16 @@ impl Spaces {
         }
     }
 
+    /// Pages that are shown to somebody.
+    pub(super) fn mappings(&self) -> usize {
+        self.mapped.get() - self.mapped_aside()
+    }
+
+    /// Pages that spaces show which nobody is in.
+    pub(super) const fn mapped_aside(&self) -> usize {
+        self.aside.get()[1]
+    }
+
     /// Spaces, and paging structures in spaces that are in use.
     pub(super) fn counts(&self) -> (Count, Count) {
         let idle = self.idle.borrow();
@@ -75,7 +88,11 @@ impl Spaces {
         let kept: usize = idle.iter().map(|parts| parts.structures.len()).sum();
         let unused: usize = self.idle_structures.borrow().iter().map(Vec::len).sum();
         let structures = self.structures_made.get();
-        (Count { made, used: made - idle.len() }, Count { made: structures, used: structures - kept - unused })
+        let [spaces, _, of_theirs] = self.aside.get();
+        (
+            Count { made, used: made - idle.len() - spaces },
+            Count { made: structures, used: structures - kept - unused - of_theirs },
+        )
     }
 
     /// A structure that an unused space has kept.
@@ -113,6 +130,12 @@ impl Space {
         self.root
     }
 
+    /// What is mapped, by address.
+    #[cfg(test)]
+    pub fn mappings(&self) -> BTreeMap<u64, Access> {
+        self.spaces.kernel.mappings(self.root)
+    }
+
     /// Shows `frame` at `address`, where nothing is mapped now.
     pub fn map(&self, frame: &Frame, address: u64, access: Access) -> Result<Mapping, OutOfMemory> {
         self.prepare(address)?;
@@ -120,6 +143,21 @@ impl Space {
         self.spaces.kernel.map_page(copy, self.root, address, access);
         self.spaces.mapped.set(self.spaces.mapped.get() + 1);
         Ok(Mapping(copy))
+    }
+
+    /// Nobody is in the space for now, and so many pages stay mapped in it.
+    pub fn set_aside(&self, mappings: usize) {
+        let [spaces, mapped, structures] = self.spaces.aside.get();
+        self.spaces.aside.set([spaces + 1, mapped + mappings, structures + self.structures.borrow().len()]);
+    }
+    /// Undoes [`Space::set_aside`].
+    pub fn take_back(&self, mappings: usize) {
+        let [spaces, mapped, structures] = self.spaces.aside.get();
+        self.spaces.aside.set([spaces - 1, mapped - mappings, structures - self.structures.borrow().len()]);
+    }
+    /// It has more paging structures than are kept for the next program.
+    pub fn is_large(&self) -> bool {
+        self.structures.borrow().len() > STRUCTURES_KEPT
     }
 
     /// Changes what the mapping at `address` allows.

@@ -37,6 +37,10 @@ pub struct Redirect {
     pub word: u64,
 }
 
+impl Parts {
+    const SLOTS: usize = 4;
+}
+
 impl Threads {
     /// Badges of threads are multiples of this, so that they differ from every combination of the notification's low bits.
     pub const BADGE_UNIT: u64 = 1 << 8;
@@ -69,6 +73,10 @@ impl Threads {
     pub(super) fn counts(&self) -> Count {
         let made = self.made.get() as usize;
         Count { made, used: made - self.idle.borrow().len() }
+    }
+    /// Capabilities of threads that run nothing.
+    pub(super) fn idle_slots(&self) -> usize {
+        self.idle.borrow().len() * Parts::SLOTS
     }
 }
 

@@ -133,7 +133,7 @@ pub fn load(memory: &Rc<Memory>, program: Program, circumstances: Circumstances<
         }
     };
 
-    let space = AddressSpace::new(memory)?;
+    let space = AddressSpace::for_program(memory, Some(program.location.inode()))?;
     space.stack_limit.set(circumstances.stack_limit);
     let random_below = |limit: u64| {
         let mut bytes = [0; 8];
@@ -204,6 +204,7 @@ pub fn load(memory: &Rc<Memory>, program: Program, circumstances: Circumstances<
         behaviour: Behaviour::GROWS_DOWN,
         shown: Shown::Zeros,
     })?;
+    space.settle();
     space.write(layout.pointer, &bytes).map_err(|_| Errno::ENOMEM)?;
     space.marks.set(marks(&image, bias, &layout));
     Ok(Loaded { space, entry, stack_pointer: layout.pointer, location: program.location })

@@ -8,7 +8,6 @@ use super::recent::MayWrite;
 use super::space::{AddressSpace, Fault, Intent, Page, Shown, State};
 use super::{PAGE, USER_START, page_down};
 use crate::capability::Frame;
-use alloc::collections::btree_map::Entry;
 use core::ops::Range;
 
 /// Pages around a faulting one that are shown along with it, if they are there: a power of two.
@@ -41,7 +40,7 @@ impl AddressSpace {
     fn show_alone(&self, page: u64) -> Result<(), Fault> {
         let mut state = self.state.borrow_mut();
         let State { areas, pages, .. } = &mut *state;
-        match (areas.find(page), pages.get_mut(&page)) {
+        match (areas.find(page), pages.get_mut(page)) {
             (Some((_, area)), Some(present)) => self.show(area, page, present),
             _ => Ok(()),
         }
@@ -52,8 +51,7 @@ impl AddressSpace {
     fn bring_ahead(&self, page: u64) {
         let mut state = self.state.borrow_mut();
         let State { areas, pages, .. } = &mut *state;
-        let before = pages.range(..page).rev().take(2 * AHEAD as usize).zip((0..page).rev().step_by(PAGE as usize));
-        let run = before.take_while(|((at, _), last)| **at == last & !(PAGE - 1)).count() as u64;
+        let run = pages.run_before(page, 2 * AHEAD as usize) as u64;
         if run < 2 {
             return;
         }
@@ -63,13 +61,13 @@ impl AddressSpace {
             return;
         }
         for next in (1..=run / 2).map(|number| page + number * PAGE).take_while(|&next| next < area.end) {
-            if let Entry::Vacant(place) = pages.entry(next)
+            if !pages.contains(next)
                 && let Ok(frame) = self.clean()
             {
-                let mut present = Page { frame, shown: None, may_write: true };
+                let mut present = Page { frame, shown: None, may_write: true, of_file: false };
                 // A page that can't be shown now will be when it is asked for.
                 let _ = self.show(area, next, &mut present);
-                place.insert(present);
+                pages.insert(next, present);
             }
         }
     }
@@ -102,7 +100,7 @@ impl AddressSpace {
             let state = self.state.borrow();
             if let Some((_, area)) = state.areas.find(page)
                 && area.protection.intersects(needed(intent))
-                && let Some(present) = state.pages.get(&page)
+                && let Some(present) = state.pages.get(page)
             {
                 let may_write = may_write(area, present);
                 self.recent.keep(page, self.state.version(), present.frame.index(), may_write);
@@ -135,7 +133,7 @@ impl AddressSpace {
                 return Err(Fault::Forbidden);
             }
             let private = !area.behaviour.contains(Behaviour::SHARED);
-            if let Some(present) = pages.get_mut(&page) {
+            if let Some(present) = pages.get_mut(page) {
                 let ready = intent != Intent::Write
                     || match may_write(area, present) {
                         MayWrite::Yes => true,
@@ -152,21 +150,22 @@ impl AddressSpace {
             } else if let Shown::Zeros = area.shown {
                 let may_write = intent == Intent::Write;
                 let frame = if may_write { self.clean()? } else { self.memory.zero.clone() };
-                pages.insert(page, Page { frame: frame.clone(), shown: None, may_write });
+                pages.insert(page, Page { frame: frame.clone(), shown: None, may_write, of_file: false });
                 return Ok((frame, true));
             }
             (area.shown.clone(), private, start)
         };
-        let (frame, may_write) = self.fetch(&shown, page - start, intent, private)?;
+        let fetched = self.fetch(&shown, page - start, intent, private)?;
+        let frame = fetched.frame.clone();
         let mut state = self.state.borrow_mut();
-        match state.pages.get_mut(&page) {
+        match state.pages.get_mut(page) {
             Some(present) => {
                 if present.frame != frame {
                     self.replace(present, frame.clone());
                 }
-                present.may_write |= may_write;
+                present.may_write |= fetched.may_write;
             }
-            None => drop(state.pages.insert(page, Page { frame: frame.clone(), shown: None, may_write })),
+            None => drop(state.pages.insert(page, fetched)),
         }
         Ok((frame, false))
     }
@@ -214,13 +213,14 @@ impl AddressSpace {
             (first.max(start)..(first + AROUND * PAGE).min(area.end), file)
         };
         if let Some((shown, start, private)) = file {
-            // A bit for each page that is there.
-            let bit = |at: u64| 1u64 << ((at - first) / PAGE);
-            let present = self.state.borrow().pages.range(range.clone()).fold(0, |bits, (&at, _)| bits | bit(at));
-            for at in range.clone().step_by(PAGE as usize).filter(|&at| present & bit(at) == 0) {
-                if let Ok((frame, may_write)) = self.fetch(&shown, at - start, Intent::Read, private) {
+            let present = self.state.borrow().pages.present_in(range.clone());
+            let is_missing = |at: &u64| present >> ((at - range.start) / PAGE) & 1 == 0;
+            for at in range.clone().step_by(PAGE as usize).filter(is_missing) {
+                if let Ok(fetched) = self.fetch(&shown, at - start, Intent::Read, private) {
                     let mut state = self.state.borrow_mut();
-                    state.pages.entry(at).or_insert(Page { frame, shown: None, may_write });
+                    if !state.pages.contains(at) {
+                        state.pages.insert(at, fetched);
+                    }
                 }
             }
         }
@@ -228,13 +228,13 @@ impl AddressSpace {
         let State { areas, pages, .. } = &mut *state;
         let Some((_, area)) = areas.find(page) else { return Ok(()) };
         let mut outcome = Ok(());
-        for (&at, present) in pages.range_mut(range) {
+        pages.each_mut(range, |at, present| {
             if at == page {
                 outcome = self.show(area, at, present);
             } else if present.shown.is_none() {
                 let _ = self.show(area, at, present);
             }
-        }
+        });
         outcome
     }
 }

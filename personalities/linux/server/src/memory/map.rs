@@ -78,7 +78,9 @@ impl AddressSpace {
             self.clear_range(&mut state, range.clone())?;
             let Range { start, end } = range;
             let MapRequest { protection, behaviour, shown, .. } = request;
-            state.areas.insert(start, Area { end, protection, behaviour, shown });
+            let area = Area { end, protection, behaviour, shown };
+            self.adopt(&mut state, start, &area);
+            state.areas.insert(start, area);
             start
         };
         if let Some(inode) = file {
@@ -239,13 +241,11 @@ impl AddressSpace {
     fn move_area(&self, area: Area<Shown>, old: Range<u64>, target: Range<u64>) -> Result<u64> {
         let mut state = self.state.borrow_mut();
         let moved = (target.end - target.start).min(old.end - old.start);
-        let addresses: Vec<u64> =
-            state.pages.range(old.start..old.start + moved).map(|(&address, _)| address).collect();
-        for address in addresses {
-            if let Some(mut page) = state.pages.remove(&address) {
-                self.hide(&mut page);
-                state.pages.insert(target.start + (address - old.start), page);
-            }
+        let mut pages = Vec::with_capacity(state.pages.count_in(old.start..old.start + moved));
+        state.pages.take(old.start..old.start + moved, |address, page| pages.push((address, page)));
+        for (address, mut page) in pages {
+            self.hide(&mut page);
+            state.pages.insert(target.start + (address - old.start), page);
         }
         self.clear_range(&mut state, old)?;
         state.areas.insert(target.start, Area { end: target.end, ..area });
@@ -285,7 +285,7 @@ impl AddressSpace {
 
     /// mincore(2): whether a page is present.
     pub fn is_present(&self, page: u64) -> bool {
-        self.state.borrow().pages.contains_key(&page)
+        self.state.borrow().pages.contains(page)
     }
 
     /// Where the break begins, for a new program.
@@ -326,7 +326,7 @@ impl AddressSpace {
     pub fn each_area(&self, mut see: impl FnMut(Range<u64>, &Area<Shown>, usize)) {
         let state = self.state.borrow();
         for (start, area) in state.areas.iter() {
-            see(start..area.end, area, state.pages.range(start..area.end).count());
+            see(start..area.end, area, state.pages.count_in(start..area.end));
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Memory of Linux programs: address spaces with demand paging and copy-on-write, and the page cache.
 //!
-//! [`area`] knows ranges, [`space`] knows pages, `fault` answers faults, `recent` spares the server
+//! [`area`] knows ranges, [`space`] knows pages (kept in [`pages`]), `fault` answers faults, `kept` spares
+//! the next program what the last one was shown, `recent` spares the server
 //! looking pages up again, [`map`] holds the calls that change areas, [`user`] is how
 //! the server reads and writes a program's memory, [`store`] gives the file systems their pages. Everything here
 //! stands on frames that count their holders: a page may be changed in place exactly when nobody else holds its frame.
@@ -8,7 +9,9 @@
 pub mod area;
 mod fault;
 mod fork;
+mod kept;
 mod map;
+mod pages;
 mod recent;
 mod space;
 mod store;
@@ -17,9 +20,10 @@ mod tests;
 pub mod user;
 
 pub use area::{Behaviour, Protection};
+pub use kept::KeptSpaces;
 pub use map::{MapRequest, Place, Remap};
 pub use space::{AddressSpace, Fault, Intent, Marks, Shown};
-pub use store::{FramePage, FrameStore, SizedStore};
+pub use store::{FramePage, FrameStore, NamelessStore, SizedStore};
 pub use user::{Iovec, UserArgument, UserSink, UserSource};
 
 use crate::capability::{Capabilities, Frame, OutOfMemory};
@@ -38,12 +42,19 @@ pub struct Memory {
     /// What every page shows that has been read and never written.
     pub zero: Frame,
     pub store: Rc<FrameStore>,
+    /// What ended programs have left for the next ones.
+    pub kept: KeptSpaces,
 }
 
 impl Memory {
     pub fn new(capabilities: &'static Capabilities) -> Result<Rc<Self>, OutOfMemory> {
         let zero = capabilities.frames.allocate()?;
-        Ok(Rc::new(Self { capabilities, zero, store: Rc::new(FrameStore::new(capabilities)) }))
+        Ok(Rc::new(Self {
+            capabilities,
+            zero,
+            store: Rc::new(FrameStore::new(capabilities)),
+            kept: KeptSpaces::default(),
+        }))
     }
 }
 

@@ -7,6 +7,8 @@
 //! The state is never borrowed while a file is asked for a page, because files report changes of their pages back to us.
 
 use super::area::{Area, Areas, Behaviour, Protection};
+use super::kept::KeptArea;
+use super::pages::Pages;
 use super::recent::{Guarded, Recent};
 use super::{FramePage, Memory, PAGE};
 use crate::capability::{Access, Frame, Mapping, Space};
@@ -89,21 +91,25 @@ pub(super) struct Page {
     pub shown: Option<(Mapping, Access)>,
     /// A shared page that its file knows may be written.
     pub may_write: bool,
+    /// A private page that is its file's own: nobody has written to it here.
+    pub of_file: bool,
 }
 
 /// Everything about a space that changes.
 pub(super) struct State {
     pub areas: Areas<Shown>,
-    pub pages: BTreeMap<u64, Page>,
+    pub pages: Pages,
     pub break_start: u64,
     pub break_end: u64,
     pub watchers: BTreeMap<usize, Rc<Watcher>>,
+    /// What the space still shows of the last program, until this one has its areas.
+    pub kept: Vec<KeptArea>,
 }
 
 /// The memory of one process, or of several that share it.
 pub struct AddressSpace {
     pub(super) memory: Rc<Memory>,
-    pub(super) space: Space,
+    pub(super) space: Rc<Space>,
     pub(super) state: Guarded<State>,
     pub(super) recent: Recent,
     /// Where areas without an address are put: below here.
@@ -112,6 +118,8 @@ pub struct AddressSpace {
     pub stack_limit: Cell<u64>,
     pub size_limit: Cell<u64>,
     pub data_limit: Cell<u64>,
+    /// It began as a copy of another one.
+    pub(super) is_forked: Cell<bool>,
     pub minor_faults: Cell<u64>,
     /// What /proc/PID/stat and prctl tell.
     pub marks: Cell<Marks>,
@@ -132,13 +140,20 @@ pub struct Marks {
 impl AddressSpace {
     /// An empty space.
     pub fn new(memory: &Rc<Memory>) -> Result<Rc<Self>, Errno> {
-        let space = memory.capabilities.spaces.allocate().map_err(|_| Errno::ENOMEM)?;
+        Self::for_program(memory, None)
+    }
+
+    /// A space without areas for a program of this file. What an ended program has left in it goes at the latest when it is
+    /// settled ([`AddressSpace::settle`]), which must be before a thread enters.
+    pub fn for_program(memory: &Rc<Memory>, file: Option<&Rc<Inode>>) -> Result<Rc<Self>, Errno> {
+        let (space, kept) = Self::find_space(memory, file).map_err(|_| Errno::ENOMEM)?;
         let state = State {
             areas: Areas::default(),
-            pages: BTreeMap::new(),
+            pages: Pages::default(),
             break_start: 0,
             break_end: 0,
             watchers: BTreeMap::new(),
+            kept,
         };
         Ok(Rc::new_cyclic(|this| Self {
             memory: memory.clone(),
@@ -149,6 +164,7 @@ impl AddressSpace {
             stack_limit: Cell::new(8 << 20),
             size_limit: Cell::new(u64::MAX),
             data_limit: Cell::new(u64::MAX),
+            is_forked: Cell::new(false),
             minor_faults: Cell::new(0),
             marks: Cell::default(),
             this: this.clone(),
@@ -156,7 +172,7 @@ impl AddressSpace {
     }
 
     /// The space as threads enter it.
-    pub const fn capability(&self) -> &Space {
+    pub fn capability(&self) -> &Space {
         &self.space
     }
     pub fn memory(&self) -> &Rc<Memory> {
@@ -174,36 +190,35 @@ impl AddressSpace {
         self.state.borrow().areas.total()
     }
 
-    /// The frame that belongs at `offset` bytes of what an area shows, and whether it may be written in place.
-    pub(super) fn fetch(
-        &self,
-        shown: &Shown,
-        offset: u64,
-        intent: Intent,
-        private: bool,
-    ) -> Result<(Frame, bool), Fault> {
+    /// What belongs at `offset` bytes of what an area shows.
+    pub(super) fn fetch(&self, shown: &Shown, offset: u64, intent: Intent, private: bool) -> Result<Page, Fault> {
+        let found = |frame, may_write| Page { frame, shown: None, may_write, of_file: false };
         let write = intent == Intent::Write;
         match shown {
-            Shown::Zeros if write => Ok((self.clean()?, true)),
-            Shown::Zeros => Ok((self.memory.zero.clone(), false)),
+            Shown::Zeros if write => Ok(found(self.clean()?, true)),
+            Shown::Zeros => Ok(found(self.memory.zero.clone(), false)),
             Shown::Pages { frames, first, .. } => {
                 let frame = frames.get(first + (offset / PAGE) as usize).ok_or(Fault::PastEnd)?;
-                Ok((frame.clone(), true))
+                Ok(found(frame.clone(), true))
             }
             Shown::File { location, offset: from, .. } => {
                 let contents = location.inode().contents().ok_or(Fault::PastEnd)?;
                 let index = (from + offset) / PAGE;
                 let page = contents.page(index, write && !private).map_err(|error| match error {
-                    Errno::ENOMEM | Errno::ENOSPC => Fault::OutOfMemory,
+                    Errno::ENOMEM => Fault::OutOfMemory,
+                    // A file system that is full is SIGBUS, as the end of a file is.
                     _ => Fault::PastEnd,
                 })?;
                 match page {
                     Some(page) => {
                         let frame = FramePage::frame_of(&*page).ok_or(Fault::PastEnd)?;
-                        if write && private { Ok((self.copy_of(frame)?, true)) } else { Ok((frame.clone(), write)) }
+                        if write && private {
+                            return Ok(found(self.copy_of(frame)?, true));
+                        }
+                        Ok(Page { of_file: private, ..found(frame.clone(), write) })
                     }
-                    None if write => Ok((self.clean()?, true)),
-                    None => Ok((self.memory.zero.clone(), false)),
+                    None if write => Ok(found(self.clean()?, true)),
+                    None => Ok(found(self.memory.zero.clone(), false)),
                 }
             }
         }
@@ -225,6 +240,7 @@ impl AddressSpace {
     pub(super) fn replace(&self, page: &mut Page, frame: Frame) {
         self.hide(page);
         page.frame = frame;
+        page.of_file = false;
     }
     pub(super) fn hide(&self, page: &mut Page) {
         if let Some((mapping, _)) = page.shown.take() {
@@ -247,19 +263,16 @@ impl AddressSpace {
 
     /// Gives up the pages of a range, whatever areas are there.
     pub(super) fn drop_pages(&self, state: &mut State, range: core::ops::Range<u64>) {
-        for (_, mut page) in state.pages.extract_if(range, |_, _| true) {
-            self.hide(&mut page);
-        }
+        state.pages.take(range, |_, mut page| self.hide(&mut page));
     }
 
     /// Shows every present page of a range as its area says now.
     pub(super) fn refresh(&self, state: &mut State, range: core::ops::Range<u64>) {
         let State { areas, pages, .. } = state;
         for (start, area) in areas.overlapping(range.clone()) {
-            for (&address, page) in pages.range_mut(start.max(range.start)..area.end.min(range.end)) {
+            pages.each_mut(start.max(range.start)..area.end.min(range.end), |address, page| {
                 if area.protection.is_empty() {
-                    self.hide(page);
-                    continue;
+                    return self.hide(page);
                 }
                 let access = Self::access(area, page);
                 if let Some((mapping, now)) = &mut page.shown
@@ -268,7 +281,7 @@ impl AddressSpace {
                     self.space.protect(mapping, address, access);
                     *now = access;
                 }
-            }
+            });
         }
     }
 
@@ -309,10 +322,7 @@ impl AddressSpace {
 
 impl Drop for AddressSpace {
     fn drop(&mut self) {
-        let mut pages = core::mem::take(&mut self.state.borrow_mut().pages);
-        for page in pages.values_mut() {
-            self.hide(page);
-        }
+        self.leave();
     }
 }
 
@@ -351,11 +361,11 @@ impl AddressSpace {
             let address = start + page * PAGE;
             if Rc::as_ptr(location.inode()) as usize == inode
                 && address < area.end
-                && let Some(present) = pages.get_mut(&address)
+                && let Some(present) = pages.get_mut(address)
                 && present.frame == self.memory.zero
             {
                 self.hide(present);
-                pages.remove(&address);
+                pages.remove(address);
             }
         }
     }

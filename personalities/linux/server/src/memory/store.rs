@@ -1,4 +1,9 @@
 //! The page cache: pages of files are frames, so that reading, writing and mapping a file see the same memory.
+//!
+//! Three stores give the same frames. Files with names get half of the machine's at most (tmpfs's default `size=50%`), since nobody's
+//! end gives back what they keep. A file system that was mounted with a size has that limit, too. What has no name (memfds, shared anonymous memory)
+//! goes with those who have it open or mapped, so no allowance counts it, but the one that looks for somebody to end does. Pages that
+//! only show what the boot image has are counted by no allowance either: or a full file system would keep programs from running.
 
 use crate::capability::{Capabilities, Frame};
 use crate::pressure::Pressure;
@@ -11,8 +16,10 @@ use core::cell::Cell;
 /// Gives the file systems pages, as long as enough frames stay for programs.
 pub struct FrameStore {
     capabilities: &'static Capabilities,
-    /// Pages that files have.
+    /// Pages of all files.
     used: Rc<Cell<u64>>,
+    /// Those of files with names.
+    named: Rc<Cell<u64>>,
 }
 
 impl FrameStore {
@@ -20,37 +27,53 @@ impl FrameStore {
     const RESERVE: usize = 512;
 
     pub fn new(capabilities: &'static Capabilities) -> Self {
-        Self { capabilities, used: Rc::default() }
+        Self { capabilities, used: Rc::default(), named: Rc::default() }
     }
 
-    /// Pages that files have.
+    /// Pages of all files.
     pub fn used(&self) -> u64 {
         self.used.get()
     }
 
-    fn page(&self, charge: Option<Charge>) -> Result<PageRef> {
-        if self.available() == 0 {
+    /// Frames that files may have now, whatever their allowance.
+    fn frames(&self) -> u64 {
+        self.capabilities.frames.available().saturating_sub(Self::RESERVE) as u64
+    }
+    fn left(&self) -> u64 {
+        self.total().saturating_sub(self.named.get())
+    }
+
+    /// A page that these count.
+    fn page(&self, charges: [Option<Charge>; 2]) -> Result<PageRef> {
+        if self.frames() == 0 {
             return Err(Errno::ENOMEM);
         }
         let frame = self.capabilities.frames.allocate().map_err(|_| Errno::ENOMEM)?;
-        Ok(Rc::new(FramePage { frame, charges: (Charge::new(&self.used), charge) }))
+        Ok(Rc::new(FramePage { frame, charges: (Charge::new(&self.used), charges) }))
+    }
+    fn named_page(&self, charge: Option<Charge>) -> Result<PageRef> {
+        if self.left() == 0 {
+            return Err(Errno::ENOSPC);
+        }
+        self.page([Some(Charge::new(&self.named)), charge])
     }
 }
 
 impl PageStore for FrameStore {
     fn allocate(&self) -> Result<PageRef> {
-        self.page(None)
+        self.named_page(None)
     }
-    /// Half of the machine's in all, since nobody's end gives back what files keep, and not the last ones.
+    fn allocate_for_image(&self) -> Result<PageRef> {
+        self.page([None, None])
+    }
     fn available(&self) -> u64 {
-        let free = self.capabilities.frames.available().saturating_sub(Self::RESERVE) as u64;
-        free.min(self.total().saturating_sub(self.used.get()))
+        self.frames().min(self.left())
     }
     fn total(&self) -> u64 {
         self.capabilities.frames.total() as u64 / 2
     }
     fn takes_names(&self) -> bool {
-        Pressure::of(self.capabilities.headroom()) == Pressure::None
+        Pressure::of(self.capabilities.headroom()) < Pressure::Names
     }
 }
 
@@ -71,9 +94,9 @@ impl SizedStore {
 impl PageStore for SizedStore {
     fn allocate(&self) -> Result<PageRef> {
         if self.used.get() >= self.most {
-            return Err(Errno::ENOMEM);
+            return Err(Errno::ENOSPC);
         }
-        self.all.page(Some(Charge::new(&self.used)))
+        self.all.named_page(Some(Charge::new(&self.used)))
     }
     fn available(&self) -> u64 {
         self.all.available().min(self.most.saturating_sub(self.used.get()))
@@ -83,6 +106,24 @@ impl PageStore for SizedStore {
     }
     fn takes_names(&self) -> bool {
         self.all.takes_names()
+    }
+}
+
+/// The pages of files without names.
+pub struct NamelessStore(pub Rc<FrameStore>);
+
+impl PageStore for NamelessStore {
+    fn allocate(&self) -> Result<PageRef> {
+        self.0.page([None, None])
+    }
+    fn available(&self) -> u64 {
+        self.0.frames()
+    }
+    fn total(&self) -> u64 {
+        self.0.capabilities.frames.total() as u64
+    }
+    fn takes_names(&self) -> bool {
+        self.0.takes_names()
     }
 }
 
@@ -105,8 +146,8 @@ impl Drop for Charge {
 /// A file's page.
 pub struct FramePage {
     frame: Frame,
-    #[expect(dead_code, reason = "it counts by being there")]
-    charges: (Charge, Option<Charge>),
+    #[expect(dead_code, reason = "they count by being there")]
+    charges: (Charge, [Option<Charge>; 2]),
 }
 
 impl FramePage {

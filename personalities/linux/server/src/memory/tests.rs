@@ -28,11 +28,11 @@ impl Clock for Still {
     fn forget(&self, _: Duration, _: u64) {}
 }
 
-fn memory(frames: usize) -> Rc<Memory> {
+pub(super) fn memory(frames: usize) -> Rc<Memory> {
     let capabilities = Box::leak(Box::new(Capabilities::new(Kernel::hosted(frames))));
     Memory::new(capabilities).unwrap()
 }
-fn in_use(memory: &Memory) -> usize {
+pub(super) fn in_use(memory: &Memory) -> usize {
     memory.capabilities.frames.in_use()
 }
 fn new_space(memory: &Rc<Memory>) -> Rc<AddressSpace> {
@@ -51,14 +51,14 @@ fn map(space: &AddressSpace, place: Place, pages: u64, behaviour: Behaviour, sho
 fn zeros(space: &AddressSpace, pages: u64) -> u64 {
     map(space, Place::Hint(0), pages, Behaviour::empty(), Shown::Zeros)
 }
-fn byte(space: &AddressSpace, address: u64) -> u8 {
+pub(super) fn byte(space: &AddressSpace, address: u64) -> u8 {
     let mut bytes = [0];
     space.read(address, &mut bytes).unwrap();
     bytes[0]
 }
 
 /// A file with these bytes, and where it is.
-fn file(memory: &Rc<Memory>, bytes: &[u8]) -> Rc<Location> {
+pub(super) fn file(memory: &Rc<Memory>, bytes: &[u8]) -> Rc<Location> {
     let filesystem = Filesystem::new("tmpfs", 1, 1, true, Rc::new(Still), memory.store.clone());
     let contents = Contents::new(memory.store.clone());
     contents.write(0, &mut SliceSource::new(bytes)).unwrap();

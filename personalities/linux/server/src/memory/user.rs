@@ -53,6 +53,12 @@ impl AddressSpace {
             frame.write(offset, &bytes[done..done + part]);
         })
     }
+    /// The same from a part of a frame.
+    pub fn write_from(&self, address: u64, source: &Frame, offset: usize, length: usize) -> usize {
+        self.each_page(address, length, Intent::Write, |frame, at, done, part| {
+            frame.copy_from(at, source, offset + done, part);
+        })
+    }
 
     pub fn read(&self, address: u64, into: &mut [u8]) -> Result<()> {
         if self.read_some(address, into) == into.len() { Ok(()) } else { Err(Errno::EFAULT) }

@@ -116,7 +116,7 @@ impl Server {
         check(&request)?;
         let has = |flag| request.flags & flag != 0;
         let process_limit = parent.process.limits.borrow().soft(limits::PROCESSES);
-        if self.table.thread_count() as u64 >= process_limit {
+        if self.table.is_full(process_limit) {
             return Err(Errno::EAGAIN);
         }
         let tid = match request.tid {
@@ -202,6 +202,7 @@ impl Server {
         let files =
             if has(FILES) { old.descriptors() } else { Rc::new(RefCell::new(old.descriptors().borrow().clone())) };
         let actions = if has(SIGHAND) {
+            old.hide_actions();
             old.actions.borrow().clone()
         } else {
             let mut actions: SignalActions = old.actions.borrow().borrow().clone();
@@ -235,6 +236,8 @@ impl Server {
         process.no_new_privileges.set(old.no_new_privileges.get());
         process.capabilities.set(old.capabilities.get());
         process.persona.set(old.persona.get());
+        process.oom_adjustment.set(old.oom_adjustment.get());
+        process.holds_much.set(old.holds_much.get());
         self.publish_ids(&process);
         if process.limits.borrow().soft(limits::PROCESSOR) != limits::INFINITY {
             self.watch_limit(&process);

@@ -132,7 +132,7 @@ impl Server {
             if thread.awaited.get().contains(signal) {
                 return Settled::Nothing;
             }
-            let action = process.actions.borrow().borrow().get(signal);
+            let action = process.action(signal);
             if action.handler > SignalAction::IGNORE {
                 return Settled::Handler(action);
             }
@@ -246,7 +246,7 @@ impl Server {
         }
         self.trace_signal(thread, &info);
         if action.flags & action_flag::RESETHAND != 0 {
-            thread.process.actions.borrow().borrow_mut().set(signal, SignalAction::default());
+            thread.process.set_action(signal, SignalAction::default());
         }
         let mask = thread.mask();
         let saved = thread.saved_mask.take().unwrap_or(mask);

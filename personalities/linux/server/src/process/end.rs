@@ -278,6 +278,7 @@ impl Server {
         if let Some(init) = self.table.process(INIT) {
             init.children.borrow_mut().clear();
         }
+        self.memory.kept.forget();
         self.table.restart_ids();
     }
 }

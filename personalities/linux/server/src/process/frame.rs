@@ -9,6 +9,7 @@ use super::signal::{AlternateStack, SignalAction, SignalInfo, SignalSet, action_
 use crate::memory::USER_END;
 use chestnut_linux_files::{Errno, Result};
 use chestnut_linux_trampoline::Frame;
+use chestnut_linux_trampoline::pages::context::{FIXED_FLAGS, PROGRAM_FLAGS};
 use chestnut_linux_trampoline::pages::{AltStack, FxArea};
 
 const CONTEXT_BYTES: usize = 304;
@@ -22,10 +23,6 @@ const CONTEXT_FLAGS: u64 = 6;
 const USER_CODE: u64 = 0x33;
 const USER_STACK: u64 = 0x2b;
 
-/// RFLAGS bits that belong to the program: CF PF AF ZF SF TF DF OF RF AC.
-const PROGRAM_FLAGS: u64 = 0x5_0dd5 | 1 << 16;
-/// Interrupts on, and the bit that is always set.
-const FIXED_FLAGS: u64 = 0x202;
 /// Cleared for a handler: TF, DF, RF.
 const CLEARED_FLAGS: u64 = 1 << 8 | 1 << 10 | 1 << 16;
 /// Bits of MXCSR that may be set.
@@ -138,6 +135,7 @@ pub fn push(thread: &Thread, info: &SignalInfo, action: SignalAction, mask: Sign
     }
 
     let fault = thread.fault.get();
+    let mut frame = [action.restorer.to_le_bytes(); FRAME_BYTES / 8];
     let mut context: Context = [0; word::CONTEXT_WORDS];
     context[word::FLAGS] = CONTEXT_FLAGS;
     context[word::STACK_BASE] = stack.base;
@@ -152,15 +150,11 @@ pub fn push(thread: &Thread, info: &SignalInfo, action: SignalAction, mask: Sign
     context[word::FPU] = fpu_address;
     context[word::MASK] = mask.0;
 
-    let mut bytes = [0; FRAME_BYTES];
-    bytes[..8].copy_from_slice(&action.restorer.to_le_bytes());
-    for (chunk, value) in bytes[8..8 + CONTEXT_BYTES].chunks_exact_mut(8).zip(context) {
-        chunk.copy_from_slice(&value.to_le_bytes());
-    }
-    bytes[8 + CONTEXT_BYTES..].copy_from_slice(&info.to_bytes());
+    let words = frame[1..].iter_mut();
+    words.zip(context.into_iter().chain(info.to_words())).for_each(|(place, word)| *place = word.to_le_bytes());
     let space = thread.space();
-    space.write(fpu_address, &page.fx().0)?;
-    space.write(address, &bytes)?;
+    thread.store_fx(&space, fpu_address)?;
+    space.write(address, frame.as_flattened())?;
 
     if disarms {
         page.set_alt_stack(AltStack::default());
@@ -215,6 +209,7 @@ pub fn pop(thread: &Thread) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use chestnut_linux_trampoline::pages::context;
 
     #[test]
     fn context_offsets_are_linux_s() {
@@ -224,6 +219,9 @@ mod tests {
         assert_eq!(word::FPU * 8, 224);
         assert_eq!(word::MASK * 8, 296);
         assert_eq!(FRAME_BYTES, 440);
+        // The trampoline reads it too.
+        let read_there = [context::STACK, context::REGISTERS, context::FPU, context::MASK];
+        assert_eq!(read_there, [word::STACK_BASE, word::REGISTERS, word::FPU, word::MASK].map(|word| word * 8));
     }
 
     #[test]

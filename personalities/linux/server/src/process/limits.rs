@@ -1,6 +1,9 @@
-//! Resource limits (getrlimit(2)).
+//! Resource limits (getrlimit(2)), and those of the whole system that follow from how much memory there is.
 
-use chestnut_linux_files::{Errno, Result};
+use crate::capability::Capabilities;
+use chestnut_linux_files::open::OpenFile;
+use chestnut_linux_files::{Errno, Result, pipe};
+use core::sync::atomic::{AtomicU64, Ordering};
 
 pub const INFINITY: u64 = u64::MAX;
 /// Kinds of limits.
@@ -41,7 +44,30 @@ pub const NAMES: [(&str, &str); COUNT] = [
 ];
 
 /// Highest RLIMIT_NOFILE (fs.nr_open).
-const MOST_FILES: u64 = 1_048_576;
+pub const MOST_FILES: u64 = 1_048_576;
+
+/// Threads and processes, and signals that wait, on a machine with enough memory.
+const MOST_PROCESSES: u64 = 2000;
+const MOST_SIGNALS: u64 = 1024;
+/// Bytes of the machine's memory for each thread that a user may have: as Linux, which lets all threads' stacks take an eighth, and a user have half
+/// of the threads.
+const MEMORY_PER_PROCESS: u64 = 256 << 10;
+/// Bytes of the server's memory for each file that may be open.
+const HEAP_PER_FILE: usize = 2048;
+/// Of the server's memory, one part in so many is for bytes in pipes before new ones get little room.
+const PIPES_PART: usize = 4;
+
+/// What RLIMIT_NPROC and RLIMIT_SIGPENDING begin as.
+static PROCESSES_AT_FIRST: AtomicU64 = AtomicU64::new(MOST_PROCESSES);
+
+/// Sets limits that depend on the machine.
+pub fn set_by_memory(capabilities: &Capabilities) {
+    let bytes = capabilities.frames.total() as u64 * crate::memory::PAGE;
+    PROCESSES_AT_FIRST.store((bytes / MEMORY_PER_PROCESS).clamp(64, MOST_PROCESSES), Ordering::Relaxed);
+    let heap = capabilities.heap_limit();
+    OpenFile::set_most((heap / HEAP_PER_FILE).min(MOST_FILES as usize));
+    pipe::set_soft_limit(heap / PIPES_PART);
+}
 
 /// A soft and a hard limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,10 +85,12 @@ impl Default for Limits {
         let mut limits = [Limit { soft: INFINITY, hard: INFINITY }; COUNT];
         limits[STACK].soft = 8 << 20;
         limits[CORE].soft = 0;
-        limits[PROCESSES] = Limit { soft: 2000, hard: 2000 };
+        let processes = PROCESSES_AT_FIRST.load(Ordering::Relaxed);
+        limits[PROCESSES] = Limit { soft: processes, hard: processes };
         limits[FILES] = Limit { soft: 1024, hard: MOST_FILES };
         limits[LOCKED] = Limit { soft: 8 << 20, hard: 8 << 20 };
-        limits[SIGNALS] = Limit { soft: 1024, hard: 1024 };
+        let signals = processes.min(MOST_SIGNALS);
+        limits[SIGNALS] = Limit { soft: signals, hard: signals };
         limits[MESSAGES] = Limit { soft: 819_200, hard: 819_200 };
         limits[NICE] = Limit { soft: 0, hard: 0 };
         limits[REAL_TIME_PRIORITY] = Limit { soft: 0, hard: 0 };

@@ -5,6 +5,7 @@
 //! | [`signal`] | signals as data |
 //! | [`thread`] | one thread: its kernel object, its page, what the server holds of it |
 //! | [`table`] | who has which id |
+//! | [`actions`] | what is done on them, and where the trampoline reads that |
 //! | [`delivery`] | sending signals and taking them |
 //! | [`frame`] | the frame that a handler finds on its stack |
 //! | [`create`] | fork, vfork, clone |
@@ -20,6 +21,7 @@
 //! | [`capabilities`] | what user 0 may do, in parts |
 //! | [`timers`] | timers that send signals |
 
+pub mod actions;
 pub mod capabilities;
 pub mod create;
 pub mod delivery;
@@ -155,6 +157,10 @@ pub struct Process {
     pub capabilities: Cell<Capabilities>,
     /// personality(2).
     pub persona: Cell<u32>,
+    /// /proc/PID/oom_score_adj.
+    pub oom_adjustment: Cell<i16>,
+    /// Its group had much of the server's memory when that was last looked at ([`crate::pressure`]).
+    pub holds_much: Cell<bool>,
 }
 
 /// What differs between processes when they begin.
@@ -263,6 +269,8 @@ impl Process {
             subreaper: Cell::new(false),
             capabilities: Cell::new(Capabilities::FULL),
             persona: Cell::new(0),
+            oom_adjustment: Cell::new(0),
+            holds_much: Cell::new(false),
         })
     }
 

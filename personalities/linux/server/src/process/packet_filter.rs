@@ -231,7 +231,7 @@ mod tests {
             step(0x87, 0, 0, 0),
             step(0x16, 0, 0, 0),
         ];
-        assert_eq!(run(&program, &[7]), Some(100 / 7 << 2 ^ 1));
+        assert_eq!(run(&program, &[7]), Some(((100 / 7) << 2) ^ 1));
         // Division by zero returns 0.
         assert_eq!(run(&program, &[0]), Some(0));
         assert_eq!(

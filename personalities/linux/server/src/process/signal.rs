@@ -200,6 +200,7 @@ pub struct SignalInfo {
 
 impl SignalInfo {
     pub const BYTES: usize = 128;
+    pub const WORDS: usize = Self::BYTES / 8;
 
     pub const fn kernel(signal: Signal) -> Self {
         Self { signal, code: code::KERNEL, detail: Detail::None }
@@ -211,45 +212,33 @@ impl SignalInfo {
     /// `siginfo_t` as programs see it.
     pub fn to_bytes(&self) -> [u8; Self::BYTES] {
         let mut bytes = [0; Self::BYTES];
-        let mut put = |offset: usize, value: &[u8]| bytes[offset..offset + value.len()].copy_from_slice(value);
-        put(0, &i32::from(self.signal.0).to_le_bytes());
-        put(8, &self.code.to_le_bytes());
-        match self.detail {
-            Detail::None => {}
-            Detail::Sender { pid, uid } => {
-                put(16, &pid.to_le_bytes());
-                put(20, &uid.to_le_bytes());
-            }
-            Detail::Value { pid, uid, value } => {
-                put(16, &pid.to_le_bytes());
-                put(20, &uid.to_le_bytes());
-                put(24, &value.to_le_bytes());
-            }
-            Detail::Child { pid, uid, status, user_ticks, system_ticks } => {
-                put(16, &pid.to_le_bytes());
-                put(20, &uid.to_le_bytes());
-                put(24, &status.to_le_bytes());
-                put(32, &user_ticks.to_le_bytes());
-                put(40, &system_ticks.to_le_bytes());
-            }
-            Detail::Fault { address } => put(16, &address.to_le_bytes()),
-            Detail::Timer { id, overrun, value } => {
-                put(16, &id.to_le_bytes());
-                put(20, &overrun.to_le_bytes());
-                put(24, &value.to_le_bytes());
-            }
-            Detail::SystemCall { address, number, data } => {
-                put(4, &data.to_le_bytes());
-                put(16, &address.to_le_bytes());
-                put(24, &number.to_le_bytes());
-                put(28, &super::seccomp::ARCHITECTURE.to_le_bytes());
-            }
-            Detail::File { band, descriptor } => {
-                put(16, &u64::from(band).to_le_bytes());
-                put(24, &descriptor.to_le_bytes());
-            }
+        for (chunk, word) in bytes.as_chunks_mut().0.iter_mut().zip(self.to_words()) {
+            *chunk = word.to_le_bytes();
         }
         bytes
+    }
+    /// The same as words.
+    pub fn to_words(&self) -> [u64; Self::WORDS] {
+        let pair = |low: u32, high: u32| u64::from(low) | u64::from(high) << 32;
+        let rest = match self.detail {
+            Detail::None => [0; 4],
+            Detail::Sender { pid, uid } => [pair(pid, uid), 0, 0, 0],
+            Detail::Value { pid, uid, value } => [pair(pid, uid), value, 0, 0],
+            Detail::Child { pid, uid, status, user_ticks, system_ticks } => {
+                [pair(pid, uid), pair(status as u32, 0), user_ticks as u64, system_ticks as u64]
+            }
+            Detail::Fault { address } => [address, 0, 0, 0],
+            Detail::Timer { id, overrun, value } => [pair(id, overrun), value, 0, 0],
+            Detail::File { band, descriptor } => [band.into(), pair(descriptor as u32, 0), 0, 0],
+            Detail::SystemCall { address, number, .. } => [address, pair(number, super::seccomp::ARCHITECTURE), 0, 0],
+        };
+        // `si_errno`, which only one kind has.
+        let error = if let Detail::SystemCall { data, .. } = self.detail { data } else { 0 };
+        let mut words = [0; Self::WORDS];
+        words[0] = pair(u32::from(self.signal.0), error);
+        words[1] = pair(self.code as u32, 0);
+        words[2..6].copy_from_slice(&rest);
+        words
     }
 
     /// What a program passed to rt_sigqueueinfo, for `signal`.
@@ -381,6 +370,10 @@ impl SignalActions {
     }
     pub const fn set(&mut self, signal: Signal, action: SignalAction) {
         self.0[signal.0 as usize - 1] = action;
+    }
+    /// In the order of their signals.
+    pub const fn all(&self) -> &[SignalAction; Signal::COUNT] {
+        &self.0
     }
     /// Whether the signal, if it is not blocked, is thrown away when sent.
     pub fn ignores(&self, signal: Signal) -> bool {

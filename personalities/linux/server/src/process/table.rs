@@ -107,6 +107,13 @@ impl Table {
         self.threads.borrow().len()
     }
 
+    /// There are so many threads and zombies. Those are counted only where it matters.
+    pub fn is_full(&self, limit: u64) -> bool {
+        let (threads, processes) = (self.threads.borrow().len() as u64, self.processes.borrow());
+        let full = |zombies: u64| threads + zombies >= limit;
+        full(processes.len() as u64) && full(processes.values().filter(|process| process.is_zombie()).count() as u64)
+    }
+
     const fn index(badge: u64) -> usize {
         (badge / Threads::BADGE_UNIT) as usize
     }

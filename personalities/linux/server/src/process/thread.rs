@@ -8,9 +8,12 @@ use crate::capability::{self, Redirect, Reply, SharedPage};
 use crate::memory::AddressSpace;
 use alloc::rc::Rc;
 use chestnut_abi::UserContext;
+use chestnut_linux_files::{Errno, Result};
 use chestnut_linux_trampoline::message::{DONE, RESTART, RESTORE};
+use chestnut_linux_trampoline::pages::FxArea;
 use chestnut_linux_trampoline::{ThreadPage, View, text, view};
 use core::cell::{Cell, RefCell};
+use core::mem::offset_of;
 use core::task::Waker;
 
 /// How a held thread goes on: the trampoline's replies, and the answer to a fault.
@@ -138,6 +141,13 @@ impl Thread {
 
     pub fn space(&self) -> Rc<AddressSpace> {
         self.process.space()
+    }
+
+    /// Copies the FPU's state, as its page has it, to its program's memory.
+    pub fn store_fx(&self, space: &AddressSpace, address: u64) -> Result<()> {
+        let (offset, length) = (offset_of!(ThreadPage, fx), size_of::<FxArea>());
+        let written = space.write_from(address, self.page.borrow().frame(), offset, length);
+        if written == length { Ok(()) } else { Err(Errno::EFAULT) }
     }
 
     /// Signals that it blocks.

@@ -1,8 +1,10 @@
 //! /proc: the part that ps, top, free and C libraries read.
 //!
 //! Nothing is stored: directories are made afresh at each lookup, files when they are opened. [`system`] holds the texts about the
-//! machine, [`process`] those about one process, [`resources`] the one about the server.
+//! machine, [`limits`] those about its limits, [`process`] those about one process, [`resources`] the one about the server.
 
+mod adjustment;
+mod limits;
 mod process;
 mod resources;
 mod system;
@@ -69,7 +71,16 @@ const SYSTEM: &[(&str, Text)] = &[
     ("stat", system::statistics),
     ("uptime", system::uptime),
     ("version", system::version),
-    ("sys/fs/pipe-max-size", system::pipe_max_size),
+    ("sys/fs/epoll/max_user_watches", limits::epoll_watches),
+    ("sys/fs/file-max", limits::files),
+    ("sys/fs/file-nr", limits::open_files),
+    ("sys/fs/inotify/max_queued_events", limits::inotify_events),
+    ("sys/fs/inotify/max_user_instances", limits::inotify_instances),
+    ("sys/fs/inotify/max_user_watches", limits::inotify_watches),
+    ("sys/fs/nr_open", limits::descriptors),
+    ("sys/fs/pipe-max-size", limits::pipe_size),
+    ("sys/fs/pipe-user-pages-hard", limits::hard_pipe_pages),
+    ("sys/fs/pipe-user-pages-soft", limits::soft_pipe_pages),
     ("sys/kernel/hostname", system::host_name),
     ("sys/kernel/osrelease", system::release),
     ("sys/kernel/ostype", system::system_type),

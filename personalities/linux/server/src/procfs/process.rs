@@ -1,6 +1,6 @@
 //! Texts, links and folders about one process (proc(5)).
 
-use super::{Proc, first_number, number_of, system};
+use super::{Proc, adjustment, first_number, number_of, system};
 use crate::exec::load::TICKS_PER_SECOND;
 use crate::memory::{Behaviour, PAGE, Protection, Shown};
 use crate::process::limits::{INFINITY, NAMES};
@@ -30,8 +30,8 @@ const FILES: &[(&str, Text, bool)] = &[
     ("limits", limits, false),
     ("maps", maps, false),
     ("mounts", |server, _, _| system::mounts(server), false),
-    ("oom_score", |_, _, _| b"0\n".to_vec(), false),
-    ("oom_score_adj", |_, _, _| b"0\n".to_vec(), false),
+    ("oom_score", |server, process, _| format!("{}\n", server.oom_score(process)).into_bytes(), false),
+    (adjustment::NAME, |_, process, _| adjustment::text(process), false),
     ("stat", stat, false),
     ("statm", statm, false),
     ("status", status, false),
@@ -81,6 +81,9 @@ impl Directory for ProcessDirectory {
         let owner = owner(&process);
         if let Some(index) = FILES.iter().position(|(known, ..)| known.as_bytes() == name) {
             let (_, text, private) = FILES[index];
+            if name == adjustment::NAME.as_bytes() {
+                return Ok(adjustment::inode(&self.proc, first + 1 + index as u64, owner, &process));
+            }
             let permissions = if private { 0o400 } else { 0o444 };
             let proc = self.proc.clone();
             return Ok(self.proc.file(first + 1 + index as u64, permissions, owner, move || {

@@ -17,13 +17,13 @@ pub fn text(server: &'static Server) -> Vec<u8> {
         ("structures", holdings.structures),
         ("threads", holdings.threads),
         ("replies", holdings.replies),
+        ("slots", holdings.slots),
     ];
     for (name, count) in counted {
         let _ = writeln!(text, "{name} {} {}", count.used, count.made);
     }
     let numbers = [
         ("mappings", holdings.mappings),
-        ("slots", holdings.slots),
         ("untyped_bytes", holdings.untyped_bytes),
         ("heap_bytes", holdings.heap_used),
         ("heap_pieces", holdings.heap_pieces),

@@ -34,9 +34,6 @@ pub fn host_name(server: &'static Server) -> Vec<u8> {
 pub fn pid_max(_: &'static Server) -> Vec<u8> {
     b"32768\n".to_vec()
 }
-pub fn pipe_max_size(_: &'static Server) -> Vec<u8> {
-    format!("{}\n", chestnut_linux_files::pipe::MAX_CAPACITY).into_bytes()
-}
 pub fn overcommit(_: &'static Server) -> Vec<u8> {
     b"0\n".to_vec()
 }

@@ -325,7 +325,7 @@ pub fn shared_memory(call: &Call, label: &[u8]) -> Rc<Location> {
         let caller = call.caller();
         (caller.credentials.user, caller.credentials.group)
     };
-    let contents = Contents::new(call.server.memory.store.clone());
+    let contents = Contents::new(call.server.nameless.store.clone());
     let inode = Inode::new(&call.server.nameless, Body::Regular(contents), 0o777, user, group);
     Location::detached(inode, label)
 }

@@ -33,7 +33,7 @@ pub fn ioprio_get(call: &Call) -> Result<u64> {
     }
     // What nobody has set follows the nice value.
     let effective = |thread: &Rc<Thread>| match thread.io_priority.get() {
-        0 => class::BEST_EFFORT << CLASS_SHIFT | (thread.schedule.get().nice + 20).unsigned_abs() / 5,
+        0 => (class::BEST_EFFORT << CLASS_SHIFT) + (thread.schedule.get().nice + 20).unsigned_abs() / 5,
         set => set,
     };
     Ok(targets.iter().map(effective).min().unwrap_or(0).into())

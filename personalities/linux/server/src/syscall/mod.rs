@@ -77,6 +77,9 @@ pub enum Outcome {
     Again,
     /// All registers come from the thread page.
     Restore,
+    /// Done with 0, and signals are taken on the way out. Only for calls that the trampoline makes with the thread's whole state in its
+    /// page: it needn't come again for them.
+    Signals,
     /// The thread has ended or started anew: nobody is to be answered.
     Gone,
 }
@@ -200,9 +203,11 @@ impl Server {
             }
             traced = tracer.begin(&call);
         }
+        let refusal = if self.watch.is_scarce() { self.refusal(&call) } else { None };
         let restricted = if thread.seccomp.borrow().is_off() { None } else { self.restrict_call(&call) };
         let outcome = match table::entry(number) {
             _ if restricted.is_some() => restricted.unwrap_or(Outcome::Gone),
+            _ if let Some(error) = refusal => Outcome::Done(Err(error)),
             Some(entry) => (entry.handler)(&call),
             None => self.missing(&call),
         };
@@ -211,6 +216,10 @@ impl Server {
             Outcome::Done(result) => self.answer(thread, Answer::Done(register(result))),
             Outcome::Again => self.answer(thread, Answer::Restart),
             Outcome::Restore => self.answer(thread, Answer::Restore),
+            Outcome::Signals => {
+                thread.page().set_result(0);
+                self.take_signals(thread);
+            }
             Outcome::Gone => {}
             Outcome::Later(waiting) => self.executor.start(finish(self, thread.clone(), waiting, traced)),
         }

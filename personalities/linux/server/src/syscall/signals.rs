@@ -38,9 +38,13 @@ pub fn sent_by(call: &Call, signal: Signal, code: i32) -> SignalInfo {
     SignalInfo { signal, code, detail }
 }
 
-/// After signalling itself a caller may be gone.
+/// After signalling itself a caller may be gone, or has something to take.
 pub fn done(call: &Call) -> Outcome {
-    if call.thread.ended.get() { Outcome::Gone } else { Outcome::Done(Ok(0)) }
+    match () {
+        () if call.thread.ended.get() => Outcome::Gone,
+        () if !call.thread.deliverable().is_empty() => Outcome::Signals,
+        () => Outcome::Done(Ok(0)),
+    }
 }
 
 /// The id of a group, negative: i32::MIN has no positive counterpart.
@@ -163,14 +167,13 @@ pub fn rt_sigaction(call: &Call) -> Result<u64> {
     }
     let space = call.space();
     let action = if new == 0 { None } else { Some(SignalAction::from_words(space.read_words(new)?)) };
-    let actions = call.process().actions.borrow().clone();
-    let before = actions.borrow().get(signal);
+    let process = call.process();
+    let before = process.action(signal);
     if let Some(mut action) = action {
         action.mask = action.mask.without(SignalSet::UNBLOCKABLE);
-        actions.borrow_mut().set(signal, action);
+        process.set_action(signal, action);
         // POSIX: a pending signal that is ignored from now on is forgotten.
-        if actions.borrow().ignores(signal) {
-            let process = call.process();
+        if process.actions.borrow().borrow().ignores(signal) {
             let which = SignalSet::of(signal);
             process.pending.borrow_mut().discard(which);
             for thread in process.threads.borrow().iter() {
@@ -178,6 +181,8 @@ pub fn rt_sigaction(call: &Call) -> Result<u64> {
             }
             call.server.publish_pending(process);
         }
+    } else {
+        process.show_actions();
     }
     if old != 0 {
         space.write_words(old, &before.to_words())?;

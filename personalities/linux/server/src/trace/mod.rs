@@ -174,6 +174,7 @@ impl Server {
         let tracer = self.tracer()?;
         let result = match outcome {
             Outcome::Done(result) => Some(register(*result)),
+            Outcome::Signals => Some(0),
             Outcome::Restore => Some(traced.call.thread.page().frame().rax),
             // Its first call in the new program is not this one: execve has succeeded.
             Outcome::Gone if !traced.call.thread.ended.get() => Some(0),

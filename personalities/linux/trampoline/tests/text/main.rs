@@ -5,4 +5,5 @@ mod calls;
 mod machine;
 mod requests;
 mod scan;
+mod signals;
 mod ways_out;

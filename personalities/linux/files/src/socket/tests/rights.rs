@@ -162,7 +162,7 @@ fn long_chains_close_without_recursion() {
     let [first, mut inner] = net.pair(DATAGRAM);
     let mut last = first;
     let mut watched = Vec::new();
-    for _ in 0..8_000 {
+    for _ in 0..2_000 {
         let [a, b] = net.pair(DATAGRAM);
         watched.extend(watch(&[a.clone(), b.clone()]));
         net.send_files(&a, b"x", vec![inner, last]).unwrap();

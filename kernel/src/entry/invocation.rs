@@ -1,0 +1,66 @@
+//! Calls of the kernel's own objects: their arguments, the invocation, the answer.
+//!
+//! Most of them have to do neither with time nor with who runs: mapping pages, copying and deleting capabilities, making objects, reading and
+//! writing registers. For these the clock isn't read first and the scheduler isn't asked at the end. Why that is enough:
+//!
+//! 1. Such an invocation neither looks at budgets, queues and threads' states nor changes them (`invoke::invoke_aside` does no other, and says
+//!    before it has changed anything if it is another). So the thread that ran may run on, in the same address space and with the FPU as it is.
+//! 2. Its time: the timer is still set to the end of its budget, or to when somebody's awaited budget comes. It interrupts as soon as the kernel is
+//!    left, and the time that was used here is counted when the clock is read next.
+//! 3. A long one stops at its preemption points: the thread makes its system call again, and interrupts that wait come before it.
+//!
+//! What is sent in another way than by Call goes the general way, and does the same.
+#![forbid(unsafe_code)]
+
+use super::exit::{has_budget, leave};
+use crate::cap::CapRef;
+use crate::invoke::{self, Arguments, Outcome, Stop};
+use crate::ipc::ExtraCaps;
+use crate::mem::Ref;
+use crate::object::{Kernel, Tcb, ThreadState};
+use chestnut_abi::MessageInfo;
+
+/// Makes a Call of the running thread if it is of a kernel object. Says whether it was; if not, nothing has been changed.
+#[inline(always)]
+pub fn call<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>) -> bool {
+    match thread.cspace.get().slot(k.entry(), thread.context.capability_register()) {
+        Some(slot) if invoke::is_of_kernel_object(slot.cap()) => perform(k, thread, slot),
+        _ => false,
+    }
+}
+
+#[inline(never)]
+fn perform<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, slot: CapRef<'k>) -> bool {
+    // Where one of them is missing is for the general way to say.
+    let Ok(caps) = ExtraCaps::look_up(k, thread, MessageInfo(thread.context.message_info())) else { return false };
+    let arguments = Arguments::new(k, thread, caps, true, true, true);
+    match invoke::invoke_aside(&arguments, slot) {
+        None => perform_timely(k, &arguments, slot),
+        Some(Err(Stop::Preempted)) => thread.context.restart(),
+        Some(outcome) => answer(&arguments, outcome),
+    }
+    true
+}
+
+#[inline(never)]
+fn perform_timely<'k>(k: Kernel<'k>, arguments: &Arguments<'k>, slot: CapRef<'k>) {
+    if has_budget(k) {
+        // Until it is done, the thread is one that makes this call again.
+        let state = &arguments.thread.get().state;
+        state.set(ThreadState::Restart);
+        let outcome = invoke::invoke_timely(arguments, slot);
+        if outcome != Err(Stop::Preempted) && state.get() == ThreadState::Restart {
+            answer(arguments, outcome);
+            state.set(ThreadState::Running);
+        }
+    }
+    leave(k);
+}
+
+/// Tells the caller what came of its invocation.
+fn answer(arguments: &Arguments, outcome: Outcome) {
+    match outcome {
+        Err(Stop::Error(error)) => error.reply(arguments.k, arguments.thread),
+        _ => arguments.finish(),
+    }
+}

@@ -58,6 +58,8 @@ pub struct Filesystem {
     pub(crate) watched: RefCell<Vec<Weak<Inode>>>,
     /// Parts of it are seen in more than one place, so that names change behind a location's back.
     pub(crate) has_aliases: Cell<bool>,
+    /// A mount of it doesn't let everything through, or didn't at some time.
+    pub(crate) restricted: Cell<bool>,
 }
 
 impl Filesystem {
@@ -88,6 +90,7 @@ impl Filesystem {
             lock_records: Rc::default(),
             watched: RefCell::default(),
             has_aliases: Cell::default(),
+            restricted: Cell::default(),
         })
     }
 

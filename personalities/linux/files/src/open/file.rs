@@ -18,7 +18,7 @@ use crate::inode::{Body, Filesystem, Inode, Metadata, mode};
 use crate::inotify::{self, Mask};
 use crate::page::Contents;
 use crate::terminal::Terminal;
-use crate::vfs::Location;
+use crate::vfs::{Location, Restrictions};
 use crate::wait::{Events, Wait, WaitQueue};
 use crate::{Errno, Result};
 
@@ -393,7 +393,8 @@ impl OpenFile {
         if count > 0 {
             inotify::tell(&self.location, Mask::ACCESS);
         }
-        if !self.flags.get().contains(OpenFlags::NO_ACCESS_TIME) {
+        let keeps = self.location.restrictions().contains(Restrictions::READ_ONLY);
+        if !keeps && !self.flags.get().contains(OpenFlags::NO_ACCESS_TIME) {
             self.inode().stamp_accessed();
         }
         Ok(count)

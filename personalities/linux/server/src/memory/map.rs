@@ -334,5 +334,7 @@ impl AddressSpace {
 /// A shared mapping of a file that wasn't opened for writing never becomes writable.
 fn may_protect(area: &Area<Shown>, protection: Protection) -> bool {
     let read_only_file = area.behaviour.contains(Behaviour::READ_ONLY_FILE);
+    let no_execution = area.behaviour.contains(Behaviour::NO_EXECUTION);
     !(read_only_file && protection.contains(Protection::WRITE))
+        && !(no_execution && protection.contains(Protection::EXECUTE))
 }

@@ -29,6 +29,7 @@ const FILES: &[(&str, Text, bool)] = &[
     ("environ", environment, true),
     ("limits", limits, false),
     ("maps", maps, false),
+    ("mountinfo", |server, _, _| system::mount_information(server), false),
     ("mounts", |server, _, _| system::mounts(server), false),
     ("oom_score", |server, process, _| format!("{}\n", server.oom_score(process)).into_bytes(), false),
     (adjustment::NAME, |_, process, _| adjustment::text(process), false),

@@ -7,6 +7,7 @@ use crate::process::capabilities::SYS_NICE;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use chestnut_linux_files::inode::Kind;
+use chestnut_linux_files::vfs::Restrictions;
 use chestnut_linux_files::{Errno, Result};
 use linux_raw_sys::general as linux;
 
@@ -67,6 +68,12 @@ pub fn mmap(call: &Call) -> Result<u64> {
         }
         if !file.is_readable() {
             return Err(Errno::EACCES);
+        }
+        if file.location().restrictions().contains(Restrictions::NO_EXECUTION) {
+            if protection.contains(Protection::EXECUTE) {
+                return Err(Errno::EPERM);
+            }
+            behaviour |= Behaviour::NO_EXECUTION;
         }
         if shared && !file.is_writable() {
             if protection.contains(Protection::WRITE) {

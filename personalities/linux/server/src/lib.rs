@@ -29,3 +29,4 @@ pub mod session;
 pub mod signalfd;
 pub mod syscall;
 pub mod trace;
+pub mod turns;

@@ -25,7 +25,7 @@ use crate::memfd::Seals;
 use crate::open::{File, OpenFlags};
 use crate::page::{Contents, PageStore};
 use crate::pipe::Pipe;
-use crate::vfs::Location;
+use crate::vfs::{Location, RecentLocations};
 use crate::{Errno, Result};
 
 /// What all inodes of one file system share.
@@ -60,6 +60,7 @@ pub struct Filesystem {
     pub(crate) has_aliases: Cell<bool>,
     /// A mount of it doesn't let everything through, or didn't at some time.
     pub(crate) restricted: Cell<bool>,
+    pub(crate) recent: RecentLocations,
 }
 
 impl Filesystem {
@@ -91,6 +92,7 @@ impl Filesystem {
             watched: RefCell::default(),
             has_aliases: Cell::default(),
             restricted: Cell::default(),
+            recent: RecentLocations::default(),
         })
     }
 
@@ -114,6 +116,7 @@ impl Filesystem {
 
     /// No mount of it is left.
     pub(crate) fn unmounted(&self) {
+        self.recent.close();
         let watched = self.watched.take();
         watched.iter().filter_map(Weak::upgrade).for_each(|inode| inode.watches.unmounted());
     }

@@ -13,6 +13,7 @@ use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 
 use super::Restrictions;
+use super::recent::RecentPlace;
 use crate::Result;
 use crate::inode::Inode;
 
@@ -26,6 +27,7 @@ pub struct Location {
     covered_by: RefCell<Option<Rc<Location>>>,
     /// Of the mount whose root it is.
     restrictions: Cell<Restrictions>,
+    pub(super) recent: RecentPlace,
 }
 
 /// How a location hangs in the tree.
@@ -59,6 +61,7 @@ impl Location {
             children: RefCell::default(),
             covered_by: RefCell::default(),
             restrictions: Cell::default(),
+            recent: RecentPlace::default(),
         })
     }
 
@@ -200,6 +203,11 @@ impl Location {
         here
     }
 
+    /// The same, giving this handle up.
+    pub(super) fn into_top(self: Rc<Self>) -> Rc<Location> {
+        if self.is_covered() { self.top() } else { self }
+    }
+
     /// Is something mounted here?
     pub fn is_covered(&self) -> bool {
         self.covered_by.borrow().is_some()
@@ -248,6 +256,7 @@ impl Location {
     pub(super) fn forget(self: &Rc<Self>, name: &[u8]) {
         let child = self.children.borrow_mut().remove(name);
         if let Some(child) = child.and_then(|child| child.upgrade()) {
+            child.inode.filesystem.recent.forget(&child);
             *child.link.borrow_mut() = Link::Removed { parent: self.clone(), name: name.to_owned().into() };
         }
     }

@@ -331,10 +331,10 @@ impl AddressSpace {
     }
 }
 
-/// A shared mapping of a file that wasn't opened for writing never becomes writable.
+/// A shared mapping of a file that wasn't opened for writing never becomes writable, nor one executable that must not be.
 fn may_protect(area: &Area<Shown>, protection: Protection) -> bool {
-    let read_only_file = area.behaviour.contains(Behaviour::READ_ONLY_FILE);
-    let no_execution = area.behaviour.contains(Behaviour::NO_EXECUTION);
-    !(read_only_file && protection.contains(Protection::WRITE))
-        && !(no_execution && protection.contains(Protection::EXECUTE))
+    let forbids = |flag, wanted| area.behaviour.contains(flag) && protection.contains(wanted);
+    let writes = forbids(Behaviour::READ_ONLY_FILE, Protection::WRITE);
+    let executes = forbids(Behaviour::NO_EXECUTION, Protection::EXECUTE);
+    !writes && !executes
 }

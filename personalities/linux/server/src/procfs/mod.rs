@@ -9,6 +9,8 @@ mod process;
 mod resources;
 mod system;
 
+pub use process::process_of;
+
 use crate::process::{INIT, Process};
 use crate::server::Server;
 use alloc::boxed::Box;
@@ -37,7 +39,7 @@ pub fn mount(server: &'static Server, device: u64) -> Result<()> {
         Err(Errno::EEXIST) => server.vfs.lookup(&caller, At::WorkingDirectory, b"/proc", Follow::Yes)?,
         made => made?,
     };
-    server.vfs.mount(&place, root(server, device))
+    server.vfs.mount(&place, root(server, device)).map(drop)
 }
 
 /// The root directory of one more instance.

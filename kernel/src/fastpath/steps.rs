@@ -5,7 +5,7 @@ use crate::arch;
 use crate::cap::Cap;
 use crate::ipc::{self, Buffer};
 use crate::mem::Ref;
-use crate::object::{Fault, Kernel, Place, SchedContext, Tcb, ThreadState};
+use crate::object::{Endpoint, Fault, Kernel, Notification, Place, Reply, SchedContext, Tcb, ThreadState};
 use crate::time::{self, Moment};
 use chestnut_abi::MessageInfo;
 use chestnut_abi::ipc_buffer::MSG_WORD;
@@ -198,14 +198,44 @@ fn overtake<'k>(
     root: u64,
     (moment, from, own): (Moment, Ref<'k, SchedContext>, Ref<'k, SchedContext>),
 ) {
-    // It may have to execute the instruction that entered the kernel again.
-    if woken.state.get() == ThreadState::Restart {
-        woken.context.restart();
-        woken.state.set(ThreadState::Running);
-    }
+    restart(woken);
     time::enqueue_front(k, thread);
     time::switch_contexts(k, moment, from, own);
     run(k, thread, woken, root);
+}
+
+/// Whether a thread that receives looks at its endpoint alone: no signal waits for it elsewhere, and no signal lends time.
+#[inline(always)]
+pub fn only_endpoint_matters<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>) -> bool {
+    let matters = |bound: Ref<'k, Notification>| bound.active.get() || !bound.sched_context.is_none();
+    !thread.bound_notification.get(k).is_some_and(matters)
+}
+
+/// A thread waits at an endpoint where nobody else does, with a reply object for the next caller.
+#[inline(always)]
+pub fn wait_for_message<'k>(
+    k: Kernel<'k>,
+    thread: Ref<'k, Tcb>,
+    endpoint: Ref<'k, Endpoint>,
+    cap: Cap,
+    reply: Ref<'k, Reply>,
+) {
+    reply.tcb.set(Some(thread));
+    thread.reply.set(Some(reply));
+    thread.state.set(ThreadState::BlockedOnReceive);
+    thread.blocked_rights.set(cap.rights());
+    thread.endpoint.set(Some(endpoint));
+    thread.place.set(Place::Object);
+    endpoint.queue.push_back(k, thread);
+}
+
+/// Before a thread runs that may have to execute the instruction that entered the kernel again.
+#[inline(always)]
+pub fn restart(thread: Ref<Tcb>) {
+    if thread.state.get() == ThreadState::Restart {
+        thread.context.restart();
+        thread.state.set(ThreadState::Running);
+    }
 }
 
 /// A thread has left the queue that it was blocked in.

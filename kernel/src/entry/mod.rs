@@ -2,7 +2,8 @@
 //!
 //! The assembly stubs have saved the running thread's registers in its TCB when they call one of these; interrupts are off and stay off.
 //! Each entrance reads the clock, does its work if the running thread's budget allows, lets the scheduler decide, and leaves the
-//! processor ready for whoever is current. What it leaves undone for want of budget, the thread begins again.
+//! processor ready for whoever is current. What it leaves undone for want of budget, the thread begins again. Two short ways of system calls do
+//! less, and say why that is enough: `fastpath` for messages and signals, `invocation` for what is asked of kernel objects.
 #![forbid(unsafe_code)]
 mod events;
 mod exit;

@@ -19,13 +19,16 @@ impl Server {
     /// Serves for ever.
     pub fn serve(&'static self, devices: &Devices) -> ! {
         // Who is served, and since when: what the server does until it waits again is that thread's system time.
-        let mut served: Option<(Rc<Thread>, u64)> = None;
+        let mut served: Option<Rc<Thread>> = None;
+        let mut since = ticks();
         loop {
             self.executor.run();
             self.clock.run();
             self.executor.run();
             devices.flush();
             self.watch_memory();
+            self.end_service(served.take(), ticks().wrapping_sub(since));
+            self.check_turns();
             let (reply, answer) = match self.take_answer() {
                 Some((reply, answer)) => (reply, Some(answer)),
                 // Without a reply object nobody's call can be taken; memory for one is found once something ends.
@@ -35,18 +38,20 @@ impl Server {
                 },
             };
             let encoded = answer.map(Answer::message);
-            if let Some((thread, since)) = served.take() {
-                thread.charge(self.clock.nanoseconds(ticks().wrapping_sub(since)));
-            }
-            let message = self.kernel.receive(&reply, encoded.as_ref().map(|(label, word)| (*label, word.as_slice())));
+            let encoded = encoded.as_ref().map(|(label, word)| (*label, word.as_slice()));
+            let message = if self.turns.has_pieces() {
+                let message = self.kernel.look(&reply, encoded);
+                self.turns.next_piece();
+                message
+            } else {
+                self.kernel.receive(&reply, encoded)
+            };
+            since = ticks();
             if message.badge < Threads::BADGE_UNIT {
                 devices.notified(message.badge);
                 continue;
             }
-            let since = ticks();
-            if let Some(thread) = self.take_message(reply, message) {
-                served = Some((thread, since));
-            }
+            served = self.take_message(reply, message);
         }
     }
 

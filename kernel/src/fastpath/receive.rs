@@ -1,7 +1,7 @@
 //! Recv and Wait, while nobody sends or signals: the thread waits, and the first that is ready runs.
 #![forbid(unsafe_code)]
 
-use super::steps::{Miss, NotFast, find, loadable, moment, only_endpoint_matters, restart, run, wait_for_message};
+use super::steps::{Miss, NotFast, change, find, loadable, moment, only_endpoint_matters, wait_for_message};
 use crate::mem::Ref;
 use crate::object::{Kernel, Place, SchedContext, Tcb, ThreadState};
 use crate::time::{self, Moment};
@@ -64,10 +64,8 @@ fn next<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>) -> Result<Next<'k>, Miss> {
     Ok(Next { thread: next, root: loadable(k, next)?, moment: moment(k, own)?, from, own })
 }
 
-#[inline(never)]
+#[inline(always)]
 fn go_on<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, next: Next<'k>) {
     time::dequeue(k, next.thread);
-    restart(next.thread);
-    time::switch_contexts(k, next.moment, next.from, next.own);
-    run(k, thread, next.thread, next.root);
+    change(k, thread, next.thread, next.root, (next.moment, next.from, next.own));
 }

@@ -61,6 +61,17 @@ pub fn long_message<'k, const COMMONEST: bool>(
     Err(Miss::Common)
 }
 
+/// The same where it isn't worth the room to have it at hand.
+#[inline(never)]
+pub fn long_message_apart<'k>(
+    k: Kernel<'k>,
+    info: MessageInfo,
+    from: Ref<'k, Tcb>,
+    to: Ref<'k, Tcb>,
+) -> Result<(), Miss> {
+    long_message::<false>(k, info, from, to)
+}
+
 #[inline(always)]
 fn copy_long<'k>(k: Kernel<'k>, info: MessageInfo, from: Ref<'k, Tcb>, to: Ref<'k, Tcb>) -> bool {
     let (Some(source), Some(target)) = (Buffer::of(k, from, false), Buffer::of(k, to, true)) else { return false };
@@ -185,23 +196,29 @@ pub fn take_turn<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, woken: Ref<'k, Tcb>, o
     match turn {
         Turn::Later if woken.priority.get() == thread.priority.get() => time::enqueue_back(k, woken),
         Turn::Later => time::enqueue_front(k, woken),
-        Turn::Now { root, moment, from } => overtake(k, thread, woken, root, (moment, from, own)),
+        Turn::Now { root, moment, from } => {
+            time::enqueue_front(k, thread);
+            change(k, thread, woken, root, (moment, from, own));
+        }
     }
 }
 
-/// `woken` runs, and the thread that ran until now is ready.
+/// `to` runs, on a context of its own, and `thread` doesn't any more.
 #[inline(never)]
-fn overtake<'k>(
+pub fn change<'k>(
     k: Kernel<'k>,
     thread: Ref<'k, Tcb>,
-    woken: Ref<'k, Tcb>,
+    to: Ref<'k, Tcb>,
     root: u64,
     (moment, from, own): (Moment, Ref<'k, SchedContext>, Ref<'k, SchedContext>),
 ) {
-    restart(woken);
-    time::enqueue_front(k, thread);
+    // It may have to execute the instruction that entered the kernel again.
+    if to.state.get() == ThreadState::Restart {
+        to.context.restart();
+        to.state.set(ThreadState::Running);
+    }
     time::switch_contexts(k, moment, from, own);
-    run(k, thread, woken, root);
+    run(k, thread, to, root);
 }
 
 /// Whether a thread that receives looks at its endpoint alone: no signal waits for it elsewhere, and no signal lends time.
@@ -227,15 +244,6 @@ pub fn wait_for_message<'k>(
     thread.endpoint.set(Some(endpoint));
     thread.place.set(Place::Object);
     endpoint.queue.push_back(k, thread);
-}
-
-/// Before a thread runs that may have to execute the instruction that entered the kernel again.
-#[inline(always)]
-pub fn restart(thread: Ref<Tcb>) {
-    if thread.state.get() == ThreadState::Restart {
-        thread.context.restart();
-        thread.state.set(ThreadState::Running);
-    }
 }
 
 /// A thread has left the queue that it was blocked in.

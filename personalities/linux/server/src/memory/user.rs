@@ -18,6 +18,8 @@ use core::cell::Cell;
 const MAX_VECTORS: u64 = 1024;
 /// Most bytes that one read or write moves (MAX_RW_COUNT).
 const MAX_BYTES: u64 = 0x7fff_f000;
+/// Words that are written at a stroke.
+const WORDS_AT_ONCE: usize = 32;
 
 impl AddressSpace {
     /// Calls `step` for each part of a range that lies in one page: its frame, the offset in it, the offset in the range, the
@@ -73,8 +75,15 @@ impl AddressSpace {
         Ok(bytes.map(u64::from_le_bytes))
     }
     pub fn write_words(&self, address: u64, words: &[u64]) -> Result<()> {
-        let bytes: Vec<[u8; 8]> = words.iter().map(|word| word.to_le_bytes()).collect();
-        self.write(address, bytes.as_flattened())
+        let mut bytes = [[0; 8]; WORDS_AT_ONCE];
+        for (number, words) in words.chunks(WORDS_AT_ONCE).enumerate() {
+            for (bytes, word) in bytes.iter_mut().zip(words) {
+                *bytes = word.to_le_bytes();
+            }
+            let at = address.wrapping_add((number * WORDS_AT_ONCE * 8) as u64);
+            self.write(at, bytes[..words.len()].as_flattened())?;
+        }
+        Ok(())
     }
     pub fn read_u64(&self, address: u64) -> Result<u64> {
         let mut bytes = [0; 8];

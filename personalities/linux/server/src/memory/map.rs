@@ -271,16 +271,17 @@ impl AddressSpace {
     }
 
     /// Makes every page of a range present (MAP_POPULATE, mlock). Pages that can't be had are left.
-    pub fn populate(&self, range: Range<u64>) {
+    pub fn populate(&self, range: Range<u64>) -> bool {
         for page in range.step_by(PAGE as usize) {
             let writable = {
                 let state = self.state.borrow();
                 state.areas.find(page).is_some_and(|(_, area)| area.protection.contains(Protection::WRITE))
             };
             if self.frame(page, if writable { Intent::Write } else { Intent::Read }).is_err() {
-                break;
+                return false;
             }
         }
+        true
     }
 
     /// mincore(2): whether a page is present.

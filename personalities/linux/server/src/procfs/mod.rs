@@ -5,6 +5,7 @@
 
 mod adjustment;
 mod limits;
+mod machine;
 mod process;
 mod resources;
 mod system;
@@ -65,13 +66,18 @@ const SYSTEM: &[(&str, Text)] = &[
     ("chestnut/resources", resources::text),
     ("cmdline", system::command_line),
     ("cpuinfo", system::processors),
+    ("devices", machine::devices),
+    ("diskstats", machine::nothing),
     ("filesystems", system::filesystems),
     ("loadavg", system::load),
     ("meminfo", system::memory),
     ("mounts", system::mounts),
+    ("partitions", machine::partitions),
     ("stat", system::statistics),
+    ("swaps", machine::swaps),
     ("uptime", system::uptime),
     ("version", system::version),
+    ("vmstat", machine::pages),
     ("sys/fs/epoll/max_user_watches", limits::epoll_watches),
     ("sys/fs/file-max", limits::files),
     ("sys/fs/file-nr", limits::open_files),

@@ -115,6 +115,7 @@ impl Capabilities {
     }
 
     /// Bytes that the server's heap still has or can get.
+    #[inline]
     pub fn headroom(&self) -> usize {
         chestnut_runtime::start::heap_free().saturating_add(self.kernel.heap_room())
     }

@@ -19,13 +19,17 @@ impl Server {
     /// Serves for ever.
     pub fn serve(&'static self, devices: &Devices) -> ! {
         // Who is served, and since when: what the server does until it waits again is that thread's system time.
-        let mut served: Option<(Rc<Thread>, u64)> = None;
+        let mut served: Option<Rc<Thread>> = None;
+        let mut since = ticks();
         loop {
             self.executor.run();
-            self.clock.run();
-            self.executor.run();
+            if self.clock.run() {
+                self.executor.run();
+            }
             devices.flush();
             self.watch_memory();
+            self.end_service(served.take(), ticks().wrapping_sub(since));
+            self.check_turns();
             let (reply, answer) = match self.take_answer() {
                 Some((reply, answer)) => (reply, Some(answer)),
                 // Without a reply object nobody's call can be taken; memory for one is found once something ends.
@@ -34,27 +38,32 @@ impl Server {
                     Err(_) => panic!("no memory for a reply object"),
                 },
             };
-            let encoded = answer.map(Answer::message);
-            if let Some((thread, since)) = served.take() {
-                thread.charge(self.clock.nanoseconds(ticks().wrapping_sub(since)));
-            }
-            let message = self.kernel.receive(&reply, encoded.as_ref().map(|(label, word)| (*label, word.as_slice())));
+            let answer = answer.map(Answer::message);
+            let message = if self.turns.has_pieces() {
+                let message = self.kernel.look(&reply, answer);
+                self.turns.next_piece();
+                message
+            } else {
+                self.kernel.receive(&reply, answer)
+            };
+            since = ticks();
             if message.badge < Threads::BADGE_UNIT {
                 devices.notified(message.badge);
                 continue;
             }
-            let since = ticks();
-            if let Some(thread) = self.take_message(reply, message) {
-                served = Some((thread, since));
-            }
+            served = self.take_message(reply, message);
         }
     }
 
     /// A message of a thread, whom `reply` holds if it wants an answer. The thread, if it was served.
+    #[inline]
     fn take_message(&'static self, reply: Reply, message: Message) -> Option<Rc<Thread>> {
         let thread = self.table.by_badge(message.badge)?;
-        let before = thread.activity.replace(Activity::Held(reply));
-        if !matches!(before, Activity::Running) {
+        let mut activity = thread.activity.borrow_mut();
+        let ran = matches!(&*activity, Activity::Running);
+        *activity = Activity::Held(reply);
+        drop(activity);
+        if !ran {
             // It sent something while the server still owed it an answer, which no trampoline does.
             log::warn!("thread {} sent a second message", thread.tid.get());
             self.end_process(&thread.process, Ending::Killed(Signal::SYS));

@@ -5,7 +5,7 @@ use super::{Access, Level, Message, OutOfMemory, Reply, Slot};
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
-use chestnut_abi::UserContext;
+use chestnut_abi::{MessageInfo, UserContext};
 use core::cell::{Cell, RefCell};
 
 /// A kernel that does what it is told and remembers it.
@@ -47,7 +47,11 @@ impl Kernel {
     }
 
     /// Nobody sends anything here.
-    pub fn receive(&self, _reply: &Reply, _answer: Option<(u64, &[u64])>) -> Message {
+    pub fn receive(&self, _reply: &Reply, _answer: Option<(MessageInfo, u64)>) -> Message {
+        panic!("the hosted kernel has no messages")
+    }
+
+    pub fn look(&self, _reply: &Reply, _answer: Option<(MessageInfo, u64)>) -> Message {
         panic!("the hosted kernel has no messages")
     }
 
@@ -111,8 +115,9 @@ impl Kernel {
     pub(super) fn make_reply(&self) -> Result<Slot, OutOfMemory> {
         Ok(self.slot())
     }
-    pub(super) fn reply(&self, slot: Slot, label: u64, words: &[u64]) {
-        self.replies.borrow_mut().push((slot, label, words.to_vec()));
+    pub(super) fn reply(&self, slot: Slot, info: MessageInfo, word: u64) {
+        let words = [word][..info.length()].to_vec();
+        self.replies.borrow_mut().push((slot, info.label(), words));
     }
     pub(super) fn make_thread(&self, badge: u64) -> Result<Parts, OutOfMemory> {
         let [tcb, sched_context, cspace] = core::array::from_fn(|_| self.slot());

@@ -18,6 +18,7 @@ pub mod memory;
 pub mod messages;
 pub mod mounts;
 pub mod names;
+pub mod pieces;
 pub mod poll;
 pub mod processes;
 pub mod read_write;
@@ -83,6 +84,8 @@ pub struct Waiting {
     pub restarts: bool,
     /// Bytes that it has moved already: returned if it is interrupted.
     pub moved: Option<Rc<Cell<u64>>>,
+    /// It doesn't wait for anybody, only for its turn: nothing interrupts it but its thread's end.
+    pub steady: bool,
 }
 
 impl Outcome {
@@ -174,11 +177,11 @@ impl Call {
 
     /// Waits; interrupted, the call begins anew if the handler has SA_RESTART.
     pub fn wait(&self, future: impl Future<Output = Result<u64>> + 'static) -> Outcome {
-        Outcome::Later(Waiting { future: Box::pin(future), restarts: true, moved: None })
+        Outcome::Later(Waiting { future: Box::pin(future), restarts: true, moved: None, steady: false })
     }
     /// Waits; interrupted, the call always fails with EINTR.
     pub fn wait_once(&self, future: impl Future<Output = Result<u64>> + 'static) -> Outcome {
-        Outcome::Later(Waiting { future: Box::pin(future), restarts: false, moved: None })
+        Outcome::Later(Waiting { future: Box::pin(future), restarts: false, moved: None, steady: false })
     }
 }
 
@@ -243,7 +246,7 @@ impl Server {
 
 /// Runs a waiting call to its end, a signal's arrival or the thread's.
 async fn finish(server: &'static Server, thread: Rc<Thread>, waiting: Waiting, traced: Option<Traced>) {
-    let Waiting { mut future, restarts, moved } = waiting;
+    let Waiting { mut future, restarts, moved, steady } = waiting;
     let answer = poll_fn(|context| {
         if thread.ended.get() {
             return Poll::Ready(None);
@@ -251,6 +254,10 @@ async fn finish(server: &'static Server, thread: Rc<Thread>, waiting: Waiting, t
         server.current.set(thread.tid.get());
         if let Poll::Ready(result) = future.as_mut().poll(context) {
             return Poll::Ready(Some(Answer::Done(register(result))));
+        }
+        if steady {
+            *thread.waker.borrow_mut() = Some(context.waker().clone());
+            return Poll::Pending;
         }
         let moved = moved.as_ref().map_or(0, |moved| moved.get());
         if let Some(action) = server.interruption(&thread) {

@@ -93,12 +93,14 @@ impl SystemClock {
     }
 
     /// Wakes all whose time has come and tells the timer service of the next. Costs next to nothing as long as the first one's time
-    /// is still to come, as it is done for each message.
+    /// is still to come, as it is done for each message. Whether anybody may have been woken.
     #[inline]
-    pub fn run(&self) {
-        if self.changed.get() || ticks() >= self.told.get() {
+    pub fn run(&self) -> bool {
+        let looks = self.changed.get() || ticks() >= self.told.get();
+        if looks {
             self.look();
         }
+        looks
     }
     fn look(&self) {
         self.changed.set(false);

@@ -83,6 +83,8 @@ pub struct HostChannel {
     link: RefCell<Link<GuestMessage, HostMessage>>,
     /// The driver that the link has been told of.
     driver: Cell<u32>,
+    /// There may be something to send, since something was queued or the driver has signalled, as it does when it is made anew.
+    active: Cell<bool>,
     incoming: RefCell<VecDeque<HostMessage>>,
     /// Woken when something came in or went out.
     pub changed: WaitQueue,
@@ -95,6 +97,7 @@ impl HostChannel {
     pub fn new(wire: Box<dyn Wire>) -> Rc<Self> {
         Rc::new(Self {
             driver: Cell::new(wire.driver()),
+            active: Cell::new(true),
             wire,
             link: RefCell::default(),
             incoming: RefCell::default(),
@@ -105,6 +108,7 @@ impl HostChannel {
     /// Queues a message.
     pub fn send(&self, message: &GuestMessage) {
         unless_lost(self.link.borrow_mut().send(message));
+        self.active.set(true);
     }
 
     /// The next message that has come, if any.
@@ -161,6 +165,7 @@ impl HostChannel {
     }
 
     fn pump_in(&self) {
+        self.active.set(true);
         self.check_driver();
         let mut chunk = [0; 512];
         let mut arrived = false;
@@ -214,8 +219,11 @@ impl Devices {
     }
 
     /// Before the server waits: what was queued goes out, what was refused is offered again.
+    #[inline]
     pub fn flush(&self) {
-        self.host.pump_out();
+        if self.host.active.take() {
+            self.host.pump_out();
+        }
         if self.line.wanted.take()
             && let Some(terminal) = self.terminal.get()
         {

@@ -23,8 +23,9 @@ impl Server {
         let mut since = ticks();
         loop {
             self.executor.run();
-            self.clock.run();
-            self.executor.run();
+            if self.clock.run() {
+                self.executor.run();
+            }
             devices.flush();
             self.watch_memory();
             self.end_service(served.take(), ticks().wrapping_sub(since));
@@ -37,14 +38,13 @@ impl Server {
                     Err(_) => panic!("no memory for a reply object"),
                 },
             };
-            let encoded = answer.map(Answer::message);
-            let encoded = encoded.as_ref().map(|(label, word)| (*label, word.as_slice()));
+            let answer = answer.map(Answer::message);
             let message = if self.turns.has_pieces() {
-                let message = self.kernel.look(&reply, encoded);
+                let message = self.kernel.look(&reply, answer);
                 self.turns.next_piece();
                 message
             } else {
-                self.kernel.receive(&reply, encoded)
+                self.kernel.receive(&reply, answer)
             };
             since = ticks();
             if message.badge < Threads::BADGE_UNIT {
@@ -56,10 +56,14 @@ impl Server {
     }
 
     /// A message of a thread, whom `reply` holds if it wants an answer. The thread, if it was served.
+    #[inline]
     fn take_message(&'static self, reply: Reply, message: Message) -> Option<Rc<Thread>> {
         let thread = self.table.by_badge(message.badge)?;
-        let before = thread.activity.replace(Activity::Held(reply));
-        if !matches!(before, Activity::Running) {
+        let mut activity = thread.activity.borrow_mut();
+        let ran = matches!(&*activity, Activity::Running);
+        *activity = Activity::Held(reply);
+        drop(activity);
+        if !ran {
             // It sent something while the server still owed it an answer, which no trampoline does.
             log::warn!("thread {} sent a second message", thread.tid.get());
             self.end_process(&thread.process, Ending::Killed(Signal::SYS));

@@ -29,6 +29,7 @@ use chestnut_linux_files::vfs::Vfs;
 use chestnut_linux_files::wait::WaitQueue;
 use chestnut_linux_trampoline::{text, vdso};
 use core::cell::{Cell, OnceCell, RefCell};
+use core::mem;
 
 /// Everything that the server knows.
 pub struct Server {
@@ -68,7 +69,7 @@ pub struct Server {
     pub watch: Watch,
     pub turns: Turns,
     /// An answer that goes out along with the next receive.
-    next_answer: RefCell<Option<NextAnswer>>,
+    next_answer: Cell<Option<NextAnswer>>,
 }
 
 /// An answer that goes out along with the next receive.
@@ -129,40 +130,45 @@ impl Server {
             init_program: Cell::new(0),
             watch: Watch::default(),
             turns: Turns::default(),
-            next_answer: RefCell::default(),
+            next_answer: Cell::default(),
         })))
     }
 
     /// Answers a held thread: at once if it can't wait, else with the next receive. If its process is stopped, it goes on
     /// when that does.
+    #[inline]
     pub fn answer(&self, thread: &Thread, answer: Answer) {
-        let before = thread.activity.replace(Activity::Running);
-        let Activity::Held(reply) = before else {
-            // Its call was cancelled or it has ended: nobody waits for this.
-            *thread.activity.borrow_mut() = before;
+        let mut activity = thread.activity.borrow_mut();
+        // Otherwise its call was cancelled or it has ended: nobody waits for this.
+        if !matches!(&*activity, Activity::Held(_)) {
             return;
-        };
+        }
+        let Activity::Held(reply) = mem::replace(&mut *activity, Activity::Running) else { return };
         if thread.process.is_stopped() {
-            *thread.activity.borrow_mut() = Activity::Answered(reply, answer);
+            *activity = Activity::Answered(reply, answer);
             return;
         }
         self.send_answer(thread, reply, answer);
     }
 
     /// Sends the answer of a thread that is taken to run already.
+    #[inline]
     pub fn send_answer(&self, thread: &Thread, reply: Reply, answer: Answer) {
-        let mut next = self.next_answer.borrow_mut();
-        if next.is_some() {
-            send(&reply, answer);
-        } else {
-            *next = Some(NextAnswer { badge: thread.machine.badge(), reply, answer });
+        match self.next_answer.take() {
+            None => self.next_answer.set(Some(NextAnswer { badge: thread.machine.badge(), reply, answer })),
+            first => {
+                self.next_answer.set(first);
+                send(&reply, answer);
+            }
         }
     }
 
     /// Takes a thread's answer back, if it is the one that waits for the next receive.
     pub fn withdraw_answer(&self, thread: &Thread) -> Option<(Reply, Answer)> {
-        let badge = thread.machine.badge();
-        self.next_answer.borrow_mut().take_if(|next| next.badge == badge).map(|next| (next.reply, next.answer))
+        let mut next = self.next_answer.take();
+        let its = next.take_if(|next| next.badge == thread.machine.badge());
+        self.next_answer.set(next);
+        its.map(|next| (next.reply, next.answer))
     }
 
     /// Sends the answers that wait for the next receive or for a turn: their threads then are where their activities say.
@@ -173,6 +179,7 @@ impl Server {
         }
     }
     /// The answer to send along with the next receive, and the reply object to receive with.
+    #[inline]
     pub fn take_answer(&self) -> Option<(Reply, Answer)> {
         self.next_answer.take().map(|next| (next.reply, next.answer))
     }
@@ -186,11 +193,11 @@ impl Server {
 
     /// The process that a system call's pid argument names; 0 is the caller's.
     pub fn process_or_self(&self, caller: &Rc<Process>, pid: u32) -> Option<Rc<Process>> {
-        if pid == 0 { Some(caller.clone()) } else { self.table.process(pid) }
+        if pid == 0 || pid == caller.pid { Some(caller.clone()) } else { self.table.process(pid) }
     }
 }
 
 fn send(reply: &Reply, answer: Answer) {
-    let (label, word) = answer.message();
-    reply.send(label, word.as_slice());
+    let (info, word) = answer.message();
+    reply.send(info, word);
 }

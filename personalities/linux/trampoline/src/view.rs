@@ -52,6 +52,16 @@ pub struct Addresses {
     pub mm: u64,
 }
 
+/// How a signal's handler begins.
+#[derive(Clone, Copy, Debug)]
+pub struct Handler {
+    pub rip: u64,
+    pub rsp: u64,
+    pub rflags: u64,
+    /// Signal, addresses of siginfo and ucontext.
+    pub arguments: [u64; 3],
+}
+
 impl View<ThreadPage> {
     /// Makes the page a new thread's: nothing blocked, nothing pending, no alternate stack, fresh FPU, zero frame. The
     /// memory before this may hold anything.
@@ -94,6 +104,18 @@ impl View<ThreadPage> {
     /// The registers that a thread sent to `start` or answered by `Restore` goes on with.
     pub fn set_frame(self, frame: &Frame) {
         set!(self, frame, *frame);
+    }
+    /// Lets the saved registers begin a handler; those not named stay as they are.
+    pub fn begin_handler(self, handler: &Handler) {
+        let [rdi, rsi, rdx] = handler.arguments;
+        set!(self, frame.rip, handler.rip);
+        set!(self, frame.rsp, handler.rsp);
+        set!(self, frame.rflags, handler.rflags);
+        set!(self, frame.rdi, rdi);
+        set!(self, frame.rsi, rsi);
+        set!(self, frame.rdx, rdx);
+        set!(self, frame.rax, 0);
+        set!(self, frame.number, u64::MAX);
     }
     pub fn fx(self) -> FxArea {
         let mut area = FxArea([0; 512]);

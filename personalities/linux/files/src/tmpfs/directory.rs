@@ -13,12 +13,15 @@ use crate::{Errno, Result};
 pub(super) struct TmpDirectory {
     filesystem: Weak<Filesystem>,
     names: RefCell<BTreeMap<Rc<[u8]>, Entry>>,
-    cookies: RefCell<BTreeMap<u64, (Rc<[u8]>, Rc<Inode>)>>,
+    cookies: RefCell<BTreeMap<u64, Named>>,
     next_cookie: Cell<u64>,
 }
 
 /// A cookie, and what has the name.
 type Entry = (u64, Rc<Inode>);
+
+/// The same, found by its cookie.
+type Named = (Rc<[u8]>, Rc<Inode>);
 
 /// Names that are listed at a time.
 const BATCH: usize = 16;

@@ -5,7 +5,7 @@ use super::{Access, Level, Message, OutOfMemory, Redirect, Reply, Slot};
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
-use chestnut_abi::UserContext;
+use chestnut_abi::{MessageInfo, UserContext};
 use core::cell::{Cell, RefCell};
 
 /// A kernel that does what it is told and remembers it.
@@ -47,11 +47,11 @@ impl Kernel {
     }
 
     /// Nobody sends anything here.
-    pub fn receive(&self, _reply: &Reply, _answer: Option<(u64, &[u64])>) -> Message {
+    pub fn receive(&self, _reply: &Reply, _answer: Option<(MessageInfo, u64)>) -> Message {
         panic!("the hosted kernel has no messages")
     }
 
-    pub fn look(&self, _reply: &Reply, _answer: Option<(u64, &[u64])>) -> Message {
+    pub fn look(&self, _reply: &Reply, _answer: Option<(MessageInfo, u64)>) -> Message {
         panic!("the hosted kernel has no messages")
     }
 
@@ -62,6 +62,12 @@ impl Kernel {
 
     pub(super) fn frames_available(&self) -> usize {
         self.frames_left.get()
+    }
+    pub(super) fn machine_memory(&self) -> u64 {
+        1 << 30
+    }
+    pub(super) fn bytes_left(&self) -> u64 {
+        self.frames_left.get() as u64 * 4096
     }
     /// The heap is the host's: it never ends.
     pub(super) fn heap_room(&self) -> usize {
@@ -115,8 +121,9 @@ impl Kernel {
     pub(super) fn make_reply(&self) -> Result<Slot, OutOfMemory> {
         Ok(self.slot())
     }
-    pub(super) fn reply(&self, slot: Slot, label: u64, words: &[u64]) {
-        self.replies.borrow_mut().push((slot, label, words.to_vec()));
+    pub(super) fn reply(&self, slot: Slot, info: MessageInfo, word: u64) {
+        let words = [word][..info.length()].to_vec();
+        self.replies.borrow_mut().push((slot, info.label(), words));
     }
     pub(super) fn make_thread(&self, badge: u64) -> Result<Parts, OutOfMemory> {
         Ok(Parts { badge, tcb: self.slot(), sched_context: self.slot(), cspace: self.slot(), endpoint: self.slot() })

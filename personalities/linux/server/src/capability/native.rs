@@ -9,7 +9,7 @@ use super::{Access, Level, OutOfMemory, Redirect, Reply, Slot, Threads};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use chestnut_abi::object::{ObjectType, VmAttributes};
-use chestnut_abi::{CNodeCapData, CapRights, UserContext};
+use chestnut_abi::{CNodeCapData, CapRights, MessageInfo, UserContext};
 use chestnut_linux_trampoline::message::SERVER_CPTR;
 use chestnut_manifest::{StartInfo, slots};
 use chestnut_runtime::cap::{self, Budget};
@@ -17,7 +17,7 @@ use chestnut_runtime::cap::{
     AsidControl, AsidPool, CNode, Endpoint, Frame, PageDirectory, PageTable, Pdpt, SchedContext, SchedControl,
     Slot as SlotAt, Tcb, Untyped, VSpace,
 };
-use chestnut_runtime::message::{InvocationError, encode};
+use chestnut_runtime::message::{InvocationError, Received};
 use chestnut_runtime::start;
 use core::cell::{Cell, RefCell};
 use core::ptr;
@@ -51,6 +51,8 @@ pub struct Kernel {
     untypeds: RefCell<Vec<Pool>>,
     next_slot: Cell<Slot>,
     end_slot: Slot,
+    /// Bytes that the machine has.
+    machine_memory: u64,
     /// Bytes that no frame is made of.
     reserve: u64,
     /// Bytes that nothing but the heap and what answers callers is made of.
@@ -61,6 +63,8 @@ pub struct Kernel {
     objects_left: Cell<u64>,
     /// Bytes that the heap may still grow by.
     heap_left: Cell<u64>,
+    /// By how much it could, counted anew whenever memory is used: this is looked at for each message.
+    heap_room: Cell<usize>,
     /// Where the next piece of the heap will be.
     heap_window: Cell<u64>,
     free_slots: RefCell<Vec<Slot>>,
@@ -141,11 +145,13 @@ impl Kernel {
         let heap_reserve = (total / HEAP_PART).max(HEAP_LEAST);
         let window = start.free_address.next_multiple_of(WINDOW_ALIGNMENT);
         let kernel: &'static Self = Box::leak(Box::new(Self {
+            machine_memory: start.machine_memory,
             reserve: heap_reserve + (total / RESERVE_PART).max(RESERVE_LEAST),
             heap_reserve,
             heap_limit: chestnut_runtime::start::heap_usage().claimed as u64 + total / HEAP_LIMIT_PART,
             objects_left: Cell::new(total / OBJECTS_PART),
             heap_left: Cell::new(total / HEAP_LIMIT_PART),
+            heap_room: Cell::new(0),
             heap_window: Cell::new(window + WINDOW_LENGTH),
             untypeds: RefCell::new(untypeds),
             next_slot: Cell::new(start.first_free_slot),
@@ -161,6 +167,7 @@ impl Kernel {
         }));
         let endpoint = kernel.make(ObjectType::Endpoint, 0).expect("memory for one endpoint");
         kernel.endpoint.set(Endpoint(endpoint));
+        kernel.count_heap_room();
         THE_KERNEL.store(ptr::from_ref(kernel).cast_mut(), Ordering::Relaxed);
         // SAFETY: `grow_heap` only makes invocations and changes cells; it maps a part of the address space that nothing else uses.
         unsafe { start::grow_heap_by(more_heap) };
@@ -168,34 +175,22 @@ impl Kernel {
     }
 
     /// Waits for a message or a notification. With an answer, first gives it to the caller that `reply` holds.
-    pub fn receive(&self, reply: &Reply, answer: Option<(u64, &[u64])>) -> Message {
+    #[inline]
+    pub fn receive(&self, reply: &Reply, answer: Option<(MessageInfo, u64)>) -> Message {
         let endpoint = self.endpoint.get();
         let reply = cap::Reply(reply.slot());
-        let received = match answer {
-            Some((label, words)) => {
-                let (info, registers) = encode(label, words, &[]);
-                endpoint.reply_recv(info, registers, reply)
-            }
+        message(match answer {
+            Some((info, word)) => endpoint.reply_recv(info, [word, 0, 0, 0], reply),
             None => endpoint.recv(reply),
-        };
-        Message {
-            badge: received.badge,
-            info: received.info,
-            words: core::array::from_fn(|index| received.word(index)),
-        }
+        })
     }
 
     /// The same without waiting: a badge of 0 says that there was nothing.
-    pub fn look(&self, reply: &Reply, answer: Option<(u64, &[u64])>) -> Message {
-        if let Some((label, words)) = answer {
-            self.reply(reply.slot(), label, words);
+    pub fn look(&self, reply: &Reply, answer: Option<(MessageInfo, u64)>) -> Message {
+        if let Some((info, word)) = answer {
+            self.reply(reply.slot(), info, word);
         }
-        let received = self.endpoint.get().nb_recv(cap::Reply(reply.slot()));
-        Message {
-            badge: received.badge,
-            info: received.info,
-            words: core::array::from_fn(|index| received.word(index)),
-        }
+        message(self.endpoint.get().nb_recv(cap::Reply(reply.slot())))
     }
 
     fn take_slot(&self) -> Result<Slot, OutOfMemory> {
@@ -256,6 +251,8 @@ impl Kernel {
         let start = pool.room(size_bits, count).ok_or(OutOfMemory)?;
         Untyped(pool.cptr).retype(kind, bits, CNode::OWN, first, count).must("making objects");
         pool.used = start + (count << size_bits);
+        drop(untypeds);
+        self.count_heap_room();
         Ok(())
     }
 
@@ -283,6 +280,7 @@ impl Kernel {
         self.slots_of_windows.set(self.slots_of_windows.get() + 1);
         self.heap_window.set(address + (1 << LARGE_PAGE_BITS));
         self.heap_left.set(left);
+        self.count_heap_room();
         Ok(())
     }
     /// What the heap grows by: the largest untyped, which frames are made of last.
@@ -290,12 +288,16 @@ impl Kernel {
         self.untypeds.try_borrow().ok()?.len().checked_sub(1)
     }
     /// Bytes that the heap could still grow by.
-    pub(super) fn heap_room(&self) -> usize {
+    #[inline]
+    pub(super) const fn heap_room(&self) -> usize {
+        self.heap_room.get()
+    }
+    fn count_heap_room(&self) {
         let untypeds = self.untypeds.borrow();
         let room = untypeds
             .last()
             .map_or(0, |pool| pool.bytes - pool.used.next_multiple_of(1 << LARGE_PAGE_BITS).min(pool.bytes));
-        (room.min(self.heap_left.get()) & !((1 << LARGE_PAGE_BITS) - 1)) as usize
+        self.heap_room.set((room.min(self.heap_left.get()) & !((1 << LARGE_PAGE_BITS) - 1)) as usize);
     }
     pub(super) const fn heap_limit(&self) -> usize {
         self.heap_limit as usize
@@ -308,7 +310,11 @@ impl Kernel {
         (bytes, self.next_slot.get() - not_in_use as u64 - self.slots_of_windows.get())
     }
 
-    fn bytes_left(&self) -> u64 {
+    pub(super) const fn machine_memory(&self) -> u64 {
+        self.machine_memory
+    }
+    /// Bytes that nothing is made of.
+    pub(super) fn bytes_left(&self) -> u64 {
         self.untypeds.borrow().iter().map(|pool| pool.bytes - pool.used).sum()
     }
     /// Frames that can still be made: each takes a slot for itself and, sooner or later, one for a copy.
@@ -435,9 +441,8 @@ impl Kernel {
     pub(super) fn make_reply(&self) -> Result<Slot, OutOfMemory> {
         self.make_anyhow(ObjectType::Reply, 0)
     }
-    pub(super) fn reply(&self, slot: Slot, label: u64, words: &[u64]) {
-        let (info, registers) = encode(label, words, &[]);
-        cap::Reply(slot).send(info, registers);
+    pub(super) fn reply(&self, slot: Slot, info: MessageInfo, word: u64) {
+        cap::Reply(slot).send(info, [word, 0, 0, 0]);
     }
 
     pub(super) fn make_thread(&self, badge: u64) -> Result<Parts, OutOfMemory> {
@@ -494,4 +499,9 @@ impl Kernel {
     pub(super) fn consumed(&self, parts: &Parts) -> u64 {
         SchedContext(parts.sched_context).consumed().unwrap_or(0)
     }
+}
+
+#[inline]
+fn message(received: Received) -> Message {
+    Message { badge: received.badge, info: received.info, words: core::array::from_fn(|index| received.word(index)) }
 }

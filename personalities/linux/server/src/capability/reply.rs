@@ -3,6 +3,7 @@
 use super::kernel::Kernel;
 use super::{Count, OutOfMemory, Slot};
 use alloc::vec::Vec;
+use chestnut_abi::MessageInfo;
 use core::cell::{Cell, RefCell};
 
 /// Reply objects that hold no caller.
@@ -47,8 +48,8 @@ impl Reply {
     }
 
     /// Answers the caller, if there is one still.
-    pub fn send(&self, label: u64, words: &[u64]) {
-        self.replies.kernel.reply(self.slot, label, words);
+    pub fn send(&self, info: MessageInfo, word: u64) {
+        self.replies.kernel.reply(self.slot, info, word);
     }
 }
 

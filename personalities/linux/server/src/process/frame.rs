@@ -11,9 +11,11 @@ use chestnut_linux_files::{Errno, Result};
 use chestnut_linux_trampoline::Frame;
 use chestnut_linux_trampoline::pages::context::{FIXED_FLAGS, PROGRAM_FLAGS};
 use chestnut_linux_trampoline::pages::{AltStack, FxArea};
+use chestnut_linux_trampoline::view::Handler;
 
 const CONTEXT_BYTES: usize = 304;
 const FRAME_BYTES: usize = 8 + CONTEXT_BYTES + SignalInfo::BYTES;
+const FRAME_WORDS: usize = FRAME_BYTES / 8;
 const FPU_BYTES: u64 = 512;
 /// Below the stack pointer, used by leaf functions (System V ABI).
 const RED_ZONE: u64 = 128;
@@ -32,19 +34,19 @@ const SS_AUTODISARM: u64 = 1 << 31;
 
 /// Word offsets in `ucontext`: uc_flags, uc_link, uc_stack (3), then the registers, uc_sigmask last.
 mod word {
-    pub const FLAGS: usize = 0;
     pub const STACK_BASE: usize = 2;
     pub const STACK_FLAGS: usize = 3;
     pub const STACK_SIZE: usize = 4;
     pub const REGISTERS: usize = 5;
     pub const SELECTORS: usize = REGISTERS + 18;
-    pub const ERROR: usize = SELECTORS + 1;
-    pub const VECTOR: usize = SELECTORS + 2;
-    pub const OLD_MASK: usize = SELECTORS + 3;
-    pub const ADDRESS: usize = SELECTORS + 4;
     pub const FPU: usize = SELECTORS + 5;
     pub const MASK: usize = CONTEXT_WORDS - 1;
     pub const CONTEXT_WORDS: usize = super::CONTEXT_BYTES / 8;
+}
+
+/// Words as a program's memory has them.
+macro_rules! little_endian {
+    ($($word:expr),* $(,)?) => { [$($word.to_le_bytes()),*] };
 }
 
 /// `ucontext` as words.
@@ -135,23 +137,20 @@ pub fn push(thread: &Thread, info: &SignalInfo, action: SignalAction, mask: Sign
     }
 
     let fault = thread.fault.get();
-    let mut frame = [action.restorer.to_le_bytes(); FRAME_BYTES / 8];
-    let mut context: Context = [0; word::CONTEXT_WORDS];
-    context[word::FLAGS] = CONTEXT_FLAGS;
-    context[word::STACK_BASE] = stack.base;
-    context[word::STACK_FLAGS] = stack_flags(alternate, before.rsp, stack.flags);
-    context[word::STACK_SIZE] = stack.size;
-    context[word::REGISTERS..word::SELECTORS].copy_from_slice(&registers(&before));
-    context[word::SELECTORS] = USER_CODE | USER_STACK << 48;
-    context[word::ERROR] = fault.code;
-    context[word::VECTOR] = fault.vector;
-    context[word::OLD_MASK] = mask.0;
-    context[word::ADDRESS] = fault.address;
-    context[word::FPU] = fpu_address;
-    context[word::MASK] = mask.0;
-
-    let words = frame[1..].iter_mut();
-    words.zip(context.into_iter().chain(info.to_words())).for_each(|(place, word)| *place = word.to_le_bytes());
+    let [r8, r9, r10, r11, r12, r13, r14, r15, rdi, rsi, rbp, rbx, rdx, rax, rcx, rsp, rip, rflags] =
+        registers(&before);
+    let flags = stack_flags(alternate, rsp, stack.flags);
+    let [signal, code, first, second, third, fourth] = info.to_words();
+    // In order and once, since this is the most of what a signal costs. Above the registers is what belongs to a fault, then where
+    // the FPU's state is, then what Linux reserves.
+    #[rustfmt::skip]
+    let frame: [[u8; 8]; FRAME_WORDS] = little_endian![
+        action.restorer, CONTEXT_FLAGS, 0u64, stack.base, flags, stack.size,
+        r8, r9, r10, r11, r12, r13, r14, r15, rdi, rsi, rbp, rbx, rdx, rax, rcx, rsp, rip, rflags,
+        USER_CODE | USER_STACK << 48, fault.code, fault.vector, mask.0, fault.address,
+        fpu_address, 0u64, 0u64, 0u64, 0u64, 0u64, 0u64, 0u64, 0u64, mask.0,
+        signal, code, first, second, third, fourth, 0u64, 0u64, 0u64, 0u64, 0u64, 0u64, 0u64, 0u64, 0u64, 0u64,
+    ];
     let space = thread.space();
     thread.store_fx(&space, fpu_address)?;
     space.write(address, frame.as_flattened())?;
@@ -160,16 +159,11 @@ pub fn push(thread: &Thread, info: &SignalInfo, action: SignalAction, mask: Sign
         page.set_alt_stack(AltStack::default());
     }
     let context_address = address + 8;
-    page.set_frame(&Frame {
+    page.begin_handler(&Handler {
         rip: action.handler,
         rsp: address,
-        rdi: info.signal.number().into(),
-        rsi: context_address + CONTEXT_BYTES as u64,
-        rdx: context_address,
-        rax: 0,
-        rflags: before.rflags & !CLEARED_FLAGS,
-        number: u64::MAX,
-        ..before
+        arguments: [info.signal.number().into(), context_address + CONTEXT_BYTES as u64, context_address],
+        rflags: rflags & !CLEARED_FLAGS,
     });
     Ok(())
 }

@@ -200,7 +200,6 @@ pub struct SignalInfo {
 
 impl SignalInfo {
     pub const BYTES: usize = 128;
-    pub const WORDS: usize = Self::BYTES / 8;
 
     pub const fn kernel(signal: Signal) -> Self {
         Self { signal, code: code::KERNEL, detail: Detail::None }
@@ -217,10 +216,12 @@ impl SignalInfo {
         }
         bytes
     }
-    /// The same as words.
-    pub fn to_words(&self) -> [u64; Self::WORDS] {
-        let pair = |low: u32, high: u32| u64::from(low) | u64::from(high) << 32;
-        let rest = match self.detail {
+    /// Its first words; all others are 0.
+    pub const fn to_words(&self) -> [u64; 6] {
+        const fn pair(low: u32, high: u32) -> u64 {
+            low as u64 | (high as u64) << 32
+        }
+        let [first, second, third, fourth] = match self.detail {
             Detail::None => [0; 4],
             Detail::Sender { pid, uid } => [pair(pid, uid), 0, 0, 0],
             Detail::Value { pid, uid, value } => [pair(pid, uid), value, 0, 0],
@@ -229,16 +230,12 @@ impl SignalInfo {
             }
             Detail::Fault { address } => [address, 0, 0, 0],
             Detail::Timer { id, overrun, value } => [pair(id, overrun), value, 0, 0],
-            Detail::File { band, descriptor } => [band.into(), pair(descriptor as u32, 0), 0, 0],
+            Detail::File { band, descriptor } => [band as u64, pair(descriptor as u32, 0), 0, 0],
             Detail::SystemCall { address, number, .. } => [address, pair(number, super::seccomp::ARCHITECTURE), 0, 0],
         };
         // `si_errno`, which only one kind has.
         let error = if let Detail::SystemCall { data, .. } = self.detail { data } else { 0 };
-        let mut words = [0; Self::WORDS];
-        words[0] = pair(u32::from(self.signal.0), error);
-        words[1] = pair(self.code as u32, 0);
-        words[2..6].copy_from_slice(&rest);
-        words
+        [pair(self.signal.0 as u32, error), pair(self.code as u32, 0), first, second, third, fourth]
     }
 
     /// What a program passed to rt_sigqueueinfo, for `signal`.
@@ -306,8 +303,8 @@ impl PendingSignals {
             self.set = self.set.without(SignalSet::of(signal));
             return Some(SignalInfo { signal, code: code::USER, detail: Detail::None });
         };
-        let info = self.queue.remove(position)?;
-        if !self.queue.iter().any(|other| other.signal == signal) {
+        let info = if position == 0 { self.queue.pop_front()? } else { self.queue.remove(position)? };
+        if self.queue.is_empty() || !self.queue.iter().any(|other| other.signal == signal) {
             self.set = self.set.without(SignalSet::of(signal));
         }
         Some(info)

@@ -4,14 +4,13 @@ use super::Process;
 use super::schedule::Schedule;
 use super::seccomp::Seccomp;
 use super::signal::{AlternateStack, PendingSignals, SignalSet};
-use crate::capability::{self, Redirect, Reply, SharedPage};
+use crate::capability::{self, Redirect, SharedPage};
 use crate::memory::AddressSpace;
 use alloc::rc::Rc;
-use chestnut_abi::UserContext;
+use chestnut_abi::{MessageInfo, UserContext};
 use chestnut_linux_files::{Errno, Result};
-use chestnut_linux_trampoline::message::{DONE, RESTART, RESTORE};
 use chestnut_linux_trampoline::pages::FxArea;
-use chestnut_linux_trampoline::{ThreadPage, View, text, view};
+use chestnut_linux_trampoline::{Reply, ThreadPage, View, text, view};
 use core::cell::{Cell, RefCell};
 use core::mem::offset_of;
 use core::task::Waker;
@@ -30,13 +29,14 @@ pub enum Answer {
 }
 
 impl Answer {
-    /// Label and word of the message.
-    pub const fn message(self) -> (u64, Option<u64>) {
+    /// The message, with its first word.
+    #[inline]
+    pub const fn message(self) -> (MessageInfo, u64) {
         match self {
-            Self::Done(value) => (DONE, Some(value)),
-            Self::Restore => (RESTORE, None),
-            Self::Restart => (RESTART, None),
-            Self::Retry => (0, None),
+            Self::Done(value) => Reply::Done(value).encode(),
+            Self::Restore => Reply::Restore.encode(),
+            Self::Restart => Reply::Restart.encode(),
+            Self::Retry => (MessageInfo::new(0, 0, 0, 0), 0),
         }
     }
 }
@@ -46,9 +46,9 @@ pub enum Activity {
     /// It runs, or could.
     Running,
     /// The server has its call or fault and owes an answer.
-    Held(Reply),
+    Held(capability::Reply),
     /// The server has its call; the answer is there, but the process is stopped.
-    Answered(Reply, Answer),
+    Answered(capability::Reply, Answer),
     /// It ran when its process was stopped.
     Suspended,
     /// It has not started, or has ended.

@@ -63,7 +63,16 @@ pub fn kill(call: &Call) -> Result<Outcome> {
             all
         }
         0 => table.group(call.process().group.get()),
-        _ => table.process(pid as u32).into_iter().collect(),
+        _ => {
+            let target = call.server.process_or_self(call.process(), pid as u32).ok_or(Errno::ESRCH)?;
+            if !may_signal(call, &target, signal) {
+                return Err(Errno::EPERM);
+            }
+            if let Some(signal) = signal {
+                call.server.signal_process(&target, sent_by(call, signal, code::USER));
+            }
+            return Ok(done(call));
+        }
     };
     if targets.is_empty() {
         return Err(Errno::ESRCH);

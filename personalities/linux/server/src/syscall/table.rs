@@ -6,6 +6,8 @@ use super::{
     sockets, status, system, terminals, time, timerfd, timers, transfer,
 };
 
+use chestnut_linux_trampoline::pages::SYSCALLS;
+
 /// One system call that works.
 #[derive(Clone, Copy)]
 pub struct Entry {
@@ -13,19 +15,25 @@ pub struct Entry {
     pub handler: fn(&Call) -> Outcome,
 }
 
+/// The entry of a number, if it has a handler.
+#[inline]
+pub fn entry(number: u64) -> Option<Entry> {
+    ENTRIES.get(number as usize).copied().flatten()
+}
+
 macro_rules! calls {
     ($($number:literal $name:ident => $family:ident :: $handler:ident;)*) => {
         /// All numbers that have a handler, ascending.
         pub const NUMBERS: &[u64] = &[$($number),*];
 
-        /// The entry of a number, if it has a handler.
-        pub fn entry(number: u64) -> Option<Entry> {
-            let (name, handler): (_, fn(&Call) -> Outcome) = match number {
-                $($number => (stringify!($name), |call| $family::$handler(call).into()),)*
-                _ => return None,
-            };
-            Some(Entry { name, handler })
-        }
+        static ENTRIES: [Option<Entry>; SYSCALLS] = {
+            let mut entries = [None; SYSCALLS];
+            $({
+                const HANDLER: fn(&Call) -> Outcome = |call| $family::$handler(call).into();
+                entries[$number] = Some(Entry { name: stringify!($name), handler: HANDLER });
+            })*
+            entries
+        };
     };
 }
 

@@ -26,6 +26,7 @@ const TESTS: &[(&str, Check)] = &[
     ("scribbled_thread_pages", scribbled_thread_pages),
     ("native_calls_and_floods", native_calls_and_floods),
     ("damaged_programs", damaged_programs),
+    ("stress_without_leaks", stress_without_leaks),
     ("bombs_of_processes", || bombs(SMALL, &["forks", "fork_tree", "zombies", "threads", "futexes", "arguments"])),
     ("bombs_of_memory", || bombs(SMALL, &["memory", "memfds", "dense_reads", "sparse_reads", "large_calls"])),
     ("bombs_of_areas", || bombs(SMALL, &["areas", "areas_of_many"])),
@@ -77,6 +78,13 @@ cat errors >&2
 round
 echo "rounds during: $rounds" >&2
 [ $rounds -gt 0 ] && echo "the shell goes on"
+"#;
+
+/// For a program that counts what the system holds.
+const ALONE: &str = r#"
+"$@"
+echo "ended: $?"
+[ "$(seq 1 50 | wc -l)" = 50 ] && echo "the shell goes on"
 "#;
 
 /// What a bomb leaves is removed, and the system looked at.
@@ -191,6 +199,21 @@ fn a_seed_repeats() -> Result<(), Failed> {
 fn damaged_programs() -> Result<(), Failed> {
     let says = "the valid ones run\n1500 damaged files, all is well\n";
     beside_a_shell(Variant::Release, &Settings::default(), "elves", &["1500", SEED], says).map(drop)
+}
+
+/// Four runs, of which the first warms up: what the system holds afterwards is what it held after the first. In counted time, so
+/// that each does the same however busy this machine is; and alone, as a shell's own processes would be counted too.
+fn stress_without_leaks() -> Result<(), Failed> {
+    let settings = Settings { icount: true, ..Settings::default() };
+    let program = Program::C("stress");
+    let path = program.guest_path();
+    let outcome = attack(Variant::Release, &settings, program, ALONE, &[&path, "0.15", SEED])?;
+    let said = String::from_utf8_lossy(&outcome.stdout).into_owned();
+    if said == "3 runs, 0 leaks\nended: 0\nthe shell goes on\n" {
+        return Ok(());
+    }
+    let errors = String::from_utf8_lossy(&outcome.stderr);
+    Err(format!("status {}, it said:\n{said}\nstandard error:\n{errors}", outcome.status).into())
 }
 
 fn bombs(memory: MemorySize, kinds: &[&str]) -> Result<(), Failed> {

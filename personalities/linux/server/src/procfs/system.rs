@@ -1,5 +1,6 @@
 //! Texts about the machine (proc(5)).
 
+use crate::capability::MemoryUse;
 use crate::exec::load::TICKS_PER_SECOND;
 use crate::load::ONE;
 use crate::memory::PAGE;
@@ -107,7 +108,8 @@ pub fn statistics(server: &'static Server) -> Vec<u8> {
 pub fn memory(server: &'static Server) -> Vec<u8> {
     let frames = server.capabilities.frames;
     let kilobytes = |pages: usize| pages as u64 * PAGE / 1024;
-    let (total, free) = (kilobytes(frames.total()), kilobytes(frames.available()));
+    let MemoryUse { total, free, available } = server.capabilities.memory();
+    let (total, free, available) = (total / 1024, free / 1024, available / 1024);
     let mut anonymous = 0;
     for process in server.table.processes() {
         process.space().each_area(|_, area, present| {
@@ -121,7 +123,7 @@ pub fn memory(server: &'static Server) -> Vec<u8> {
     let rows = [
         ("MemTotal", total),
         ("MemFree", free),
-        ("MemAvailable", free),
+        ("MemAvailable", available),
         ("Buffers", 0),
         ("Cached", cached),
         ("SwapCached", 0),

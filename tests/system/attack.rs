@@ -39,7 +39,7 @@ const TESTS: &[(&str, Check)] = &[
     }),
     ("bombs_of_waiting", || bombs(SMALL, &["epolls", "polls", "locks", "posix_timers", "signals", "signals_to_many"])),
     ("bombs_on_the_smallest_machine", || bombs(SMALLEST, &["file_bytes", "pipes_of_many", "memory", "forks"])),
-    ("a_shell_beside_a_bomb", || beside("pipes_of_strangers", "")),
+    ("a_shell_beside_a_bomb", || beside("pipes_of_many", "")),
     ("a_shell_beside_floods_of_calls", || beside("floods", "the floods are over, 0 failed\n")),
     ("long_calls_let_others_in_between", long_calls_let_others_in_between),
 ];

@@ -332,8 +332,10 @@ impl AddressSpace {
     }
 }
 
-/// A shared mapping of a file that wasn't opened for writing never becomes writable.
+/// A shared mapping of a file that wasn't opened for writing never becomes writable, nor one executable that must not be.
 fn may_protect(area: &Area<Shown>, protection: Protection) -> bool {
-    let read_only_file = area.behaviour.contains(Behaviour::READ_ONLY_FILE);
-    !(read_only_file && protection.contains(Protection::WRITE))
+    let forbids = |flag, wanted| area.behaviour.contains(flag) && protection.contains(wanted);
+    let writes = forbids(Behaviour::READ_ONLY_FILE, Protection::WRITE);
+    let executes = forbids(Behaviour::NO_EXECUTION, Protection::EXECUTE);
+    !writes && !executes
 }

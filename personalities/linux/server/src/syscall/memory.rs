@@ -3,8 +3,11 @@
 use super::files::shared_memory;
 use super::{Call, Outcome, pieces};
 use crate::memory::{Behaviour, MapRequest, PAGE, Place, Protection, Remap, Shown};
+use crate::process::capabilities::SYS_NICE;
+use alloc::rc::Rc;
 use alloc::vec::Vec;
 use chestnut_linux_files::inode::Kind;
+use chestnut_linux_files::vfs::Restrictions;
 use chestnut_linux_files::{Errno, Result};
 use linux_raw_sys::general as linux;
 
@@ -65,6 +68,12 @@ pub fn mmap(call: &Call) -> Result<Outcome> {
         }
         if !file.is_readable() {
             return Err(Errno::EACCES);
+        }
+        if file.location().restrictions().contains(Restrictions::NO_EXECUTION) {
+            if protection.contains(Protection::EXECUTE) {
+                return Err(Errno::EPERM);
+            }
+            behaviour |= Behaviour::NO_EXECUTION;
         }
         if shared && !file.is_writable() {
             if protection.contains(Protection::WRITE) {
@@ -180,6 +189,42 @@ pub fn madvise(call: &Call) -> Result<Outcome> {
     Ok(Outcome::value(0u64))
 }
 
+/// process_madvise(pidfd, vector, count, advice, flags): advice about another process's pages; there is little to do.
+pub fn process_madvise(call: &Call) -> Result<u64> {
+    if call.half(4) != 0 {
+        return Err(Errno::EINVAL);
+    }
+    let pieces = call.space().read_vector(call.word(1), call.word(2))?;
+    let process = call.server.living_process_of_file(&*call.file(0)?)?;
+    let own = Rc::ptr_eq(&process, call.process());
+    match call.half(3) {
+        linux::MADV_WILLNEED | linux::MADV_COLD | linux::MADV_PAGEOUT | linux::MADV_COLLAPSE => {}
+        linux::MADV_DONTNEED | linux::MADV_FREE if own => {}
+        _ => return Err(Errno::EINVAL),
+    }
+    super::foreign::may_look_into(call, &process)?;
+    if !own && !call.can(SYS_NICE) {
+        return Err(Errno::EPERM);
+    }
+    let space = process.space();
+    let mut done = 0;
+    for piece in pieces {
+        let advised = match call.half(3) {
+            linux::MADV_DONTNEED | linux::MADV_FREE => space.forget(piece.base, piece.length),
+            linux::MADV_WILLNEED => {
+                space.check_covered(piece.base, piece.length).map(|range| _ = space.populate(range))
+            }
+            _ => space.check_covered(piece.base, piece.length).map(drop),
+        };
+        match advised {
+            Ok(()) => done += piece.length,
+            Err(error) if done == 0 => return Err(error),
+            Err(_) => break,
+        }
+    }
+    Ok(done)
+}
+
 /// msync(addr, length, flags): mappings and files share their pages, so nothing is ever out of step.
 pub fn msync(call: &Call) -> Result<u64> {
     let flags = call.half(2);
@@ -214,6 +259,15 @@ pub fn mlock(call: &Call) -> Result<Outcome> {
     let space = call.space();
     let range = space.check_covered(start, call.word(1).saturating_add(call.word(0) - start))?;
     Ok(pieces::populate(call, range, 0))
+}
+/// mlock2(addr, length, flags): with MLOCK_ONFAULT pages come when they are touched, and stay then.
+pub fn mlock2(call: &Call) -> Result<Outcome> {
+    const ON_FAULT: u32 = 1;
+    match call.half(2) {
+        0 => mlock(call),
+        ON_FAULT => Ok(munlock(call).into()),
+        _ => Err(Errno::EINVAL),
+    }
 }
 /// munlock(addr, length)
 pub fn munlock(call: &Call) -> Result<u64> {

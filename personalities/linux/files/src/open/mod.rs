@@ -16,7 +16,7 @@ mod tests;
 pub use descriptors::{Descriptor, Descriptors};
 pub(crate) use directory::DirectoryFile;
 pub use event::EventCounter;
-pub use file::OpenFile;
+pub use file::{OpenFile, Waiting};
 pub use flags::{OpenFlags, Whence};
 pub use regular::{GeneratedFile, RegularFile};
 

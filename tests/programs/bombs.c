@@ -15,15 +15,21 @@
 #include <stdlib.h>
 #include <string.h>
 #include <grp.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/inotify.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <sys/uio.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -121,14 +127,14 @@ static void areas(void) {
 }
 // The same, in many processes at once.
 static void areas_of_many(void) {
-    for (int i = 0; i < 16; i++)
+    for (int i = 0; i < 5; i++)
         if (fork() == 0) {
             areas();
             _exit(0);
         }
     while (wait(NULL) > 0)
         ;
-    stopped("areas of many", 16, ENOMEM);
+    stopped("areas of many", 5, ENOMEM);
 }
 // Read pages here and there: page tables and the server's records, but no frames.
 static void sparse_reads(void) {
@@ -197,6 +203,131 @@ static void pipes_of_many(void) {
         }
     }
 }
+// The same by processes that have nothing to do with each other.
+static void pipes_of_strangers(void) {
+    static char bytes[65536];
+    for (long j = 0; j < MANY; j++) {
+        pid_t pid = fork();
+        if (pid < 0)
+            stopped("pipes of strangers", j, errno);
+        if (pid == 0) {
+            setsid();
+            for (int i = 0; i < 60; i++) {
+                int fds[2];
+                if (pipe2(fds, O_NONBLOCK) != 0 || write(fds[1], bytes, sizeof bytes) < 0)
+                    break;
+            }
+            if (getppid() == 1)
+                _exit(0);
+            for (;;) {
+                sleep(1);
+                if (kill(getppid(), 0) != 0 || getppid() == 1)
+                    _exit(0);
+            }
+        }
+    }
+}
+static void fifos(void) {
+    static char bytes[65536];
+    mkdir("/tmp/bomb", 0700);
+    raise_limit(RLIMIT_NOFILE);
+    for (long i = 0; i < MANY; i++) {
+        char name[100];
+        sprintf(name, "/tmp/bomb/%ld", i);
+        int fd;
+        if (mkfifo(name, 0600) != 0 || (fd = open(name, O_RDWR | O_NONBLOCK)) < 0 || write(fd, bytes, sizeof bytes) < 0)
+            stopped("fifos", i, errno);
+    }
+}
+static void ptys(void) {
+    static char bytes[65536];
+    raise_limit(RLIMIT_NOFILE);
+    for (long i = 0; i < MANY; i++) {
+        int master = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_NONBLOCK), unlocked = 0;
+        if (master < 0)
+            stopped("ptys", i, errno);
+        ioctl(master, TIOCSPTLCK, &unlocked);
+        int slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_NONBLOCK);
+        if (slave < 0)
+            slave = open(ptsname(master), O_RDWR | O_NOCTTY | O_NONBLOCK);
+        if (slave < 0)
+            stopped("ptys' other ends", i, errno);
+        for (int j = 0; j < 2; j++)
+            if (write(j ? master : slave, bytes, sizeof bytes) < 0 && errno != EAGAIN)
+                stopped("bytes in ptys", i, errno);
+    }
+}
+// One of each kind of file that is nothing but server memory, again and again.
+static void objects(void) {
+    raise_limit(RLIMIT_NOFILE);
+    sigset_t all;
+    sigfillset(&all);
+    for (long i = 0; i < MANY; i++) {
+        struct itimerspec soon = {{0, 1000000}, {0, 1000000}};
+        int timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK), epoll = epoll_create1(0), event = eventfd(0, 0);
+        int signal = signalfd(-1, &all, 0), pid = syscall(SYS_pidfd_open, getpid(), 0);
+        if (timer < 0 || epoll < 0 || event < 0 || signal < 0 || pid < 0)
+            stopped("objects", i, errno);
+        if (i < 200)
+            timerfd_settime(timer, 0, &soon, NULL);
+        struct epoll_event about = {.events = EPOLLIN};
+        int watched[] = {timer, event, signal, pid};
+        for (unsigned j = 0; j < 4; j++)
+            if (epoll_ctl(epoll, EPOLL_CTL_ADD, watched[j], &about) != 0)
+                stopped("watched objects", i, errno);
+    }
+}
+// Events that nobody reads, of files that there are many of.
+static void inotify_events(void) {
+    raise_limit(RLIMIT_NOFILE);
+    mkdir("/tmp/bomb", 0700);
+    long made = 0;
+    for (; made < 1000; made++) {
+        int fd = inotify_init1(IN_NONBLOCK);
+        if (fd < 0)
+            break;
+        if (inotify_add_watch(fd, "/tmp/bomb", IN_ALL_EVENTS) < 0)
+            stopped("watches", made, errno);
+    }
+    int error = errno;
+    for (long i = 0; i < 300; i++) {
+        char name[300];
+        int length = sprintf(name, "/tmp/bomb/%ld", i);
+        memset(name + length, 'x', 200);
+        name[length + 200] = 0;
+        close(open(name, O_RDWR | O_CREAT, 0600));
+    }
+    stopped("instances", made, error);
+}
+static void posix_timers(void) {
+    for (long i = 0; i < MANY; i++) {
+        timer_t timer;
+        struct sigevent event = {.sigev_notify = SIGEV_NONE};
+        if (syscall(SYS_timer_create, CLOCK_MONOTONIC, &event, &timer) != 0)
+            stopped("timers", i, errno);
+    }
+}
+static void attributes(void) {
+    static char value[65536];
+    mkdir("/tmp/bomb", 0700);
+    for (long i = 0; i < MANY; i++) {
+        char name[100];
+        sprintf(name, "user.%ld", i);
+        if (setxattr("/tmp/bomb", name, value, 1 + i * 7919 % 60000, 0) != 0)
+            stopped("attributes", i, errno);
+    }
+}
+// Nobody waits for the dead.
+static void zombies(void) {
+    for (long i = 0; i < MANY; i++) {
+        pid_t pid = fork();
+        if (pid < 0)
+            stopped("zombies", i, errno);
+        if (pid == 0)
+            _exit(0);
+        usleep(100);
+    }
+}
 static void socket_messages(void) {
     static char bytes[4096];
     raise_limit(RLIMIT_NOFILE);
@@ -214,7 +345,7 @@ static void socket_messages(void) {
 }
 // Sockets in flight inside each other, and nobody else's any more.
 static void passed_sockets(void) {
-    for (long i = 0; i < 100000; i++) {
+    for (long i = 0; i < 12000; i++) {
         int fds[2];
         if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds) != 0)
             stopped("passed sockets", i, errno);
@@ -236,7 +367,7 @@ static void passed_sockets(void) {
         close(fds[0]);
         close(fds[1]);
     }
-    stopped("passed sockets", 100000, ENOMEM);
+    stopped("passed sockets", 12000, ENOMEM);
 }
 static void files(void) {
     mkdir("/tmp/bomb", 0700);
@@ -471,6 +602,113 @@ static void memfds(void) {
     }
 }
 
+// How long the server works at a stroke on the longest calls there are: ticks for each, and the call's name.
+static void told(const char *what) {
+    char line[100] = "";
+    int fd = open("/proc/chestnut/longest", O_RDONLY);
+    if (fd < 0 || read(fd, line, sizeof line - 1) <= 0)
+        strcpy(line, "nothing\n");
+    close(fd);
+    if (what != NULL)
+        printf("%-24s %s", what, line);
+}
+static void long_calls(void) {
+    raise_limit(RLIMIT_NOFILE);
+    size_t large = 64ul << 20;
+    char *space = mmap(NULL, large, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    int zero = open("/dev/zero", O_RDONLY), null = open("/dev/null", O_WRONLY), fds[2];
+    told(NULL);
+    read(zero, space, 4ul << 20);
+    told("read zeros, 4 MiB");
+    read(zero, space, 4ul << 20);
+    told("the same again");
+    read(zero, space, 32ul << 20);
+    told("read zeros, 32 MiB");
+    read(zero, space, 32ul << 20);
+    told("the same again");
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(0);
+    told("fork with 32 MiB");
+    waitpid(pid, NULL, 0);
+    told("the child's end");
+    mprotect(space, large, PROT_READ);
+    told("mprotect");
+    mprotect(space, large, PROT_READ | PROT_WRITE);
+    write(null, space, 32ul << 20);
+    told("write nothing, 32 MiB");
+    mkdir("/tmp/bomb", 0700);
+    int fd = open("/tmp/bomb/large", O_RDWR | O_CREAT | O_TRUNC, 0600);
+    told(NULL);
+    write(fd, space, 16ul << 20);
+    told("write a file, 16 MiB");
+    pread(fd, space, 16ul << 20, 0);
+    told("pread it");
+    off_t from = 0;
+    syscall(SYS_sendfile, null, fd, &from, 16ul << 20);
+    told("sendfile");
+    ftruncate(fd, 0);
+    told("truncate it");
+    madvise(space, large, MADV_DONTNEED);
+    told("madvise");
+    madvise(space, large / 2, MADV_POPULATE_WRITE);
+    told("populate");
+    munmap(space, large);
+    told("munmap");
+    for (int i = 0; i < 20000; i++)
+        mmap(NULL, 4096, i % 2 ? PROT_READ : PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    told("20000 mmaps");
+    pid = fork();
+    if (pid == 0)
+        _exit(0);
+    told("fork with 20000 areas");
+    waitpid(pid, NULL, 0);
+    told("the child's end");
+    static char random[8 << 20];
+    syscall(SYS_getrandom, random, sizeof random, 0);
+    told("getrandom, 8 MiB");
+    for (int i = 0; i < 3000; i++) {
+        char name[100];
+        sprintf(name, "/tmp/bomb/%d", i);
+        close(open(name, O_WRONLY | O_CREAT, 0600));
+    }
+    told("3000 files");
+    int folder = open("/tmp/bomb", O_RDONLY | O_DIRECTORY);
+    while (syscall(SYS_getdents64, folder, random, sizeof random) > 0)
+        ;
+    told("getdents64");
+    pipe(fds);
+    for (int i = 0; i < 5000; i++)
+        dup(fds[0]);
+    struct pollfd *all = (struct pollfd *)random;
+    for (int i = 0; i < 5000; i++)
+        all[i] = (struct pollfd){fds[0] + i, POLLIN, 0};
+    told("5000 dups");
+    poll(all, 5000, 0);
+    told("poll of 5000");
+    int locks = open("/tmp/bomb/0", O_RDWR);
+    for (int i = 0; i < 2000; i++) {
+        struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 2 * i, .l_len = 1};
+        fcntl(locks, F_SETLK, &lock);
+    }
+    told("2000 locks");
+    syscall(SYS_close_range, 3, 10000, 0);
+    told("close_range");
+    char path[4096];
+    memset(path, '/', sizeof path);
+    for (int i = 0; i + 2 < 4095; i += 2)
+        path[i] = '.';
+    path[4095] = 0;
+    struct stat about;
+    for (int i = 0; i < 10; i++)
+        stat(path, &about);
+    told("stat of 2047 parts");
+    pid = fork();
+    if (pid == 0)
+        execl("/bin/true", "true", NULL);
+    waitpid(pid, NULL, 0);
+    told("execve");
+}
 static void check(void) {
     int fds[2], status;
     char bytes[16] = "";
@@ -493,6 +731,7 @@ static const struct {
     void (*bomb)(void);
 } kinds[] = {
     {"check", check},
+    {"long_calls", long_calls},
     {"forks", forks},
     {"fork_tree", fork_tree},
     {"threads", threads},
@@ -506,6 +745,14 @@ static const struct {
     {"descriptors_of_many", descriptors_of_many},
     {"pipes", pipes},
     {"pipes_of_many", pipes_of_many},
+    {"pipes_of_strangers", pipes_of_strangers},
+    {"fifos", fifos},
+    {"ptys", ptys},
+    {"objects", objects},
+    {"inotify_events", inotify_events},
+    {"posix_timers", posix_timers},
+    {"attributes", attributes},
+    {"zombies", zombies},
     {"socket_messages", socket_messages},
     {"passed_sockets", passed_sockets},
     {"files", files},

@@ -257,7 +257,12 @@ impl Cap {
         Self { word1: badge, ..self }
     }
     /// Every kind: with no more rights than `mask`.
+    #[inline(always)]
     pub fn masked(self, mask: CapRights) -> Self {
+        if mask.contains(CapRights::ALL) { self } else { self.without_others(mask) }
+    }
+    #[inline(never)]
+    fn without_others(self, mask: CapRights) -> Self {
         match self.kind() {
             Kind::Endpoint => self.with_flags(endpoint_flags(self.rights().intersect(mask))),
             Kind::Notification | Kind::Reply => self.with_flags(self.flags() & mask.0 as u8),
@@ -403,19 +408,26 @@ impl Cap {
     }
 
     /// Whether both name the same object, so that deleting one of them leaves the other.
+    #[inline]
     pub fn same_object(self, other: Self) -> bool {
-        // Most neighbours in the tree differ here. Only a zombie's address may lie inside its object.
-        if self.address() != other.address() && self.kind() != Kind::Zombie && other.kind() != Kind::Zombie {
-            return false;
+        // Objects in memory don't overlap, so that kind and place tell them apart.
+        if (self.word0 ^ other.word0) & !(0xff << 48) == 0 {
+            return match self.kind() {
+                Kind::IrqHandler | Kind::IoPort => self.word1 == other.word1,
+                Kind::Zombie => self.flags() == other.flags(),
+                kind => kind.is_in_memory(),
+            };
         }
-        match (self.kind(), other.kind()) {
-            (Kind::Untyped, _) | (_, Kind::Untyped) => false,
-            (Kind::IrqHandler, Kind::IrqHandler) | (Kind::IoPort, Kind::IoPort) => self.word1 == other.word1,
-            (a, b) => match (self.memory_bits(), other.memory_bits()) {
-                (Some(x), Some(y)) => x == y && self.memory_start() == other.memory_start() && !a.differs(b),
-                _ => false,
-            },
-        }
+        // A zombie is what became of a CNode or TCB. Its address may lie inside the object.
+        (self.kind() == Kind::Zombie || other.kind() == Kind::Zombie) && self.is_what_became_of(other)
+    }
+
+    /// Whether these, of which one is a zombie, are the same CNode or TCB.
+    #[cold]
+    fn is_what_became_of(self, other: Self) -> bool {
+        let container = |cap: Self| matches!(cap.kind(), Kind::CNode | Kind::Tcb | Kind::Zombie);
+        let memory = |cap: Self| (cap.memory_start(), cap.memory_bits());
+        container(self) && container(other) && memory(self) == memory(other)
     }
 
     /// Whether `other` can have been derived from `self`: it names the same object, or one made from it.
@@ -435,11 +447,10 @@ impl Cap {
 }
 
 impl Kind {
-    /// Whether two capabilities of these kinds at the same address and of the same size are different objects. A zombie is what
-    /// became of a CNode or TCB.
-    fn differs(self, other: Self) -> bool {
-        let container = |kind| matches!(kind, Self::CNode | Self::Tcb | Self::Zombie);
-        self != other && !(container(self) && container(other))
+    /// Whether a capability of this kind names an object in memory, as its copies do. Copies of an untyped are not the same: each may be used up.
+    const fn is_in_memory(self) -> bool {
+        use Kind::{AsidPool, CNode, Endpoint, Frame, Notification, PageTable, Reply, SchedContext, Tcb};
+        matches!(self, Endpoint | Notification | Reply | CNode | Tcb | SchedContext | Frame | PageTable | AsidPool)
     }
 }
 

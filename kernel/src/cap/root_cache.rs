@@ -1,9 +1,10 @@
-//! A CSpace root decoded: of a root CNode that resolves a whole address at once, where its slots begin and how many there are.
+//! A CSpace root decoded: where the slots of a root CNode begin and how many there are, and whether it resolves a whole address at once or leaves
+//! bits of it to CNodes below.
 //!
 //! Invariant: a TCB holds such a cache only while its CSpace slot holds the CNode capability that it was decoded from; the one function
 //! that empties slots drops it (`Cap::IN_TCB` tells it which capabilities are concerned).
 
-use super::{Cap, CapRef, Kind, Slot};
+use super::{Cap, CapRef, Kind, Slot, direct_slot};
 use crate::mem::{Entry, Ref};
 use chestnut_abi::object::SLOT_BITS;
 
@@ -11,19 +12,24 @@ use chestnut_abi::object::SLOT_BITS;
 pub struct RootCache {
     /// Where the kernel reaches slot 0.
     first: usize,
-    /// Slots; 0 if nothing is cached.
+    /// Slots, if the root resolves a whole address; else 0.
     count: u64,
+    /// Slots, if CNodes below resolve the lowest `bits_below` bits, which are fewer than 64; else 0.
+    count_above: u64,
+    bits_below: u64,
 }
 
 impl RootCache {
-    /// Decodes a root. A guard that isn't 0, or bits that are left over, make it uncacheable.
-    #[inline]
+    /// Decodes a root. A guard that isn't 0 makes it uncacheable.
     pub fn of(entry: Entry, root: Cap) -> Self {
-        let guard = root.guard();
-        if root.kind() != Kind::CNode || guard.guard() != 0 || guard.guard_bits() + root.cnode_bits() != 64 {
+        let (guard, bits) = (root.guard(), root.cnode_bits());
+        let level_bits = guard.guard_bits() + bits;
+        if root.kind() != Kind::CNode || guard.guard() != 0 || !(1..=64).contains(&level_bits) {
             return Self::default();
         }
-        Self { first: entry.address(root.address()), count: 1 << root.cnode_bits() }
+        let (first, slots) = (entry.address(root.address()), 1 << bits);
+        let (count, count_above) = if level_bits == 64 { (slots, 0) } else { (0, slots) };
+        Self { first, count, count_above, bits_below: (64 - level_bits) & 63 }
     }
 
     /// The slot at a 64-bit address, if the cache knows it.
@@ -33,8 +39,28 @@ impl RootCache {
             return None;
         }
         let _ = entry;
-        let place = self.first.wrapping_add((address << SLOT_BITS) as usize);
-        // SAFETY: by the module's invariant the CNode lives and has so many slots.
-        Some(Ref::from(unsafe { &*core::ptr::with_exposed_provenance::<Slot>(place) }))
+        // SAFETY: the root has more slots than this.
+        Some(unsafe { self.root_slot(address) })
+    }
+
+    /// The slot at a 64-bit address, if the cache knows it and one more CNode resolves the rest.
+    #[inline(always)]
+    pub fn slot_below<'k>(self, entry: Entry<'k>, address: u64) -> Option<CapRef<'k>> {
+        let index = address >> (self.bits_below & 63);
+        if index >= self.count_above {
+            return None;
+        }
+        // SAFETY: the root has more slots than this.
+        let node: CapRef<'k> = unsafe { self.root_slot(index) };
+        direct_slot(entry, node.cap(), address & !(u64::MAX << (self.bits_below & 63)), self.bits_below)
+    }
+
+    /// # Safety
+    /// A root is cached that has more slots than `index`.
+    #[inline(always)]
+    unsafe fn root_slot<'k>(self, index: u64) -> CapRef<'k> {
+        let place = self.first.wrapping_add((index << SLOT_BITS) as usize);
+        // SAFETY: by the module's invariant the CNode lives, and has the slot, as the caller says.
+        Ref::from(unsafe { &*core::ptr::with_exposed_provenance::<Slot>(place) })
     }
 }

@@ -1,8 +1,10 @@
 //! What isn't a system call: faults, interrupts, the timer, a first use of the FPU.
 
 use super::exit::{has_budget, leave};
-use crate::object::{Fault, IRQS, IrqState, Kernel, ThreadState, enter};
-use crate::{arch, ipc};
+use super::ways;
+use crate::mem::Ref;
+use crate::object::{Fault, IRQS, IrqState, Kernel, Notification, ThreadState, enter};
+use crate::{arch, fastpath, ipc};
 use chestnut_abi::CapRights;
 use chestnut_abi::object::TcbFlags;
 
@@ -19,6 +21,15 @@ pub fn exception(vector: u64, code: u64) {
 
 fn fault(fault: Fault) {
     let k = enter();
+    let fast = |thread| ways::short_are_open(k) && fastpath::fault(k, thread, fault).is_ok();
+    if !k.current.get(k).is_some_and(fast) {
+        general_fault(k, fault);
+    }
+}
+
+/// The general way.
+#[inline(never)]
+fn general_fault(k: Kernel, fault: Fault) {
     if has_budget(k)
         && let Some(thread) = k.current.get(k)
     {
@@ -48,24 +59,37 @@ pub fn fpu_unavailable() {
 /// A device interrupts. The interrupt stays masked until its handler acknowledges it.
 pub fn interrupt(irq: usize) {
     let k = enter();
-    let budget = has_budget(k);
     arch::irq_mask(irq);
-    if irq < IRQS && k.irqs.state(irq as u64) == IrqState::Active {
-        deliver(k, irq as u64);
-    }
     arch::irq_acknowledge(irq);
-    let _ = budget;
+    let signal = signalled(k, irq);
+    if let (Some((notification, badge)), Some(thread)) = (signal, k.current.get(k))
+        && ways::short_are_open(k)
+        && fastpath::signal(k, thread, notification, badge).is_ok()
+    {
+        return;
+    }
+    general_interrupt(k, signal);
+}
+
+/// The general way.
+#[inline(never)]
+fn general_interrupt<'k>(k: Kernel<'k>, signal: Option<(Ref<'k, Notification>, u64)>) {
+    has_budget(k);
+    if let Some((notification, badge)) = signal {
+        ipc::signal(k, notification, badge);
+    }
     leave(k);
 }
 
-fn deliver(k: Kernel, irq: u64) {
-    let Some(slot) = k.state().irqs.slot(irq) else { return };
-    let cap = slot.cap();
-    if let Some(notification) = cap.as_notification(k)
-        && cap.rights().contains(CapRights::WRITE)
-    {
-        ipc::signal(k, notification, cap.badge());
+/// The notification that an interrupt signals, if it is asked for, and with which badge.
+#[inline]
+fn signalled<'k>(k: Kernel<'k>, irq: usize) -> Option<(Ref<'k, Notification>, u64)> {
+    if irq >= IRQS || k.irqs.state(irq as u64) != IrqState::Active {
+        return None;
     }
+    let cap = k.state().irqs.slot(irq as u64)?.cap();
+    let notification = cap.as_notification(k).filter(|_| cap.rights().contains(CapRights::WRITE))?;
+    Some((notification, cap.badge()))
 }
 
 /// The deadline that the kernel set has come: a budget's end, or a refill.

@@ -18,7 +18,6 @@ use crate::invoke::{self, Arguments, Outcome, Stop};
 use crate::ipc::ExtraCaps;
 use crate::mem::Ref;
 use crate::object::{Kernel, Tcb, ThreadState};
-use chestnut_abi::MessageInfo;
 
 /// Makes a Call of the running thread if it is of a kernel object. Says whether it was; if not, nothing has been changed.
 #[inline(always)]
@@ -31,9 +30,11 @@ pub fn call<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>) -> bool {
 
 #[inline(never)]
 fn perform<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, slot: CapRef<'k>) -> bool {
-    // Where one of them is missing is for the general way to say.
-    let Ok(caps) = ExtraCaps::look_up(k, thread, MessageInfo(thread.context.message_info())) else { return false };
-    let arguments = Arguments::new(k, thread, caps, true, true, true);
+    let mut arguments = Arguments::new(k, thread, ExtraCaps::default(), true, true, true);
+    if !arguments.caps.fill(k, thread, arguments.info) {
+        // What is missing is for the general way to say.
+        return false;
+    }
     match invoke::invoke_aside(&arguments, slot) {
         None => perform_timely(k, &arguments, slot),
         Some(Err(Stop::Preempted)) => thread.context.restart(),

@@ -2,6 +2,7 @@
 
 use super::exit::{has_budget, leave};
 use super::invocation;
+use super::ways;
 use crate::cap::{CapRef, Kind};
 use crate::fastpath::NotFast;
 use crate::invoke::{self, Arguments, Stop};
@@ -46,14 +47,14 @@ pub fn reply_recv() {
 /// The same, where it is known to be neither.
 #[inline(always)]
 pub fn other_call() {
-    begin(fastpath::signal);
+    begin(fastpath::other);
 }
 
 #[inline(always)]
 fn begin(fast: impl for<'k> Fn(Kernel<'k>, Ref<'k, Tcb>) -> Result<(), NotFast>) {
     let k = enter();
     let Some(thread) = k.current.get(k) else { return nobody(k) };
-    if !redirected(thread) && fast(k, thread).is_err() {
+    if !redirected(thread) && (!ways::short_are_open(k) || fast(k, thread).is_err()) {
         general(k, thread);
     }
 }

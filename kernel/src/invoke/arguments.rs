@@ -29,6 +29,47 @@ pub struct Arguments<'k> {
     pub sent: Cell<bool>,
 }
 
+/// The words of a message.
+#[derive(Clone, Copy)]
+pub struct Words<'k> {
+    thread: Ref<'k, Tcb>,
+    /// Where those beyond the fourth are.
+    buffer: Option<Buffer<'k>>,
+}
+
+impl Words<'_> {
+    /// One of them; 0 if the thread has no buffer that could hold it.
+    #[inline(always)]
+    pub fn get(&self, index: usize) -> u64 {
+        match self.buffer {
+            _ if index < REGISTER_WORDS => self.thread.context.message_register(index),
+            Some(buffer) if index < MAX_LENGTH => buffer.read(MSG_WORD + index),
+            _ => 0,
+        }
+    }
+}
+
+/// Where the words of an answer go, as far as there is room for them.
+pub struct LongAnswer<'k> {
+    thread: Ref<'k, Tcb>,
+    /// Where those beyond the fourth go.
+    buffer: Option<Buffer<'k>>,
+    wanted: bool,
+}
+
+impl LongAnswer<'_> {
+    /// Sets a word.
+    #[inline(always)]
+    pub fn put(&self, index: usize, value: u64) {
+        match self.buffer {
+            _ if !self.wanted => {}
+            _ if index < REGISTER_WORDS => self.thread.context.set_message_register(index, value),
+            Some(buffer) if index < MAX_LENGTH => buffer.write(MSG_WORD + index, value),
+            _ => {}
+        }
+    }
+}
+
 impl<'k> Arguments<'k> {
     #[inline(always)]
     pub fn new(
@@ -66,11 +107,13 @@ impl<'k> Arguments<'k> {
     /// One message word; 0 if the thread has no buffer that could hold it.
     #[inline(always)]
     pub fn word(&self, index: usize) -> u64 {
-        if index < REGISTER_WORDS {
-            return self.thread.context.message_register(index);
-        }
-        Buffer::of(self.k, self.thread, false)
-            .map_or(0, |buffer| if index < MAX_LENGTH { buffer.read(MSG_WORD + index) } else { 0 })
+        if index < REGISTER_WORDS { self.thread.context.message_register(index) } else { self.all_words().get(index) }
+    }
+
+    /// All message words, for one who reads many.
+    #[inline(always)]
+    pub fn all_words(&self) -> Words<'k> {
+        Words { thread: self.thread, buffer: Buffer::of(self.k, self.thread, false) }
     }
 
     /// The slot of an extra capability, which must be there.
@@ -113,6 +156,7 @@ impl<'k> Arguments<'k> {
     }
 
     /// A copy of a capability, as Copy makes it.
+    #[inline(always)]
     pub fn derived(&self, source: CapRef) -> Result<Cap, Error> {
         derive(source).map_err(|why| match why {
             NotDerivable::HasChildren => Error::RevokeFirst,
@@ -121,6 +165,7 @@ impl<'k> Arguments<'k> {
     }
 
     /// Gives back a result word; called for each in order.
+    #[inline(always)]
     pub fn answer(&self, value: u64) {
         let index = self.answered.get();
         if self.is_call && self.set_word(index as usize, value) {
@@ -128,7 +173,21 @@ impl<'k> Arguments<'k> {
         }
     }
 
+    /// An answer of many words, for [`Self::give`].
+    #[inline(always)]
+    pub fn long_answer(&self) -> LongAnswer<'k> {
+        LongAnswer { thread: self.thread, buffer: Buffer::of(self.k, self.thread, true), wanted: self.is_call }
+    }
+
+    /// The answer is this one, of `length` words.
+    #[inline(always)]
+    pub fn give(&self, answer: LongAnswer<'k>, length: u64) {
+        let room = if answer.buffer.is_some() { MAX_LENGTH } else { REGISTER_WORDS } as u64;
+        self.answered.set(if answer.wanted { length.min(room) } else { 0 });
+    }
+
     /// Sets a word of the answer. Returns whether there was a place for it.
+    #[inline(always)]
     fn set_word(&self, index: usize, value: u64) -> bool {
         if index < REGISTER_WORDS {
             self.thread.context.set_message_register(index, value);

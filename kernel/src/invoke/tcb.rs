@@ -14,6 +14,27 @@ use chestnut_abi::{CNodeCapData, CapRights, Label, ipc_buffer};
 /// The order of a `UserContext`.
 const REGISTERS: [Register; 20] =
     [Rip, Rsp, Rflags, Rax, Rbx, Rcx, Rdx, Rsi, Rdi, Rbp, R8, R9, R10, R11, R12, R13, R14, R15, FsBase, GsBase];
+
+/// Does something with the first `count` of these registers. It is written out for each, so that what depends on the register isn't looked up.
+macro_rules! each_register {
+    ($count:expr, |$index:ident, $register:ident| $act:expr) => {
+        each_register!($count, $index, $register, $act, Rip Rsp Rflags Rax Rbx Rcx Rdx Rsi Rdi Rbp
+            R8 R9 R10 R11 R12 R13 R14 R15 FsBase GsBase)
+    };
+    ($count:expr, $index:ident, $register:ident, $act:expr, $($name:ident)*) => {'all: {
+        let mut $index: usize = 0;
+        $(
+            if $index == $count {
+                break 'all;
+            }
+            let $register = $name;
+            $act;
+            $index += 1;
+        )*
+        _ = $index;
+    }};
+}
+
 /// Registers that the "frame" flag of CopyRegisters means; the "integer" flag means the rest, without the bases.
 const FRAME_REGISTERS: usize = 3;
 
@@ -87,11 +108,11 @@ pub fn invoke<'k>(call: &Arguments<'k>, slot: CapRef<'k>, label: Label) -> Outco
 #[inline(always)]
 pub fn invoke_aside(call: &Arguments, cap: Cap, label: Label) -> Option<Outcome> {
     let thread = cap.as_tcb(call.k)?;
+    let as_it_is = |call: &Arguments| call.word(0) & 1 == 0;
     match label {
-        _ if call.word(0) & 1 != 0 => None,
-        Label::TcbReadRegisters => Some(read_registers(call, thread)),
+        Label::TcbReadRegisters if as_it_is(call) => Some(read_registers(call, thread)),
         // One that is still to be told what it waited for is told first, for which the clock is looked at.
-        Label::TcbWriteRegisters if thread.yield_to.is_none() => Some(write_registers(call, thread)),
+        Label::TcbWriteRegisters if as_it_is(call) && thread.yield_to.is_none() => Some(write_registers(call, thread)),
         _ => None,
     }
 }
@@ -107,12 +128,12 @@ fn read_registers<'k>(call: &Arguments<'k>, thread: Ref<'k, Tcb>) -> Outcome {
     if flags & 1 != 0 {
         ipc::suspend(call.k, thread);
     }
-    for register in REGISTERS.into_iter().take(count as usize) {
-        call.answer(match register {
-            Rip => instruction_pointer(thread),
-            register => thread.context.get(register),
-        });
-    }
+    let ip = instruction_pointer(thread);
+    let answer = call.long_answer();
+    each_register!(count as usize, |index, register| {
+        answer.put(index, if register == Rip { ip } else { thread.context.get(register) });
+    });
+    call.give(answer, count);
     Ok(())
 }
 
@@ -124,6 +145,7 @@ fn instruction_pointer(thread: Ref<Tcb>) -> u64 {
     }
 }
 
+#[inline(always)]
 fn set_register(thread: Ref<Tcb>, register: Register, value: u64) {
     thread.context.set(register, value);
     if register == Rip {
@@ -141,9 +163,8 @@ fn write_registers<'k>(call: &Arguments<'k>, thread: Ref<'k, Tcb>) -> Outcome {
     }
     // What the thread is still to be told must not come after what is written.
     ipc::complete_yield(call.k, thread);
-    for (index, register) in REGISTERS.into_iter().enumerate().take(count as usize) {
-        set_register(thread, register, call.word(2 + index));
-    }
+    let words = call.all_words();
+    each_register!(count as usize, |index, register| set_register(thread, register, words.get(2 + index)));
     if flags & 1 != 0 {
         ipc::restart(call.k, thread);
     }

@@ -17,16 +17,37 @@ pub struct ExtraCaps<'k> {
 impl<'k> ExtraCaps<'k> {
     /// Looks up as many as `info` says. The error names the address that led nowhere.
     pub fn look_up(k: Kernel<'k>, sender: Ref<'k, Tcb>, info: MessageInfo) -> Result<Self, (u64, LookupFailure)> {
-        let mut slots = [None; MAX_EXTRA_CAPS];
+        let mut found = Self::default();
+        found.fill_all(k, sender, info)?;
+        Ok(found)
+    }
+
+    #[inline(never)]
+    fn fill_all(&mut self, k: Kernel<'k>, sender: Ref<'k, Tcb>, info: MessageInfo) -> Result<(), (u64, LookupFailure)> {
         if info.extra_caps() == 0 {
-            return Ok(Self { slots });
+            return Ok(());
         }
-        let Some(buffer) = Buffer::of(k, sender, false) else { return Ok(Self { slots }) };
-        for (index, slot) in slots.iter_mut().enumerate().take(info.extra_caps()) {
+        let Some(buffer) = Buffer::of(k, sender, false) else { return Ok(()) };
+        for (index, slot) in self.slots.iter_mut().enumerate().take(info.extra_caps()) {
             let address = buffer.read(CAPS_WORD + index);
             *slot = Some(sender.named_slot(k, address).map_err(|failure| (address, failure))?);
         }
-        Ok(Self { slots })
+        Ok(())
+    }
+
+    /// Looks up as many as `info` says, where it has to be quick: invocations have one at most, mostly. Says whether all lead somewhere.
+    #[inline(always)]
+    pub fn fill(&mut self, k: Kernel<'k>, sender: Ref<'k, Tcb>, info: MessageInfo) -> bool {
+        let [first, ..] = &mut self.slots;
+        match info.extra_caps() {
+            0 => return true,
+            1 => {
+                let buffer = Buffer::of(k, sender, false);
+                *first = buffer.and_then(|buffer| sender.cspace.get().slot(k.entry(), buffer.read(CAPS_WORD)));
+            }
+            _ => {}
+        }
+        first.is_some() || self.fill_all(k, sender, info).is_ok()
     }
 
     /// The slot of the capability at `index`, if so many were given.
@@ -123,16 +144,25 @@ pub enum NotDerivable {
 }
 
 /// What a copy of the capability in a slot is.
+#[inline(always)]
 pub fn derive(source: CapRef) -> Result<Cap, NotDerivable> {
     let cap = source.cap();
     match cap.kind() {
-        Kind::Untyped if source.first_descendant().is_some() => Err(NotDerivable::HasChildren),
-        Kind::Reply => Ok(cap),
-        Kind::IrqControl | Kind::IoPortControl | Kind::Zombie => Err(NotDerivable::Unique),
         // A copy of a frame isn't mapped anywhere yet.
         Kind::Frame => Ok(cap.with_mapping(0, 0)),
-        Kind::PageTable if cap.asid() == 0 => Err(NotDerivable::NotMapped),
+        Kind::Untyped | Kind::IrqControl | Kind::IoPortControl | Kind::Zombie | Kind::PageTable => {
+            reason_against(source, cap).map_or(Ok(cap), Err)
+        }
         _ => Ok(cap),
+    }
+}
+
+#[inline(never)]
+fn reason_against(source: CapRef, cap: Cap) -> Option<NotDerivable> {
+    match cap.kind() {
+        Kind::Untyped => source.first_descendant().map(|_| NotDerivable::HasChildren),
+        Kind::PageTable => (cap.asid() == 0).then_some(NotDerivable::NotMapped),
+        _ => Some(NotDerivable::Unique),
     }
 }
 

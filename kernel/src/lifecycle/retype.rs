@@ -9,8 +9,10 @@ use crate::mem::{self, PhysAddr, Ref};
 use crate::object::{Kernel, SchedContext, Tcb};
 use chestnut_abi::{CNodeCapData, CapRights, ObjectType, object};
 
-/// Cleared at a time, in bits: what an untyped's reset does between two preemption points.
-const RESET_CHUNK_BITS: u64 = 8;
+/// Cleared at a time at most, in bits: what an untyped's reset does between two preemption points.
+const RESET_CHUNK_BITS: u64 = 12;
+/// Units of work that this is.
+const RESET_CHUNK_WORK: u64 = 7;
 
 /// What to make.
 #[derive(Clone, Copy)]
@@ -59,16 +61,17 @@ pub fn reset(k: Kernel, slot: CapRef) -> Result<(), Preempted> {
         slot.update(cap.with_untyped_free(0));
         return Ok(());
     }
-    let chunk = 1 << RESET_CHUNK_BITS.min(cap.untyped_bits());
-    let mut left = used.next_multiple_of(chunk);
-    while left > 0 {
-        left -= chunk;
+    let mut end = used;
+    while end > 0 {
+        let left = (end - 1) >> RESET_CHUNK_BITS << RESET_CHUNK_BITS;
+        let chunk = end - left;
         // SAFETY: the untyped has no descendants, so no object is in its memory; RAM untypeds lie in the window.
         unsafe { mem::zero(k.entry(), cap.address() + left, chunk as usize) };
         slot.update(slot.cap().with_untyped_free(left));
         if left > 0 {
-            preemption_point(k, 1)?;
+            preemption_point(k, RESET_CHUNK_WORK)?;
         }
+        end = left;
     }
     Ok(())
 }

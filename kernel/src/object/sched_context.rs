@@ -2,7 +2,7 @@
 //!
 //! The refills behind the fixed part are a ring as large as the object has room for. `unsafe` is here because the ring's length is
 //! the object's size, which the type doesn't know. Invariant: `capacity` refills fit behind the fixed part, `refill_max` is at most that
-//! (0: not configured), and `head` < `refill_max`.
+//! (0: not configured), and `head` < `refill_max` (0 if that is 0).
 
 use super::data::{Refill, SchedContext};
 use chestnut_abi::object::{CORE_SCHED_CONTEXT_BYTES, MIN_REFILLS, REFILL_BYTES, max_extra_refills};
@@ -53,7 +53,12 @@ impl SchedContext {
         if place >= max {
             place -= max;
         }
-        let place = if place < max { place } else { 0 };
+        self.place(if place < max { place } else { 0 })
+    }
+
+    /// A place of the ring; by the module's invariant there is one, the head's included.
+    #[inline(always)]
+    fn place(&self, place: u32) -> &Cell<Refill> {
         let address = core::ptr::from_ref(self).expose_provenance() + REFILLS + place as usize * size_of::<Refill>();
         // SAFETY: by the module's invariant the ring has `refill_max` places (an object has room for two at least), and `place` is
         // below that. The memory belongs to this object and was cleared by Retype.
@@ -61,10 +66,10 @@ impl SchedContext {
     }
 
     pub fn head(&self) -> Refill {
-        self.refill(0).get()
+        self.place(self.head.get()).get()
     }
     pub fn set_head(&self, refill: Refill) {
-        self.refill(0).set(refill);
+        self.place(self.head.get()).set(refill);
     }
     pub fn second(&self) -> Option<Refill> {
         (self.count.get() > 1).then(|| self.refill(1).get())

@@ -48,6 +48,9 @@ impl<'k> Ref<'k, Tcb> {
 
     #[inline(never)]
     fn walk(self, k: Kernel<'k>, address: u64) -> Result<CapRef<'k>, LookupFailure> {
+        if let Some(slot) = self.cspace.get().slot_below(k.entry(), address) {
+            return Ok(slot);
+        }
         lookup(k.entry(), self.slot(TcbSlot::CSpace).cap(), address, 64).map(|found| found.slot)
     }
 

@@ -51,13 +51,19 @@ pub fn configure_refills(k: Kernel, context: Ref<SchedContext>, before: Option<R
 }
 
 /// Charges the time since the last charge to the current scheduling context.
+#[inline]
 pub fn charge_current(k: Kernel) {
     let used = k.consumed.replace(0);
     let Some(context) = k.current_sc.get(k) else { return };
-    if used == 0 || !context.is_configured() {
-        return;
+    if used != 0 && context.is_configured() {
+        charge(k, context, used);
     }
-    context.consumed.set(context.consumed.get().saturating_add(used));
+}
+
+/// Charges a configured context with some ticks.
+#[inline(always)]
+pub fn charge(k: Kernel, context: Ref<SchedContext>, used: u64) {
+    context.consumed.set(context.consumed.get().wrapping_add(used));
     if context.is_round_robin() {
         charge_round_robin(k, context, used);
     } else {
@@ -73,6 +79,7 @@ fn charge_round_robin(k: Kernel, context: Ref<SchedContext>, used: u64) {
     context.set_head(Refill { time: head.time, amount });
 }
 
+#[inline(never)]
 fn charge_sporadic(k: Kernel, context: Ref<SchedContext>, used: u64) {
     let period = context.period.get();
     let mut used = used;

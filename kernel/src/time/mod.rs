@@ -12,6 +12,6 @@ pub use budget::{
 };
 pub use ready::{dequeue, enqueue_back, enqueue_front, outranks_ready, set_priority_in_queue};
 pub use schedule::{
-    Expired, await_budget, charge_expired, donate, end_of_budget, has_time, is_expired, possible_switch_to, read_clock,
-    reschedule, resume, schedule, switched_to, wake, yield_now,
+    Expired, Moment, await_budget, charge_expired, donate, end_of_budget, has_time, is_expired, moment_for,
+    possible_switch_to, read_clock, reschedule, resume, schedule, switch_contexts, wake, yield_now,
 };

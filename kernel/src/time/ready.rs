@@ -1,24 +1,36 @@
 //! The ready queues: one for each priority, found by two bitmap look-ups. The running thread and blocked threads are in none.
 
 use crate::mem::Ref;
-use crate::object::{Kernel, Place, Tcb};
+use crate::object::{Kernel, Place, Queue, Tcb};
+use core::cell::Cell;
 
-/// Puts a thread in front of the queue of its priority, unless it stands in it.
+/// Puts a thread in front of the queue of its priority, unless it stands in one.
 pub fn enqueue_front(k: Kernel, thread: Ref<Tcb>) {
     if thread.place.get() == Place::Nowhere {
-        thread.place.set(Place::Ready);
-        k.ready[thread.priority.get() as usize].push_front(k, thread);
-        mark(k, thread.priority.get(), true);
+        queue_for(k, thread).push_front(k, thread);
     }
 }
 
-/// Puts a thread at the back of the queue of its priority, unless it stands in it.
+/// Puts a thread at the back of the queue of its priority, unless it stands in one.
 pub fn enqueue_back(k: Kernel, thread: Ref<Tcb>) {
     if thread.place.get() == Place::Nowhere {
-        thread.place.set(Place::Ready);
-        k.ready[thread.priority.get() as usize].push_back(k, thread);
-        mark(k, thread.priority.get(), true);
+        queue_for(k, thread).push_back(k, thread);
     }
+}
+
+/// The queue of a thread's priority, in which it is about to stand.
+#[inline(always)]
+fn queue_for<'k>(k: Kernel<'k>, thread: Ref<Tcb>) -> &'k Queue {
+    thread.place.set(Place::Ready);
+    let priority = thread.priority.get();
+    let queue = &k.state().ready[priority as usize];
+    if queue.is_empty() {
+        let (word, bit) = word_of(k, priority);
+        word.set(word.get() | bit);
+        k.ready_summary.set(k.ready_summary.get() | 1 << (priority >> 6));
+        k.ready_highest.set(k.ready_highest.get().max(priority));
+    }
+    queue
 }
 
 /// Takes a thread out of the ready or release queue, if it stands in one.
@@ -29,7 +41,7 @@ pub fn dequeue(k: Kernel, thread: Ref<Tcb>) {
             queue.remove(k, thread);
             thread.place.set(Place::Nowhere);
             if queue.is_empty() {
-                mark(k, thread.priority.get(), false);
+                mark_empty(k, thread.priority.get());
             }
         }
         Place::Release => {
@@ -77,12 +89,18 @@ pub fn outranks_ready(k: Kernel, thread: Ref<Tcb>) -> bool {
     k.ready_highest.get() <= thread.priority.get()
 }
 
-fn mark(k: Kernel, priority: u8, filled: bool) {
-    let word = &k.ready_words[(priority >> 6) as usize & 3];
-    let bit = 1 << (priority & 63);
-    word.set(if filled { word.get() | bit } else { word.get() & !bit });
-    let bit = 1 << (priority >> 6);
-    let summary = &k.ready_summary;
-    summary.set(if word.get() != 0 { summary.get() | bit } else { summary.get() & !bit });
+/// The word of the bitmap, and the bit in it, that belong to a priority.
+#[inline(always)]
+fn word_of<'k>(k: Kernel<'k>, priority: u8) -> (&'k Cell<u64>, u64) {
+    (&k.state().ready_words[(priority >> 6) as usize & 3], 1 << (priority & 63))
+}
+
+/// Nobody of this priority is ready any more.
+fn mark_empty(k: Kernel, priority: u8) {
+    let (word, bit) = word_of(k, priority);
+    word.set(word.get() & !bit);
+    if word.get() == 0 {
+        k.ready_summary.set(k.ready_summary.get() & !(1 << (priority >> 6)));
+    }
     k.ready_highest.set(highest_priority(k).unwrap_or(0));
 }

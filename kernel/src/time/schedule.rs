@@ -1,12 +1,13 @@
 //! Who runs next, and on whose time.
 
-use super::budget::{charge_current, is_ready, is_sufficient, look_ahead, min_budget, unblock_check};
+use super::budget::{charge, charge_current, is_ready, is_sufficient, look_ahead, min_budget, unblock_check};
 use super::ready::{dequeue, enqueue_back, enqueue_front, highest_priority, highest_ready};
 use crate::arch;
 use crate::mem::Ref;
 use crate::object::{Action, Kernel, Place, SchedContext, Tcb};
 
 /// Reads the clock and counts what the current scheduling context has used.
+#[inline]
 pub fn read_clock(k: Kernel) {
     let now = arch::now();
     let used = now.saturating_sub(k.now.replace(now));
@@ -206,21 +207,51 @@ fn decide(k: Kernel) {
     k.set_action(Action::Resume);
 }
 
-/// Whether a thread that has this context, and isn't running on it now, may run at once. Not so for a sporadic one: when it is
-/// woken its refills count from then on, which is [`wake`]'s part.
+/// Whether a thread that has this context, and isn't running on it now, may run at once, at a moment that has come. Not so for a sporadic
+/// one: when it is woken its refills count from then on, which is [`wake`]'s part.
 #[inline(always)]
-pub fn has_time(k: Kernel, context: Ref<SchedContext>) -> bool {
-    is_ready(k, context) && is_sufficient(k, context, 0) && !context.sporadic.get()
+fn has_time_at(k: Kernel, context: Ref<SchedContext>, now: u64) -> bool {
+    let head = context.head();
+    head.time <= now.wrapping_add(look_ahead(k)) && head.amount >= min_budget(k) && !context.sporadic.get()
 }
 
-/// The current thread has been changed by hand to one that runs on `own`, another context than the last one: time is charged to it from now on.
-pub fn switched_to(k: Kernel, own: Ref<SchedContext>) {
-    charge_current(k);
-    k.current_sc.set(Some(own));
-    if !own.sporadic.get() {
-        unblock_check(k, own);
+/// The same at the last look at the clock: what was so then is so now.
+#[inline(always)]
+pub fn has_time(k: Kernel, context: Ref<SchedContext>) -> bool {
+    has_time_at(k, context, k.now.get())
+}
+
+/// A look at the clock at which the running thread may be changed by hand to one on another context.
+#[derive(Clone, Copy)]
+pub struct Moment {
+    now: u64,
+    /// What the running thread has used and hasn't been charged with.
+    used: u64,
+}
+
+/// Looks at the clock: there is time for a thread on `own`, the running one hasn't used up its own, and nobody's awaited budget has come.
+/// Changes nothing.
+#[inline(always)]
+pub fn moment_for(k: Kernel, own: Ref<SchedContext>) -> Option<Moment> {
+    let now = arch::now();
+    if now >= k.quiet_until.get() || k.reprogram.get() || !has_time_at(k, own, now) {
+        return None;
     }
-    program_timer(k);
+    Some(Moment { now, used: k.consumed.get().wrapping_add(now.saturating_sub(k.now.get())) })
+}
+
+/// The running thread, whose context is `from`, is changed by hand to one on `own`: time is charged to that from the moment on.
+#[inline(always)]
+pub fn switch_contexts(k: Kernel, moment: Moment, from: Ref<SchedContext>, own: Ref<SchedContext>) {
+    k.now.set(moment.now);
+    k.consumed.set(0);
+    charge(k, from, moment.used);
+    k.current_sc.set(Some(own));
+    if !own.is_round_robin() {
+        unblock_check(k, own);
+        k.reprogram.set(false);
+    }
+    set_deadlines(k, moment.now.wrapping_add(own.head().amount));
 }
 
 #[inline(never)]
@@ -272,14 +303,21 @@ fn set_timer(k: Kernel) {
     }
 }
 
-/// The next moment at which the kernel must look at budgets is the timer's deadline, and a little before that what ends the quiet.
 fn program_timer(k: Kernel) {
     k.reprogram.set(false);
     let budget_end = k
         .current_sc
         .get(k)
         .map_or(u64::MAX, |context| k.now.get().saturating_add(context.head().amount.saturating_sub(k.consumed.get())));
+    set_deadlines(k, budget_end);
+}
+
+/// The next moment at which the kernel must look at budgets is the timer's deadline, and a little before that what ends the quiet.
+#[inline(always)]
+fn set_deadlines(k: Kernel, budget_end: u64) {
     let release = k.release.first(k).map_or(u64::MAX, |thread| release_time(k, thread));
-    k.quiet_until.set(budget_end.saturating_sub(min_budget(k)).min(release.saturating_sub(look_ahead(k))));
-    arch::set_deadline(budget_end.min(release));
+    let deadline = budget_end.min(release);
+    // A refill may be used a moment before its time, too, but a shorter one than this.
+    k.quiet_until.set(deadline.saturating_sub(min_budget(k)));
+    arch::set_deadline(deadline);
 }

@@ -7,6 +7,7 @@ pub mod coverage;
 pub mod invariants;
 pub mod play;
 pub mod scene;
+pub mod snapshot;
 
 use chestnut_abi::bootinfo::slot;
 use chestnut_abi::registers::Register;

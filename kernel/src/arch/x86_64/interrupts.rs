@@ -61,6 +61,8 @@ struct Controllers {
     /// LAPIC timer ticks per TSC tick, 32 fraction bits.
     ratio: Cell<u64>,
     deadline: Cell<u64>,
+    /// When the hardware fires, no later than the deadline.
+    armed: Cell<u64>,
     ioapics: [Cell<IoApic>; MAX_IOAPICS],
     sources: [Cell<Option<Source>>; IRQS],
 }
@@ -69,6 +71,7 @@ static STATE: SingleCore<Controllers> = SingleCore(Controllers {
     lapic: Cell::new(0),
     ratio: Cell::new(0),
     deadline: Cell::new(u64::MAX),
+    armed: Cell::new(u64::MAX),
     ioapics: [const { Cell::new(IoApic { base: 0, pins: 0 }) }; MAX_IOAPICS],
     sources: [const { Cell::new(None) }; IRQS],
 });
@@ -147,14 +150,18 @@ pub(super) fn counter_calibrated(ratio: u64) {
     STATE.0.ratio.set(ratio.clamp(1, 1 << 32));
 }
 
-/// Arms the timer for an absolute TSC value; `u64::MAX` = none. A value in the past fires at once.
+/// Arms the timer for an absolute TSC value; `u64::MAX` = none. In the past: fires at once. Hardware that fires earlier is left alone.
 #[inline(always)]
 pub fn set_deadline(ticks: u64) {
     STATE.0.deadline.set(ticks);
-    if ticks == u64::MAX {
-        lapic_write(TIMER_INITIAL, 0);
-        return;
+    if ticks < STATE.0.armed.get() {
+        arm(ticks);
     }
+}
+
+#[inline(never)]
+fn arm(ticks: u64) {
+    STATE.0.armed.set(ticks);
     let delta = ticks.saturating_sub(now()).min(u32::MAX.into());
     let count = ((delta * STATE.0.ratio.get()) >> 32) + 1;
     lapic_write(TIMER_INITIAL, count.min(u32::MAX.into()) as u32);
@@ -163,10 +170,10 @@ pub fn set_deadline(ticks: u64) {
 /// The timer's vector came: acknowledges it. True if the deadline has passed; else the timer is armed again.
 pub fn timer_fired() -> bool {
     lapic_write(END_OF_INTERRUPT, 0);
-    let deadline = STATE.0.deadline.get();
-    let passed = now() >= deadline;
+    STATE.0.armed.set(u64::MAX);
+    let passed = now() >= STATE.0.deadline.get();
     if !passed {
-        set_deadline(deadline);
+        set_deadline(STATE.0.deadline.get());
     }
     passed
 }

@@ -2,7 +2,7 @@
 
 use super::ROOT_LEVEL;
 use crate::arch;
-use crate::cap::{Cap, CapRef, Kind, VmRights};
+use crate::cap::{Cap, CapRef, FrameSize, Kind, VmRights};
 use crate::invoke::{Arguments, Error, Outcome};
 use crate::mem::Ref;
 use crate::object::x86_64::{Table, TableEntry, Walk, index, span_bits, unmap_frame, unmap_table, walk};
@@ -38,11 +38,26 @@ pub fn invoke_frame<'k>(call: &Arguments<'k>, slot: CapRef<'k>, label: Label) ->
     }
 }
 
+#[inline(always)]
 fn map_frame<'k>(call: &Arguments<'k>, slot: CapRef<'k>) -> Outcome {
+    match slot.cap().frame_size() {
+        FrameSize::Small => map_frame_of(call, slot, FrameSize::Small),
+        size => map_large_frame(call, slot, size),
+    }
+}
+
+#[inline(never)]
+fn map_large_frame<'k>(call: &Arguments<'k>, slot: CapRef<'k>, size: FrameSize) -> Outcome {
+    map_frame_of(call, slot, size)
+}
+
+/// Maps a frame of this size: where the compiler knows it, the walk through the tables is short.
+#[inline(always)]
+fn map_frame_of<'k>(call: &Arguments<'k>, slot: CapRef<'k>, size: FrameSize) -> Outcome {
     let [address, rights, attributes] = call.words()?;
     let (root, asid) = vspace(call, 0)?;
     let (k, cap) = (call.k, slot.cap());
-    let (size, level) = (1u64 << cap.frame_size().bits(), cap.frame_size().level());
+    let (size, level) = (1u64 << size.bits(), size.level());
     let remap = cap.asid() != 0;
     if remap {
         if cap.asid() != asid {

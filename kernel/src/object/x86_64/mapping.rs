@@ -5,13 +5,27 @@
 use super::vspace::{Entry, LEVELS, index};
 use super::walk::{Walk, walk};
 use crate::arch;
-use crate::cap::Cap;
+use crate::cap::{Cap, FrameSize};
 use crate::object::Kernel;
 
 /// Unmaps the frame where its capability says that it is mapped, if it still is.
 pub fn unmap_frame(k: Kernel, cap: Cap) {
+    match cap.frame_size() {
+        FrameSize::Small => unmap_frame_of(k, cap, FrameSize::Small),
+        size => unmap_large_frame(k, cap, size),
+    }
+}
+
+#[inline(never)]
+fn unmap_large_frame(k: Kernel, cap: Cap, size: FrameSize) {
+    unmap_frame_of(k, cap, size);
+}
+
+/// Unmaps a frame of this size: where the compiler knows it, the walk through the tables is short.
+#[inline(always)]
+fn unmap_frame_of(k: Kernel, cap: Cap, size: FrameSize) {
     let Some(root) = k.vspace(cap.asid()) else { return };
-    let (address, level) = (cap.mapped_at(), cap.frame_size().level());
+    let (address, level) = (cap.mapped_at(), size.level());
     let Walk { table, level: reached } = walk(k, root, address, level);
     if reached != level {
         return;

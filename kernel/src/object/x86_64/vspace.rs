@@ -36,30 +36,22 @@ impl Entry {
     }
 
     /// A leaf at `level`. `user` false makes the page the kernel's only; `attributes` are `VmAttributes`.
-    pub const fn frame(physical: PhysAddr, level: u8, user: bool, writable: bool, attributes: u64) -> Self {
-        let mut bits = physical & ADDRESS | PRESENT;
-        if user {
-            bits |= USER;
-        }
-        if writable {
-            bits |= WRITABLE;
-        }
-        if attributes & VmAttributes::WRITE_THROUGH != 0 {
-            bits |= WRITE_THROUGH;
-        }
-        if attributes & VmAttributes::CACHE_DISABLED != 0 {
-            bits |= CACHE_DISABLE;
-        }
-        if attributes & VmAttributes::WRITE_COMBINING != 0 {
-            bits |= if level == 1 { PAT_SMALL } else { PAT_LARGE };
-        }
-        if attributes & VmAttributes::EXECUTE_NEVER != 0 {
-            bits |= NO_EXECUTE;
-        }
-        if level > 1 {
-            bits |= LARGE;
-        }
-        Self(bits)
+    #[inline(always)]
+    pub fn frame(physical: PhysAddr, level: u8, user: bool, writable: bool, attributes: u64) -> Self {
+        let (large, pat) = if level > 1 { (LARGE, PAT_LARGE) } else { (0, PAT_SMALL) };
+        let flag = |set: bool, bit: u64| if set { bit } else { 0 };
+        let attribute = |attribute: u64, bit: u64| (attributes & attribute) / attribute * bit;
+        Self(
+            physical & ADDRESS
+                | PRESENT
+                | large
+                | flag(user, USER)
+                | flag(writable, WRITABLE)
+                | attribute(VmAttributes::WRITE_THROUGH, WRITE_THROUGH)
+                | attribute(VmAttributes::CACHE_DISABLED, CACHE_DISABLE)
+                | attribute(VmAttributes::WRITE_COMBINING, pat)
+                | attribute(VmAttributes::EXECUTE_NEVER, NO_EXECUTE),
+        )
     }
 
     pub const fn is_present(self) -> bool {
@@ -68,6 +60,11 @@ impl Entry {
     /// Whether the entry, found at `level`, maps a frame rather than naming a table.
     pub const fn is_leaf(self, level: u8) -> bool {
         level == 1 || self.0 & LARGE != 0
+    }
+    /// The table that the entry, found above level 1, names, if it does.
+    #[inline(always)]
+    pub const fn next_table(self) -> Option<PhysAddr> {
+        if self.0 & (PRESENT | LARGE) == PRESENT { Some(self.0 & ADDRESS) } else { None }
     }
     /// The table or frame that it names; for a frame above level 1 the PAT bit is left out.
     pub const fn address(self, level: u8) -> PhysAddr {

@@ -27,16 +27,16 @@ pub struct Walk<'k> {
     pub level: u8,
 }
 
-/// Walks from `root` towards the table at `level` that an address belongs to.
+/// Walks from `root` towards the table at `level`, at least 1, that an address belongs to.
+#[inline(always)]
 pub fn walk<'k>(k: Kernel<'k>, root: Ref<'k, Table>, address: u64, level: u8) -> Walk<'k> {
-    let mut at = Walk { table: root, level: LEVELS };
-    while at.level > level {
-        let entry = at.table.entry(index(address, at.level));
-        if !entry.is_present() || entry.is_leaf(at.level) {
-            break;
-        }
+    let mut table = root;
+    // Levels that the compiler knows: each is a shift by a constant.
+    for above in [LEVELS, LEVELS - 1, LEVELS - 2] {
+        let next = if above > level { table.entry(index(address, above)).next_table() } else { None };
+        let Some(next) = next else { return Walk { table, level: above } };
         // SAFETY: by the module's invariant a present entry that isn't a leaf names a live table.
-        at = Walk { table: unsafe { Ref::at(k.entry(), entry.address(at.level)) }, level: at.level - 1 };
+        table = unsafe { Ref::at(k.entry(), next) };
     }
-    at
+    Walk { table, level: 1 }
 }

@@ -7,7 +7,7 @@
 mod links;
 mod spaces;
 mod time;
-mod tree;
+pub mod tree;
 
 use super::Machine;
 use tree::Caps;

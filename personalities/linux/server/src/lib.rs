@@ -28,3 +28,4 @@ pub mod session;
 pub mod signalfd;
 pub mod syscall;
 pub mod trace;
+pub mod turns;

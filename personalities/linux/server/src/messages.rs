@@ -19,7 +19,8 @@ impl Server {
     /// Serves for ever.
     pub fn serve(&'static self, devices: &Devices) -> ! {
         // Who is served, and since when: what the server does until it waits again is that thread's system time.
-        let mut served: Option<(Rc<Thread>, u64)> = None;
+        let mut served: Option<Rc<Thread>> = None;
+        let mut since = ticks();
         loop {
             self.executor.run();
             if self.clock.run() {
@@ -27,6 +28,8 @@ impl Server {
             }
             devices.flush();
             self.watch_memory();
+            self.end_service(served.take(), ticks().wrapping_sub(since));
+            self.check_turns();
             let (reply, answer) = match self.take_answer() {
                 Some((reply, answer)) => (reply, Some(answer)),
                 // Without a reply object nobody's call can be taken; memory for one is found once something ends.
@@ -35,18 +38,20 @@ impl Server {
                     Err(_) => panic!("no memory for a reply object"),
                 },
             };
-            if let Some((thread, since)) = served.take() {
-                thread.charge(self.clock.nanoseconds(ticks().wrapping_sub(since)));
-            }
-            let message = self.kernel.receive(&reply, answer.map(Answer::message));
+            let answer = answer.map(Answer::message);
+            let message = if self.turns.has_pieces() {
+                let message = self.kernel.look(&reply, answer);
+                self.turns.next_piece();
+                message
+            } else {
+                self.kernel.receive(&reply, answer)
+            };
+            since = ticks();
             if message.badge < Threads::BADGE_UNIT {
                 devices.notified(message.badge);
                 continue;
             }
-            let since = ticks();
-            if let Some(thread) = self.take_message(reply, message) {
-                served = Some((thread, since));
-            }
+            served = self.take_message(reply, message);
         }
     }
 

@@ -17,6 +17,7 @@
 mod refusal;
 mod victim;
 
+use crate::capability::Capabilities;
 use crate::server::Server;
 use alloc::boxed::Box;
 use chestnut_linux_files::open::OpenFile;
@@ -41,6 +42,10 @@ const LEAST: usize = 6 << 20;
 const LEAST_FOR_NAMES: usize = 8 << 20;
 /// Bytes below which who holds much gets no more. The heap's reserve is larger than this on every machine.
 const SCARCE: usize = 12 << 20;
+/// The same for the largest block.
+const LEAST_BLOCK: usize = 512 << 10;
+const BLOCK_FOR_NAMES: usize = 1 << 20;
+const SCARCE_BLOCK: usize = 3 << 20;
 const _: () = assert!(SCARCE < crate::capability::HEAP_RESERVE);
 
 impl Pressure {
@@ -54,6 +59,22 @@ impl Pressure {
         }
     }
 
+    /// By the largest block that the heap still has or can get: many small ones are no help to who needs a large one.
+    const fn of_block(block: usize) -> Self {
+        match block {
+            0..LEAST_BLOCK => Self::Now,
+            LEAST_BLOCK..BLOCK_FOR_NAMES => Self::Names,
+            BLOCK_FOR_NAMES..SCARCE_BLOCK => Self::Scarce,
+            _ => Self::None,
+        }
+    }
+
+    /// By what the heap has and can get.
+    pub fn of_heap(capabilities: &Capabilities) -> Self {
+        let block = capabilities.largest_block(&[SCARCE_BLOCK, BLOCK_FOR_NAMES, LEAST_BLOCK]);
+        Self::of(capabilities.headroom()).max(Self::of_block(block))
+    }
+
     /// By how many open files there are, of how many there may be.
     const fn of_files(count: usize, most: usize) -> Self {
         match most.saturating_sub(count) {
@@ -65,9 +86,18 @@ impl Pressure {
 }
 
 /// Whether so many bytes may be allocated at a stroke.
-pub const fn allows(headroom: usize, bytes: usize) -> bool {
-    headroom.saturating_sub(bytes) >= LEAST
+pub fn allows(capabilities: &Capabilities, bytes: usize) -> bool {
+    let least = if bytes <= LITTLE { LEAST / 2 } else { LEAST };
+    capabilities.headroom().saturating_sub(bytes) >= least && capabilities.heap_fits(bytes)
 }
+
+/// How many bytes a call may take at a stroke that can do with less: a part of what there is beyond the reserve.
+pub fn spare(capabilities: &Capabilities) -> usize {
+    capabilities.headroom().saturating_sub(LEAST / 2) / 8
+}
+
+/// So many bytes at a stroke are what nearly all calls take.
+const LITTLE: usize = 128 << 10;
 
 /// Where what users should see is written.
 type Herald = Box<dyn Fn(&str)>;
@@ -94,7 +124,7 @@ impl Watch {
 impl Server {
     /// How near the end is.
     pub fn pressure(&self) -> Pressure {
-        let heap = Pressure::of(self.capabilities.headroom());
+        let heap = Pressure::of_heap(self.capabilities);
         let files = Pressure::of_files(OpenFile::count(), OpenFile::most());
         let sockets = if self.files.sockets.is_nearly_full() { Pressure::Scarce } else { Pressure::None };
         heap.max(files).max(sockets)
@@ -116,8 +146,12 @@ impl Server {
             return;
         }
         self.files.sockets.collect();
-        while self.pressure() == Pressure::Now {
-            if !self.memory.kept.forget() && self.end_one_for_memory(Want::Server).is_none() {
+        // Until there is some distance to the next time.
+        while self.pressure() >= Pressure::Names {
+            if self.memory.kept.forget() {
+                continue;
+            }
+            if self.end_one_for_memory(Want::Server).is_none() {
                 self.watch.next_attempt.set(now + self.clock.ticks(ATTEMPTS));
                 return;
             }
@@ -140,7 +174,8 @@ mod tests {
         assert_eq!(Pressure::of(SCARCE - 1), Pressure::Scarce);
         assert_eq!(Pressure::of(LEAST_FOR_NAMES - 1), Pressure::Names);
         assert_eq!(Pressure::of(LEAST - 1), Pressure::Now);
-        assert!(allows(2 * LEAST, LEAST) && !allows(2 * LEAST, LEAST + 1) && !allows(0, 1));
+        assert_eq!(Pressure::of_block(SCARCE_BLOCK), Pressure::None);
+        assert_eq!(Pressure::of_block(LEAST_BLOCK - 1), Pressure::Now);
     }
 
     #[test]

@@ -15,6 +15,7 @@ use crate::process::table::Table;
 use crate::process::thread::{Activity, Answer};
 use crate::process::{Process, Thread};
 use crate::trace::Tracer;
+use crate::turns::Turns;
 use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
 use alloc::rc::Rc;
@@ -64,8 +65,17 @@ pub struct Server {
     /// The program that the launcher asked for, while it runs.
     pub init_program: Cell<u32>,
     pub watch: Watch,
+    pub turns: Turns,
     /// An answer that goes out along with the next receive.
-    next_answer: Cell<Option<(Reply, Answer)>>,
+    next_answer: Cell<Option<NextAnswer>>,
+}
+
+/// An answer that goes out along with the next receive.
+struct NextAnswer {
+    /// Whose it is.
+    badge: u64,
+    reply: Reply,
+    answer: Answer,
 }
 
 /// What [`Server::new`] is made of.
@@ -116,6 +126,7 @@ impl Server {
             tracer: OnceCell::new(),
             init_program: Cell::new(0),
             watch: Watch::default(),
+            turns: Turns::default(),
             next_answer: Cell::default(),
         })))
     }
@@ -134,8 +145,14 @@ impl Server {
             *activity = Activity::Answered(reply, answer);
             return;
         }
+        self.send_answer(thread, reply, answer);
+    }
+
+    /// Sends the answer of a thread that is taken to run already.
+    #[inline]
+    pub fn send_answer(&self, thread: &Thread, reply: Reply, answer: Answer) {
         match self.next_answer.take() {
-            None => self.next_answer.set(Some((reply, answer))),
+            None => self.next_answer.set(Some(NextAnswer { badge: thread.machine.badge(), reply, answer })),
             first => {
                 self.next_answer.set(first);
                 send(&reply, answer);
@@ -143,16 +160,25 @@ impl Server {
         }
     }
 
-    /// Sends the answer that waits for the next receive: its thread then is where its activity says.
+    /// Takes a thread's answer back, if it is the one that waits for the next receive.
+    pub fn withdraw_answer(&self, thread: &Thread) -> Option<(Reply, Answer)> {
+        let mut next = self.next_answer.take();
+        let its = next.take_if(|next| next.badge == thread.machine.badge());
+        self.next_answer.set(next);
+        its.map(|next| (next.reply, next.answer))
+    }
+
+    /// Sends the answers that wait for the next receive or for a turn: their threads then are where their activities say.
     pub fn flush_answer(&self) {
-        if let Some((reply, answer)) = self.next_answer.take() {
+        self.forget_turns();
+        if let Some(NextAnswer { reply, answer, .. }) = self.next_answer.take() {
             send(&reply, answer);
         }
     }
     /// The answer to send along with the next receive, and the reply object to receive with.
     #[inline]
     pub fn take_answer(&self) -> Option<(Reply, Answer)> {
-        self.next_answer.take()
+        self.next_answer.take().map(|next| (next.reply, next.answer))
     }
 
     /// Lets a thread whose fault the server holds go on with other registers.

@@ -25,7 +25,7 @@ use crate::memfd::Seals;
 use crate::open::{File, OpenFlags};
 use crate::page::{Contents, PageStore};
 use crate::pipe::Pipe;
-use crate::vfs::Location;
+use crate::vfs::{Location, RecentLocations};
 use crate::{Errno, Result};
 
 /// What all inodes of one file system share.
@@ -58,6 +58,7 @@ pub struct Filesystem {
     pub(crate) watched: RefCell<Vec<Weak<Inode>>>,
     /// Parts of it are seen in more than one place, so that names change behind a location's back.
     pub(crate) has_aliases: Cell<bool>,
+    pub(crate) recent: RecentLocations,
 }
 
 impl Filesystem {
@@ -88,6 +89,7 @@ impl Filesystem {
             lock_records: Rc::default(),
             watched: RefCell::default(),
             has_aliases: Cell::default(),
+            recent: RecentLocations::default(),
         })
     }
 
@@ -111,6 +113,7 @@ impl Filesystem {
 
     /// No mount of it is left.
     pub(crate) fn unmounted(&self) {
+        self.recent.close();
         let watched = self.watched.take();
         watched.iter().filter_map(Weak::upgrade).for_each(|inode| inode.watches.unmounted());
     }

@@ -3,6 +3,8 @@
 //! Offsets are cookies: 0 is before `.`, 1 before `..`, 2 before the first name; a name's own cookie is after it. They are
 //! the directory's, so reading goes on correctly whatever is made and removed in between.
 
+use alloc::vec::Vec;
+
 use super::{Attempt, File, OpenFile, Whence};
 use crate::buffer::Sink;
 use crate::inode::{Kind, Listed};
@@ -30,8 +32,8 @@ impl File for DirectoryFile {
 
 /// Bytes of a `linux_dirent64` before the name: inode, offset, length, type.
 const HEADER: usize = 8 + 8 + 2 + 1;
-/// Bytes of the longest record, old or new.
-const RECORD: usize = (HEADER + crate::vfs::NAME_MAX + 1).next_multiple_of(8);
+/// Bytes that are gathered before they are put.
+const GATHERED: usize = 4096;
 
 impl OpenFile {
     /// Calls `emit` for each entry from the current offset on, `.` and `..` first, until it returns false; the offset then is
@@ -68,58 +70,109 @@ impl OpenFile {
 
     /// getdents64(2): fills `sink` with `linux_dirent64` structures. 0 at the end, `EINVAL` if not even one fits.
     pub fn list_encoded(&self, sink: &mut dyn Sink) -> Result<usize> {
-        self.list_records(sink, |record, listed| {
-            let length = (HEADER + listed.name.len() + 1).next_multiple_of(8);
-            record[18] = listed.kind.directory_entry_type();
-            record[HEADER..HEADER + listed.name.len()].copy_from_slice(listed.name);
-            length
+        self.list_records(sink, |length, listed| Record {
+            length: (HEADER + length + 1).next_multiple_of(8),
+            first: Some(listed.kind.directory_entry_type()),
+            last: None,
         })
     }
 
     /// getdents(2), of old: `linux_dirent` structures, whose type is their last byte, behind the name.
     pub fn list_encoded_old(&self, sink: &mut dyn Sink) -> Result<usize> {
-        const NAME: usize = HEADER - 1;
-        self.list_records(sink, |record, listed| {
-            let length = (NAME + listed.name.len() + 2).next_multiple_of(8);
-            record[NAME..NAME + listed.name.len()].copy_from_slice(listed.name);
-            record[length - 1] = listed.kind.directory_entry_type();
-            length
+        self.list_records(sink, |length, listed| Record {
+            length: (HEADER - 1 + length + 2).next_multiple_of(8),
+            first: None,
+            last: Some(listed.kind.directory_entry_type()),
         })
     }
 
-    /// Fills `sink` with records: number, cookie and length are in both formats' first 18 bytes; `encode` writes the rest into a cleared
-    /// record and returns its length.
-    fn list_records(&self, sink: &mut dyn Sink, encode: impl Fn(&mut [u8; RECORD], &Listed) -> usize) -> Result<usize> {
-        let mut written = 0;
+    /// Fills `sink` with records: number, cookie and length are in both formats' first 18 bytes. Records are gathered and put many at
+    /// a time.
+    fn list_records(&self, sink: &mut dyn Sink, shape: impl Fn(usize, &Listed) -> Record) -> Result<usize> {
+        let mut gathered = Gathered {
+            bytes: Vec::with_capacity(sink.remaining().min(GATHERED)),
+            written: 0,
+            before: self.offset.get(),
+        };
         let mut failure = None;
         self.list(&mut |listed| {
-            let mut record = [0; RECORD];
             if listed.name.len() > crate::vfs::NAME_MAX {
                 failure = Some(Errno::EINVAL);
                 return false;
             }
-            let length = encode(&mut record, listed);
-            if length > sink.remaining() {
+            let record = shape(listed.name.len(), listed);
+            if gathered.bytes.len() + record.length > sink.remaining() {
                 failure = Some(Errno::EINVAL);
                 return false;
             }
-            record[0..8].copy_from_slice(&listed.number.to_le_bytes());
-            record[8..16].copy_from_slice(&listed.cookie.to_le_bytes());
-            record[16..18].copy_from_slice(&(length as u16).to_le_bytes());
-            match sink.put(&record[..length]) {
-                Ok(stored) if stored == length => {
-                    written += length;
-                    true
-                }
-                _ => {
-                    failure = Some(Errno::EFAULT);
-                    false
-                }
+            if gathered.bytes.len() + record.length > GATHERED && !gathered.put(sink) {
+                failure = Some(Errno::EFAULT);
+                return false;
             }
+            gathered.add(listed, record);
+            true
         })?;
-        match failure {
-            Some(error) if written == 0 => Err(error),
-            _ => Ok(written),
+        if failure != Some(Errno::EFAULT) && !gathered.put(sink) {
+            failure = Some(Errno::EFAULT);
         }
+        if failure == Some(Errno::EFAULT) {
+            // What was gathered and can't be had is read again.
+            self.offset.set(gathered.before);
+        }
+        match failure {
+            Some(error) if gathered.written == 0 => Err(error),
+            _ => Ok(gathered.written),
+        }
+    }
+}
+
+/// What differs between the formats of a record: its length, and where the type is.
+struct Record {
+    length: usize,
+    first: Option<u8>,
+    last: Option<u8>,
+}
+
+/// Records on their way to a sink.
+struct Gathered {
+    bytes: Vec<u8>,
+    written: usize,
+    /// The offset behind the last record that was written.
+    before: u64,
+}
+
+impl Gathered {
+    fn add(&mut self, listed: &Listed<'_>, record: Record) {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(&listed.number.to_le_bytes());
+        self.bytes.extend_from_slice(&listed.cookie.to_le_bytes());
+        self.bytes.extend_from_slice(&(record.length as u16).to_le_bytes());
+        self.bytes.extend(record.first);
+        self.bytes.extend_from_slice(listed.name);
+        self.bytes.resize(start + record.length, 0);
+        if let (Some(kind), Some(last)) = (record.last, self.bytes.last_mut()) {
+            *last = kind;
+        }
+    }
+
+    /// Puts what there is; false if not all of it could be. Whole records count.
+    fn put(&mut self, sink: &mut dyn Sink) -> bool {
+        if self.bytes.is_empty() {
+            return true;
+        }
+        let stored = sink.put(&self.bytes).unwrap_or(0);
+        let mut at = 0;
+        while let Some(head) = self.bytes[at..].first_chunk::<18>() {
+            let length = usize::from(u16::from_le_bytes([head[16], head[17]]));
+            if at + length > stored {
+                break;
+            }
+            at += length;
+            self.before = head[8..16].iter().rev().fold(0, |cookie, &byte| cookie << 8 | u64::from(byte));
+        }
+        self.written += at;
+        let all = at == self.bytes.len();
+        self.bytes.clear();
+        all
     }
 }

@@ -77,14 +77,14 @@ impl Contents {
         self.pages.borrow().len() as u64 + self.imaged_pages() - self.copied.get()
     }
 
-    /// Changes whenever a page that was the file's isn't any more.
-    pub fn version(&self) -> u64 {
-        self.version.get()
-    }
-
     /// Pages in memory of their own.
     pub fn own_pages(&self) -> u64 {
         self.pages.borrow().len() as u64
+    }
+
+    /// Changes whenever a page that was the file's isn't any more.
+    pub fn version(&self) -> u64 {
+        self.version.get()
     }
 
     /// The page at byte offset `index * PAGE_SIZE`, for a mapping or a page fault. It stays the file's page until a truncation or

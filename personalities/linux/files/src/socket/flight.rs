@@ -5,7 +5,8 @@
 //! **Circles.** A socket in the queue of a socket that is itself in flight may be kept by nothing but that circle. After sockets have
 //! closed, the collector looks for sockets that are referred to only from queues, and only from queues of such sockets:
 //! it empties their queues, which closes them. It looks at all files in flight, so it runs once for every
-//! sixty-fourth part of their number that closes: garbage may wait, but is bounded like all that is in flight.
+//! sixty-fourth part of their number that closes, and when there is no room for more, and when the server has time: garbage may wait,
+//! but is bounded like all that is in flight.
 //!
 //! **Depth.** A queue may hold a socket whose queue holds a socket, and so on. Files of dropped messages are closed one after the
 //! other by whoever drops the first, never by recursion.
@@ -25,6 +26,8 @@ use crate::{Errno, Result};
 pub const PER_USER_MAX: usize = 1024;
 /// Files in flight altogether.
 pub const ALL_MAX: usize = 4096;
+/// Who finds no room has it looked for, if so many files have been sent since that was done last.
+const SENT_BETWEEN: usize = 256;
 /// Files in one message (SCM_MAX_FD).
 pub const PER_MESSAGE_MAX: usize = 253;
 
@@ -38,8 +41,9 @@ pub(super) struct Flight {
     all: Cell<usize>,
     /// Sockets whose queues have held files, by address.
     holders: RefCell<BTreeMap<usize, Weak<Socket>>>,
-    /// Sockets closed since the last collection.
+    /// Sockets closed since the last collection, and files sent.
     closed: Cell<usize>,
+    sent: Cell<usize>,
     /// Files to close, and whether somebody is at it.
     graveyard: RefCell<VecDeque<Rc<OpenFile>>>,
     burying: Cell<bool>,
@@ -59,6 +63,10 @@ impl Rights {
             return Err(Errno::EINVAL);
         }
         let (flight, user) = (&space.flight, caller.credentials.user);
+        if flight.all.get() + files.len() > ALL_MAX && flight.sent.get() >= SENT_BETWEEN {
+            flight.collect();
+        }
+        flight.sent.set(flight.sent.get() + files.len());
         let mut by_user = flight.by_user.borrow_mut();
         let used = by_user.entry(user).or_default();
         let too_many = *used + files.len() > PER_USER_MAX && !caller.credentials.privileged;
@@ -137,7 +145,7 @@ impl Flight {
 
     /// Closes what only circles keep, now, if anything can have become such.
     pub(super) fn collect_what_closed(&self) {
-        if self.sockets.get() > 0 && self.closed.get() > 0 && !self.burying.get() {
+        if self.sockets.get() > 0 && self.closed.get() + self.sent.get() > 0 && !self.burying.get() {
             self.collect();
         }
     }
@@ -152,6 +160,7 @@ impl Flight {
     /// Closes sockets that only circles of each other keep.
     fn collect(&self) {
         self.closed.set(0);
+        self.sent.set(0);
         let holders = self.holders();
         let candidates = candidates(&holders);
         let mut reached = BTreeSet::new();

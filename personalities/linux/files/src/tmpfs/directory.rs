@@ -2,9 +2,10 @@
 
 use alloc::collections::BTreeMap;
 use alloc::rc::{Rc, Weak};
+use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 
-use crate::inode::{Body, Directory, FIRST_COOKIE, Filesystem, Inode, Listed, Template, TemplateBody};
+use crate::inode::{Body, Directory, FIRST_COOKIE, Filesystem, Inode, Kind, Listed, Template, TemplateBody};
 use crate::page::Contents;
 use crate::pipe::Pipe;
 use crate::{Errno, Result};
@@ -12,12 +13,18 @@ use crate::{Errno, Result};
 pub(super) struct TmpDirectory {
     filesystem: Weak<Filesystem>,
     names: RefCell<BTreeMap<Rc<[u8]>, Entry>>,
-    cookies: RefCell<BTreeMap<u64, Rc<[u8]>>>,
+    cookies: RefCell<BTreeMap<u64, Named>>,
     next_cookie: Cell<u64>,
 }
 
 /// A cookie, and what has the name.
 type Entry = (u64, Rc<Inode>);
+
+/// The same, found by its cookie.
+type Named = (Rc<[u8]>, Rc<Inode>);
+
+/// Names that are listed at a time.
+const BATCH: usize = 16;
 
 impl TmpDirectory {
     pub(super) fn new(filesystem: &Rc<Filesystem>) -> Self {
@@ -37,15 +44,20 @@ impl Directory for TmpDirectory {
 
     fn list(&self, after: u64, emit: &mut dyn FnMut(&Listed<'_>) -> bool) -> Result<()> {
         let mut after = after;
+        let mut batch: Vec<(u64, Rc<[u8]>, u64, Kind)> = Vec::with_capacity(BATCH);
         loop {
-            // One at a time, so that nothing is borrowed while `emit` runs.
-            let next = self.cookies.borrow().range(after + 1..).next().map(|(&cookie, name)| (cookie, name.clone()));
-            let Some((cookie, name)) = next else { return Ok(()) };
-            let inode = self.lookup(&name)?;
-            if !emit(&Listed { name: &name, number: inode.number, kind: inode.kind(), cookie }) {
-                return Ok(());
+            // A few are copied at a time, so that nothing is borrowed while `emit` runs.
+            let copy = |(&cookie, (name, inode)): (&u64, &(Rc<[u8]>, Rc<Inode>))| {
+                (cookie, name.clone(), inode.number, inode.kind())
+            };
+            batch.extend(self.cookies.borrow().range(after + 1..).take(BATCH).map(copy));
+            let Some(&(last, ..)) = batch.last() else { return Ok(()) };
+            for (cookie, name, number, kind) in batch.drain(..) {
+                if !emit(&Listed { name: &name, number, kind, cookie }) {
+                    return Ok(());
+                }
             }
-            after = cookie;
+            after = last;
         }
     }
 
@@ -65,7 +77,10 @@ impl Directory for TmpDirectory {
 
     fn insert(&self, name: &[u8], inode: Rc<Inode>) -> Result<()> {
         let mut names = self.names.borrow_mut();
-        if let Some((_, old)) = names.get_mut(name) {
+        if let Some((cookie, old)) = names.get_mut(name) {
+            if let Some((_, listed)) = self.cookies.borrow_mut().get_mut(cookie) {
+                *listed = inode.clone();
+            }
             *old = inode;
             return Ok(());
         }
@@ -75,8 +90,8 @@ impl Directory for TmpDirectory {
         let cookie = self.next_cookie.get();
         self.next_cookie.set(cookie + 1);
         let name: Rc<[u8]> = name.into();
-        names.insert(name.clone(), (cookie, inode));
-        self.cookies.borrow_mut().insert(cookie, name);
+        names.insert(name.clone(), (cookie, inode.clone()));
+        self.cookies.borrow_mut().insert(cookie, (name, inode));
         Ok(())
     }
 

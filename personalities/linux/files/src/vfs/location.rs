@@ -12,6 +12,7 @@ use alloc::rc::{Rc, Weak};
 use alloc::vec::Vec;
 use core::cell::RefCell;
 
+use super::recent::RecentPlace;
 use crate::Result;
 use crate::inode::Inode;
 
@@ -23,6 +24,7 @@ pub struct Location {
     children: RefCell<BTreeMap<Box<[u8]>, Weak<Location>>>,
     /// The root of what is mounted here.
     covered_by: RefCell<Option<Rc<Location>>>,
+    pub(super) recent: RecentPlace,
 }
 
 /// How a location hangs in the tree.
@@ -55,6 +57,7 @@ impl Location {
             link: RefCell::new(link),
             children: RefCell::default(),
             covered_by: RefCell::default(),
+            recent: RecentPlace::default(),
         })
     }
 
@@ -177,6 +180,11 @@ impl Location {
         here
     }
 
+    /// The same, giving this handle up.
+    pub(super) fn into_top(self: Rc<Self>) -> Rc<Location> {
+        if self.is_covered() { self.top() } else { self }
+    }
+
     /// Is something mounted here?
     pub fn is_covered(&self) -> bool {
         self.covered_by.borrow().is_some()
@@ -225,6 +233,7 @@ impl Location {
     pub(super) fn forget(self: &Rc<Self>, name: &[u8]) {
         let child = self.children.borrow_mut().remove(name);
         if let Some(child) = child.and_then(|child| child.upgrade()) {
+            child.inode.filesystem.recent.forget(&child);
             *child.link.borrow_mut() = Link::Removed { parent: self.clone(), name: name.to_owned().into() };
         }
     }

@@ -3,8 +3,10 @@
 //! A [`Walk`] goes along a path up to its last component; what happens to that one is the system call's affair. Symbolic links
 //! on the way are put in front of what remains of the path, so nothing recurses.
 
+use alloc::borrow::Cow;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
+use core::ops::Range;
 
 use bitflags::bitflags;
 use linux_raw_sys::general as linux;
@@ -106,7 +108,7 @@ pub(super) struct Walk<'a> {
     caller: &'a Caller,
     /// The directory reached so far.
     pub(super) here: Rc<Location>,
-    rest: Vec<u8>,
+    rest: Cow<'a, [u8]>,
     /// How much of `rest` is done.
     done: usize,
     links: u32,
@@ -132,12 +134,12 @@ impl Last {
 
 impl<'a> Walk<'a> {
     /// `ENOENT` for an empty path, `ENAMETOOLONG` for one of more than [`PATH_MAX`] bytes with its zero.
-    pub(super) fn new(caller: &'a Caller, at: At, path: &[u8]) -> Result<Self> {
+    pub(super) fn new(caller: &'a Caller, at: At, path: &'a [u8]) -> Result<Self> {
         Self::restricted(caller, at, path, Resolve::empty())
     }
 
     /// The same for a lookup that may not do everything. `EXDEV` for an absolute path with [`Resolve::BENEATH`].
-    pub(super) fn restricted(caller: &'a Caller, at: At, path: &[u8], resolve: Resolve) -> Result<Self> {
+    pub(super) fn restricted(caller: &'a Caller, at: At, path: &'a [u8], resolve: Resolve) -> Result<Self> {
         if path.is_empty() {
             return Err(Errno::ENOENT);
         }
@@ -149,7 +151,7 @@ impl<'a> Walk<'a> {
             true if !resolve.contains(Resolve::IN_ROOT) => caller.root.top(),
             _ => at.location(caller),
         };
-        Ok(Walk { caller, base: here.clone(), here, rest: path.to_vec(), done: 0, links: 0, resolve })
+        Ok(Walk { caller, base: here.clone(), here, rest: Cow::Borrowed(path), done: 0, links: 0, resolve })
     }
 
     /// Goes on to the directory of the last component.
@@ -159,9 +161,10 @@ impl<'a> Walk<'a> {
             let name = self.component();
             let trailing = self.slashes();
             if self.done == self.rest.len() {
+                let name = self.rest[name].to_vec();
                 return Ok(Last { slash: trailing || (leading && name.is_empty()), name });
             }
-            let found = self.step(&name)?;
+            let found = self.step(&self.rest[name])?;
             if found.inode().is_symlink() {
                 self.follow(&found, true)?;
             } else {
@@ -183,12 +186,16 @@ impl<'a> Walk<'a> {
             _ if name.len() > NAME_MAX => return Err(Errno::ENAMETOOLONG),
             _ => {}
         }
-        let known = self.here.child(name).filter(|_| self.here.inode().filesystem.names_last());
-        if let Some(known) = known {
-            return self.check_crossing(known.top());
+        let filesystem = &self.here.inode().filesystem;
+        let names_last = filesystem.names_last();
+        if names_last && let Some(known) = self.here.child(name) {
+            return self.check_crossing(known.into_top());
         }
-        let inode = directory.lookup(name)?;
-        self.check_crossing(self.here.adopt(name, inode).top())
+        let found = self.here.adopt(name, directory.lookup(name)?);
+        if names_last {
+            filesystem.recent.keep(&found);
+        }
+        self.check_crossing(found.into_top())
     }
 
     fn check_crossing(&self, found: Rc<Location>) -> Result<Rc<Location>> {
@@ -207,9 +214,9 @@ impl<'a> Walk<'a> {
             Body::Link(link) => link.target(self.caller)?,
             _ => return Err(Errno::EINVAL),
         };
-        let rest = self.rest.split_off(self.done);
+        let behind = self.rest[self.done..].to_vec();
         self.done = 0;
-        self.rest = match target {
+        let mut rest = match target {
             Target::Path(text) if text.is_empty() => return Err(Errno::ENOENT),
             Target::Path(text) => text,
             Target::Location(_) if self.resolve.contains(Resolve::NO_MAGIC_LINKS) => return Err(Errno::ELOOP),
@@ -219,7 +226,7 @@ impl<'a> Walk<'a> {
                 Vec::new()
             }
         };
-        if self.rest.first() == Some(&b'/') {
+        if rest.first() == Some(&b'/') {
             self.here = match self.resolve {
                 resolve if resolve.contains(Resolve::BENEATH) => return Err(Errno::EXDEV),
                 resolve if resolve.contains(Resolve::IN_ROOT) => self.base.clone(),
@@ -227,9 +234,10 @@ impl<'a> Walk<'a> {
             };
         }
         if slash {
-            self.rest.push(b'/');
+            rest.push(b'/');
         }
-        self.rest.extend_from_slice(&rest);
+        rest.extend_from_slice(&behind);
+        self.rest = Cow::Owned(rest);
         // Links may add up; a path that a program gives may not be longer, nor may one that links make.
         if self.rest.len() >= 2 * PATH_MAX { Err(Errno::ENAMETOOLONG) } else { Ok(()) }
     }
@@ -257,10 +265,11 @@ impl<'a> Walk<'a> {
         self.done > start
     }
 
-    fn component(&mut self) -> Vec<u8> {
+    fn component(&mut self) -> Range<usize> {
+        let start = self.done;
         let rest = &self.rest[self.done..];
         let length = rest.iter().position(|&byte| byte == b'/').unwrap_or(rest.len());
         self.done += length;
-        rest[..length].to_vec()
+        start..self.done
     }
 }

@@ -1,6 +1,6 @@
 //! The tree of names: mounts, path lookup, and the system calls that take paths.
 //!
-//! One file per family of calls: [`lookup`](Vfs::lookup) walks, `opening` opens, `naming` and `renaming` make and
+//! One file per family of calls: [`lookup`](Vfs::lookup) walks (`recent` spares it steps), `opening` opens, `naming` and `renaming` make and
 //! remove names, `changing` changes attributes. Each call takes the [`Caller`](crate::caller::Caller) and does every permission check that its manual page names, so that the
 //! server only fetches arguments and encodes results.
 
@@ -10,6 +10,7 @@ mod lookup;
 mod mounting;
 mod naming;
 mod opening;
+mod recent;
 mod renaming;
 mod statistics;
 #[cfg(test)]
@@ -19,6 +20,7 @@ pub use location::Location;
 pub use lookup::{At, Follow, Resolve};
 pub use mounting::UnmountFlags;
 pub use naming::NodeKind;
+pub(crate) use recent::RecentLocations;
 pub use renaming::RenameFlags;
 pub use statistics::{Mount, Statistics};
 

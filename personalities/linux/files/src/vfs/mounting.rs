@@ -58,6 +58,8 @@ impl Vfs {
 
     fn attach(&self, place: &Rc<Location>, inode: Rc<crate::inode::Inode>) -> Rc<Location> {
         inode.filesystem.has_aliases.set(true);
+        // Names may change behind their backs now.
+        inode.filesystem.recent.close();
         let mounted = Location::mounted(inode, Some(place.clone()));
         place.cover(Some(mounted.clone()));
         self.mounts.borrow_mut().push(mounted.clone());
@@ -110,6 +112,7 @@ impl Vfs {
         if Rc::ptr_eq(location, &self.root.borrow()) {
             return Err(Errno::EBUSY);
         }
+        location.inode().filesystem.recent.clear();
         let inner = self.mounts_below(location);
         let used = !inner.is_empty() || location.is_covered() || Rc::strong_count(location) > UNUSED_REFERENCES;
         if used && !flags.contains(UnmountFlags::DETACH) {

@@ -8,6 +8,7 @@
 //! heap and records what was mapped, so that everything above can be tested without a machine.
 
 mod frame;
+mod heap;
 #[cfg(feature = "guest")]
 pub mod regions;
 #[cfg_attr(not(feature = "guest"), allow(dead_code, reason = "the hosted kernel looks at fewer capabilities"))]
@@ -96,6 +97,7 @@ pub struct Capabilities {
     pub spaces: &'static Spaces,
     pub threads: &'static Threads,
     pub replies: &'static Replies,
+    probe: heap::Probe,
     kernel: &'static Kernel,
 }
 
@@ -104,6 +106,7 @@ impl Capabilities {
         use alloc::boxed::Box;
         Self {
             kernel,
+            probe: heap::Probe::default(),
             frames: Box::leak(Box::new(Frames::new(kernel))),
             spaces: Box::leak(Box::new(Spaces::new(kernel))),
             threads: Box::leak(Box::new(Threads::new(kernel))),
@@ -115,6 +118,16 @@ impl Capabilities {
     #[inline]
     pub fn headroom(&self) -> usize {
         chestnut_runtime::start::heap_free().saturating_add(self.kernel.heap_room())
+    }
+
+    /// The first of these sizes, which descend, that a block of the heap could have; 0 if none. It is found out anew once what is free has changed
+    /// much.
+    pub fn largest_block(&self, sizes: &[usize]) -> usize {
+        self.probe.largest_block(chestnut_runtime::start::heap_free(), self.kernel.heap_room(), sizes)
+    }
+    /// Whether a block of so many bytes can be had.
+    pub fn heap_fits(&self, bytes: usize) -> bool {
+        heap::fits(bytes)
     }
 
     /// Bytes that it may have in all.

@@ -17,7 +17,7 @@ use chestnut_runtime::cap::{
     AsidControl, AsidPool, CNode, Endpoint, Frame, PageDirectory, PageTable, Pdpt, SchedContext, SchedControl,
     Slot as SlotAt, Tcb, Untyped, VSpace,
 };
-use chestnut_runtime::message::InvocationError;
+use chestnut_runtime::message::{InvocationError, Received};
 use chestnut_runtime::start;
 use core::cell::{Cell, RefCell};
 use core::ptr;
@@ -176,15 +176,18 @@ impl Kernel {
     pub fn receive(&self, reply: &Reply, answer: Option<(MessageInfo, u64)>) -> Message {
         let endpoint = self.endpoint.get();
         let reply = cap::Reply(reply.slot());
-        let received = match answer {
+        message(match answer {
             Some((info, word)) => endpoint.reply_recv(info, [word, 0, 0, 0], reply),
             None => endpoint.recv(reply),
-        };
-        Message {
-            badge: received.badge,
-            info: received.info,
-            words: core::array::from_fn(|index| received.word(index)),
+        })
+    }
+
+    /// The same without waiting: a badge of 0 says that there was nothing.
+    pub fn look(&self, reply: &Reply, answer: Option<(MessageInfo, u64)>) -> Message {
+        if let Some((info, word)) = answer {
+            self.reply(reply.slot(), info, word);
         }
+        message(self.endpoint.get().nb_recv(cap::Reply(reply.slot())))
     }
 
     fn take_slot(&self) -> Result<Slot, OutOfMemory> {
@@ -489,4 +492,9 @@ impl Kernel {
     pub(super) fn consumed(&self, parts: &Parts) -> u64 {
         SchedContext(parts.sched_context).consumed().unwrap_or(0)
     }
+}
+
+#[inline]
+fn message(received: Received) -> Message {
+    Message { badge: received.badge, info: received.info, words: core::array::from_fn(|index| received.word(index)) }
 }

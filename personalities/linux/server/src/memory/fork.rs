@@ -17,7 +17,7 @@ impl AddressSpace {
     pub fn fork(&self) -> Result<Rc<Self>, Errno> {
         let groups = self.state.borrow().pages.groups();
         let bytes = groups * GROUP_RECORD + self.area_count() * AREA_RECORD;
-        if !pressure::allows(self.memory.capabilities.headroom(), bytes) {
+        if !pressure::allows(self.memory.capabilities, bytes) {
             return Err(Errno::ENOMEM);
         }
         let main = Self::main_file(&self.state.borrow());

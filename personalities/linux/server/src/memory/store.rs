@@ -73,7 +73,7 @@ impl PageStore for FrameStore {
         self.capabilities.frames.total() as u64 / 2
     }
     fn takes_names(&self) -> bool {
-        Pressure::of(self.capabilities.headroom()) < Pressure::Names
+        Pressure::of_heap(self.capabilities) < Pressure::Names
     }
 }
 

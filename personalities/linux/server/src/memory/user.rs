@@ -18,6 +18,8 @@ use core::cell::Cell;
 const MAX_VECTORS: u64 = 1024;
 /// Most bytes that one read or write moves (MAX_RW_COUNT).
 const MAX_BYTES: u64 = 0x7fff_f000;
+/// Words that are written at a stroke.
+const WORDS_AT_ONCE: usize = 32;
 
 impl AddressSpace {
     /// Calls `step` for each part of a range that lies in one page: its frame, the offset in it, the offset in the range, the
@@ -73,8 +75,15 @@ impl AddressSpace {
         Ok(bytes.map(u64::from_le_bytes))
     }
     pub fn write_words(&self, address: u64, words: &[u64]) -> Result<()> {
-        let bytes: Vec<[u8; 8]> = words.iter().map(|word| word.to_le_bytes()).collect();
-        self.write(address, bytes.as_flattened())
+        let mut bytes = [[0; 8]; WORDS_AT_ONCE];
+        for (number, words) in words.chunks(WORDS_AT_ONCE).enumerate() {
+            for (bytes, word) in bytes.iter_mut().zip(words) {
+                *bytes = word.to_le_bytes();
+            }
+            let at = address.wrapping_add((number * WORDS_AT_ONCE * 8) as u64);
+            self.write(at, bytes[..words.len()].as_flattened())?;
+        }
+        Ok(())
     }
     pub fn read_u64(&self, address: u64) -> Result<u64> {
         let mut bytes = [0; 8];
@@ -166,9 +175,18 @@ pub struct Buffers {
 }
 
 impl Buffers {
+    /// Bytes.
+    pub fn length(&self) -> u64 {
+        self.others.iter().fold(self.first.length, |sum, piece| sum.saturating_add(piece.length))
+    }
     /// No byte in them.
     pub fn is_empty(&self) -> bool {
-        self.first.length == 0 && self.others.iter().all(|piece| piece.length == 0)
+        self.length() == 0
+    }
+    pub fn into_vec(self) -> Vec<Iovec> {
+        let mut all = vec![self.first];
+        all.extend(self.others);
+        all
     }
 }
 
@@ -195,7 +213,7 @@ struct Cursor {
 impl Cursor {
     fn new(space: &Rc<AddressSpace>, buffers: impl Into<Buffers>) -> Self {
         let Buffers { first, others } = buffers.into();
-        let remaining = (first.length + others.iter().map(|piece| piece.length).sum::<u64>()) as usize;
+        let remaining = others.iter().fold(first.length, |sum, piece| sum.saturating_add(piece.length)) as usize;
         Self { space: space.clone(), piece: first, others, used: 0, remaining, moved: 0, told: None }
     }
 

@@ -33,7 +33,7 @@ fn of_call(number: u32) -> Option<Errno> {
         | linux::__NR_inotify_init1
         | linux::__NR_memfd_create
         | linux::__NR_pidfd_open => Errno::ENFILE,
-        linux::__NR_fork | linux::__NR_vfork | linux::__NR_clone | linux::__NR_clone3 => Errno::EAGAIN,
+        linux::__NR_fork | linux::__NR_vfork | linux::__NR_clone | linux::__NR_clone3 => Errno::ENOMEM,
         linux::__NR_timer_create | linux::__NR_rt_sigqueueinfo | linux::__NR_rt_tgsigqueueinfo => Errno::EAGAIN,
         linux::__NR_mmap
         | linux::__NR_mremap

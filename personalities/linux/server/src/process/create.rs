@@ -185,7 +185,7 @@ impl Server {
         let has = |flag| request.flags & flag != 0;
         let old = &parent.process;
         let table = old.descriptors().borrow().places() * size_of::<Option<Descriptor>>();
-        if !pressure::allows(self.capabilities.headroom(), table) {
+        if !pressure::allows(self.capabilities, table) {
             return Err(Errno::ENOMEM);
         }
         let (space, own_pages) = if has(VM) {

@@ -1,6 +1,6 @@
 //! Who has which id: processes by pid, threads by tid and by badge.
 
-use super::{INIT, Process, Thread};
+use super::{Activity, INIT, Process, Thread};
 use crate::capability::Threads;
 use alloc::collections::BTreeMap;
 use alloc::rc::Rc;
@@ -105,6 +105,16 @@ impl Table {
     }
     pub fn thread_count(&self) -> usize {
         self.threads.borrow().len()
+    }
+
+    /// Threads that run or could, without one of them and those that wait for their turns; at most `most` are counted.
+    pub fn count_running(&self, without: &Thread, most: usize) -> usize {
+        let threads = self.threads.borrow();
+        let runs = |thread: &&Rc<Thread>| {
+            let runs = matches!(&*thread.activity.borrow(), Activity::Running) && !thread.waits_for_turn.get();
+            runs && !core::ptr::eq(&***thread, without)
+        };
+        threads.values().filter(runs).take(most).count()
     }
 
     /// There are so many threads and zombies. Those are counted only where it matters.

@@ -90,6 +90,10 @@ pub struct Thread {
     user_time: Cell<u64>,
     /// Nanoseconds that the server has worked for it.
     system_time: Cell<u64>,
+    /// Ticks that the server has worked for it since its last turn ended ([`crate::turns`]).
+    pub debt: Cell<u64>,
+    /// It could run, if it weren't for others' turns.
+    pub waits_for_turn: Cell<bool>,
 }
 
 impl Thread {
@@ -122,6 +126,8 @@ impl Thread {
             schedule: Cell::default(),
             user_time: Cell::new(0),
             system_time: Cell::new(0),
+            debt: Cell::new(0),
+            waits_for_turn: Cell::new(false),
         })
     }
 

@@ -59,6 +59,7 @@ type Text = fn(&'static Server) -> Vec<u8>;
 
 /// Files of the system by path below /proc; folders come of themselves.
 const SYSTEM: &[(&str, Text)] = &[
+    ("chestnut/longest", resources::longest),
     ("chestnut/resources", resources::text),
     ("cmdline", system::command_line),
     ("cpuinfo", system::processors),

@@ -37,3 +37,11 @@ pub fn text(server: &'static Server) -> Vec<u8> {
     }
     text.into_bytes()
 }
+
+/// /proc/chestnut/longest: the longest stretch that the server has worked without looking whether anybody else wants something, in ticks of the
+/// time-stamp counter, since this was read last; and for which call.
+pub fn longest(server: &'static Server) -> Vec<u8> {
+    let (ticks, call) = server.turns.take_longest();
+    let name = call.map_or("none", |number| crate::syscall::table::entry(number).map_or("other", |entry| entry.name));
+    alloc::format!("{ticks} {name}\n").into_bytes()
+}

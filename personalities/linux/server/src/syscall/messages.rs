@@ -173,7 +173,7 @@ impl Party {
                 Err(error) => Err(self.failed(flags, error)),
             }
         };
-        Ok(Outcome::Later(Waiting { future: Box::pin(future), restarts, moved: Some(moved) }))
+        Ok(Outcome::Later(Waiting { future: Box::pin(future), restarts, moved: Some(moved), steady: false }))
     }
 
     fn receive(self, pieces: Buffers, flags: MessageFlags, place: Place) -> Result<Outcome> {
@@ -191,7 +191,7 @@ impl Party {
             let received = self.socket.receive(flags, false, &mut sink).await?;
             self.deliver(received, flags, place)
         };
-        Ok(Outcome::Later(Waiting { future: Box::pin(future), restarts, moved: Some(moved) }))
+        Ok(Outcome::Later(Waiting { future: Box::pin(future), restarts, moved: Some(moved), steady: false }))
     }
 
     /// Stores address, control messages and flags.
@@ -287,7 +287,7 @@ pub fn sendmmsg(call: &Call) -> Result<Outcome> {
         }
         Ok(counter.get())
     };
-    Ok(Outcome::Later(Waiting { future: Box::pin(future), restarts, moved: Some(sent) }))
+    Ok(Outcome::Later(Waiting { future: Box::pin(future), restarts, moved: Some(sent), steady: false }))
 }
 
 /// recvmmsg(fd, headers, count, flags, timeout): the timeout is looked at after each message, as on Linux.
@@ -325,7 +325,7 @@ pub fn recvmmsg(call: &Call) -> Result<Outcome> {
         }
         Ok(counter.get())
     };
-    Ok(Outcome::Later(Waiting { future: Box::pin(future), restarts, moved: Some(got) }))
+    Ok(Outcome::Later(Waiting { future: Box::pin(future), restarts, moved: Some(got), steady: false }))
 }
 
 impl Party {

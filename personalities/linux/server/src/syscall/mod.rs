@@ -18,6 +18,7 @@ pub mod memory;
 pub mod messages;
 pub mod mounts;
 pub mod names;
+pub mod pieces;
 pub mod poll;
 pub mod processes;
 pub mod read_write;
@@ -83,6 +84,8 @@ pub struct Waiting {
     pub restarts: bool,
     /// Bytes that it has moved already: returned if it is interrupted.
     pub moved: Option<Rc<Cell<u64>>>,
+    /// It doesn't wait for anybody, only for its turn: nothing interrupts it but its thread's end.
+    pub steady: bool,
 }
 
 impl Outcome {
@@ -174,11 +177,11 @@ impl Call {
 
     /// Waits; interrupted, the call begins anew if the handler has SA_RESTART.
     pub fn wait(&self, future: impl Future<Output = Result<u64>> + 'static) -> Outcome {
-        Outcome::Later(Waiting { future: Box::pin(future), restarts: true, moved: None })
+        Outcome::Later(Waiting { future: Box::pin(future), restarts: true, moved: None, steady: false })
     }
     /// Waits; interrupted, the call always fails with EINTR.
     pub fn wait_once(&self, future: impl Future<Output = Result<u64>> + 'static) -> Outcome {
-        Outcome::Later(Waiting { future: Box::pin(future), restarts: false, moved: None })
+        Outcome::Later(Waiting { future: Box::pin(future), restarts: false, moved: None, steady: false })
     }
 }
 
@@ -213,8 +216,9 @@ impl Server {
             Outcome::Gone => {}
             Outcome::Later(waiting) => {
                 let (thread, traced) = (thread.clone(), traced.map(Box::new));
-                let Waiting { future, restarts, moved } = waiting;
-                self.executor.start(Finish { server: self, thread, future: Some(future), restarts, moved, traced });
+                let Waiting { future, restarts, moved, steady } = waiting;
+                let future = Some(future);
+                self.executor.start(Finish { server: self, thread, future, restarts, moved, steady, traced });
             }
         }
     }
@@ -253,6 +257,7 @@ struct Finish {
     future: Option<Pin<Box<dyn Future<Output = Result<u64>>>>>,
     restarts: bool,
     moved: Option<Rc<Cell<u64>>>,
+    steady: bool,
     traced: Option<Box<Traced>>,
 }
 
@@ -268,6 +273,10 @@ impl Finish {
             && let Poll::Ready(result) = future.as_mut().poll(context)
         {
             return Poll::Ready(Some(Answer::Done(register(result))));
+        }
+        if self.steady {
+            *thread.waker.borrow_mut() = Some(context.waker().clone());
+            return Poll::Pending;
         }
         let moved = self.moved.as_ref().map_or(0, |moved| moved.get());
         if let Some(action) = server.interruption(thread) {

@@ -69,7 +69,7 @@ fn poll_until(call: &Call, timeout: Option<Duration>, remaining: u64) -> Result<
         return Err(Errno::EINVAL);
     }
     // Row, entry, and what waits for it.
-    if !pressure::allows(call.server.capabilities.headroom(), count * (8 + 2 * size_of::<PollEntry>())) {
+    if !pressure::allows(call.server.capabilities, count * (8 + 2 * size_of::<PollEntry>())) {
         return Err(Errno::ENOMEM);
     }
     let space = call.space();

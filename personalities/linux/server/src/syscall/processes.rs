@@ -164,17 +164,22 @@ pub fn execveat(call: &Call) -> Result<Outcome> {
     execute(call, at, path, follow, call.word(2), call.word(3))
 }
 
+/// Bytes of arguments and environment without room for which no program is started.
+const LEAST_ARGUMENTS: usize = 16 << 10;
+
 fn execute(call: &Call, at: At, path: Vec<u8>, follow: Follow, argv: u64, envp: u64) -> Result<Outcome> {
     // A quarter of the stack's limit, as Linux has it, within reason.
     let limit = call.process().limits.borrow().soft(crate::process::limits::STACK);
-    let mut room = (limit / 4).clamp(128 << 10, 6 << 20) as usize;
+    let room = (limit / 4).clamp(128 << 10, 6 << 20) as usize;
     if path.is_empty() && matches!(at, At::WorkingDirectory) {
         return Err(Errno::ENOENT);
     }
-    // Read, laid out and copied once more: what that takes beyond the usual reserve.
-    if !pressure::allows(call.server.capabilities.headroom(), 2 * room) {
+    // They are read, laid out and copied once more: with little memory there is less room for them.
+    let spare = pressure::spare(call.server.capabilities);
+    if spare < LEAST_ARGUMENTS {
         return Err(Errno::ENOMEM);
     }
+    let mut room = room.min(spare);
     let mut arguments = read_strings(call, argv, &mut room)?;
     let environment = read_strings(call, envp, &mut room)?;
     if arguments.is_empty() {

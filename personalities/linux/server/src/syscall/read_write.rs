@@ -1,7 +1,7 @@
 //! read(2), write(2), and all calls that move bytes between a program's memory and one file.
 
 use super::terminals::{Access, job_control};
-use super::{Call, Outcome, Waiting, messages};
+use super::{Call, Outcome, Waiting, messages, pieces};
 use crate::memory::{Buffers, Iovec, UserSink, UserSource};
 use crate::process::Thread;
 use crate::process::limits;
@@ -129,6 +129,10 @@ pub fn read_vector(call: &Call, vector: Buffers, now: bool) -> Result<Outcome> {
     if is_socket(&file) {
         return messages::read(call, file, vector, now);
     }
+    if pieces::is_long(&file, &vector) {
+        let attempt = attempt(call, &file, now);
+        return Ok(pieces::read(call, file, vector, attempt, None));
+    }
     let mut sink = UserSink::new(&call.space(), vector);
     let mut attempt = attempt(call, &file, now);
     match file.try_read(&mut attempt, &mut sink) {
@@ -158,6 +162,10 @@ impl Future for Read {
 
 fn read_at(call: &Call, vector: Buffers, now: bool) -> Result<Outcome> {
     let (file, offset) = (call.file(0)?, call.word(3));
+    if pieces::is_long(&file, &vector) && offset <= i64::MAX as u64 {
+        let attempt = attempt(call, &file, now);
+        return Ok(pieces::read(call, file, vector, attempt, Some(offset)));
+    }
     let mut sink = UserSink::new(&call.space(), vector);
     let mut attempt = attempt(call, &file, now);
     match file.try_read_at(&mut attempt, offset, &mut sink) {
@@ -225,6 +233,10 @@ pub fn write_vector(call: &Call, vector: Buffers, now: bool) -> Result<Outcome> 
     if is_socket(&file) {
         return messages::write(call, file, vector, now);
     }
+    if pieces::is_long_write(&file, &vector) {
+        let attempt = attempt(call, &file, now);
+        return Ok(pieces::write(call, file, vector, attempt, None));
+    }
     let mut source = UserSource::new(&call.space(), vector.clone());
     let mut attempt = attempt(call, &file, now);
     match file.try_write(&mut attempt, &mut source) {
@@ -255,7 +267,7 @@ fn write_on(call: &Call, file: Rc<OpenFile>, mut source: UserSource, before: u64
             }
         }
     };
-    Outcome::Later(Waiting { future: Box::pin(future), restarts: true, moved: Some(moved) })
+    Outcome::Later(Waiting { future: Box::pin(future), restarts: true, moved: Some(moved), steady: false })
 }
 
 /// Where a write with an offset goes.
@@ -269,6 +281,10 @@ enum Append {
 
 fn write_at(call: &Call, vector: Buffers, append: Append, now: bool) -> Result<Outcome> {
     let (file, offset) = (call.file(0)?, call.word(3));
+    if append == Append::AsOpened && offset <= i64::MAX as u64 && pieces::is_long_write(&file, &vector) {
+        let attempt = attempt(call, &file, now);
+        return Ok(pieces::write(call, file, vector, attempt, Some(offset)));
+    }
     let mut source = UserSource::new(&call.space(), vector);
     let mut attempt = attempt(call, &file, now);
     let appends = match append {
@@ -284,7 +300,7 @@ fn write_at(call: &Call, vector: Buffers, append: Append, now: bool) -> Result<O
         Err(Errno::EAGAIN) if !attempt.nonblocking => {
             let moved = source.moved();
             let future = async move { file.write_at(offset, &mut source).await.map(|count| count as u64) };
-            Ok(Outcome::Later(Waiting { future: Box::pin(future), restarts: true, moved: Some(moved) }))
+            Ok(Outcome::Later(Waiting { future: Box::pin(future), restarts: true, moved: Some(moved), steady: false }))
         }
         Err(error) => Err(failed(call, &attempt, error)),
         Ok(count) => Ok(Outcome::value(count as u64)),

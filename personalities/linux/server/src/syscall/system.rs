@@ -1,6 +1,6 @@
 //! Calls on the system as a whole and on what a process is allowed: uname, sysinfo, limits, priorities, prctl, randomness.
 
-use super::{Call, Outcome};
+use super::{Call, Outcome, pieces};
 use crate::memory::{PAGE, USER_END};
 use crate::process::capabilities::{SYS_BOOT, SYS_RESOURCE};
 use crate::process::limits::{self, Limit};
@@ -127,25 +127,23 @@ pub fn getcpu(call: &Call) -> Result<u64> {
 }
 
 /// getrandom(buf, length, flags)
-pub fn getrandom(call: &Call) -> Result<u64> {
+pub fn getrandom(call: &Call) -> Result<Outcome> {
     const MOST: u64 = 0x1ff_ffff;
     if call.half(2) & !(linux::GRND_NONBLOCK | linux::GRND_RANDOM | linux::GRND_INSECURE) != 0 {
         return Err(Errno::EINVAL);
     }
     let (address, length) = (call.word(0), call.word(1).min(MOST));
-    let space = call.space();
-    let mut chunk = [0; 256];
-    let mut done = 0;
-    while done < length {
-        let part = (length - done).min(chunk.len() as u64) as usize;
-        call.server.generator.fill(&mut chunk[..part]);
-        let written = space.write_some(address.wrapping_add(done), &chunk[..part]);
-        done += written as u64;
-        if written < part {
-            return if done == 0 { Err(Errno::EFAULT) } else { Ok(done) };
-        }
+    let mut bytes = [0; 256];
+    if length > bytes.len() as u64 {
+        let generator = call.server.generator.clone();
+        return Ok(pieces::fill(call, address, length, move |bytes| generator.fill(bytes)));
     }
-    Ok(done)
+    let bytes = &mut bytes[..length as usize];
+    call.server.generator.fill(bytes);
+    match call.space().write_some(address, bytes) {
+        0 if length > 0 => Err(Errno::EFAULT),
+        written => Ok(Outcome::value(written as u64)),
+    }
 }
 
 const ARCH_SET_GS: u32 = 0x1001;

@@ -292,5 +292,5 @@ pub fn with_deadline(
         })
         .await
     };
-    Outcome::Later(Waiting { future: Box::pin(future), restarts, moved: None })
+    Outcome::Later(Waiting { future: Box::pin(future), restarts, moved: None, steady: false })
 }

@@ -15,6 +15,9 @@ use linux_raw_sys::general as linux;
 /// All flags of splice(2): moving and gifting pages are hints, and more to come is a socket's affair that this domain has not.
 const SPLICE_FLAGS: u32 = linux::SPLICE_F_MOVE | linux::SPLICE_F_NONBLOCK | linux::SPLICE_F_MORE | linux::SPLICE_F_GIFT;
 
+/// Bytes that sendfile and copy_file_range move at a time: they may move fewer than they are asked to, and others want to be served, too.
+const MOST: usize = 1 << 20;
+
 /// A place in a file that an argument points at: `None` for null.
 fn offset_at(space: &AddressSpace, address: u64) -> Result<Option<u64>> {
     if address == 0 {
@@ -34,7 +37,7 @@ fn put_offset(space: &AddressSpace, address: u64, before: Option<u64>, moved: us
 
 /// Waits for a transfer; `moved` counts meanwhile, and is what an interrupted one returns.
 fn wait(moved: Rc<Cell<u64>>, future: impl Future<Output = Result<u64>> + 'static) -> Outcome {
-    Outcome::Later(Waiting { future: Box::pin(future), restarts: true, moved: Some(moved) })
+    Outcome::Later(Waiting { future: Box::pin(future), restarts: true, moved: Some(moved), steady: false })
 }
 
 /// Runs a transfer, and after each step notes how far it has come and where the offsets are: a signal may drop it at any of them.
@@ -61,7 +64,7 @@ async fn followed(
 /// sendfile(out, in, offset, count)
 pub fn sendfile(call: &Call) -> Result<Outcome> {
     let (target, source) = (call.file(0)?, call.file(1)?);
-    let (address, count) = (call.word(2), call.word(3) as usize);
+    let (address, count) = (call.word(2), (call.word(3) as usize).min(MOST));
     let space = call.space();
     let start = offset_at(&space, address)?;
     let (server, thread, limit) = (call.server, call.thread.clone(), size_limit(call));
@@ -159,7 +162,7 @@ pub fn copy_file_range(call: &Call) -> Result<u64> {
     if call.half(5) != 0 {
         return Err(Errno::EINVAL);
     }
-    let (source, target, count) = (call.file(0)?, call.file(2)?, call.word(4) as usize);
+    let (source, target, count) = (call.file(0)?, call.file(2)?, (call.word(4) as usize).min(MOST));
     let (source_address, target_address) = (call.word(1), call.word(3));
     let (space, limit) = (call.space(), size_limit(call));
     let (from, to) = (offset_at(&space, source_address)?, offset_at(&space, target_address)?);

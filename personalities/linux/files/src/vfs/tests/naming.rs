@@ -156,6 +156,38 @@ fn reading_directories_in_pieces() {
     assert_eq!(again.list_encoded(&mut SliceSink::new(&mut [0; 20])), Err(Errno::EINVAL));
 }
 
+/// Memory that ends after so many bytes, whatever was asked for.
+struct Ending(usize, alloc::vec::Vec<u8>);
+
+impl crate::buffer::Sink for Ending {
+    fn remaining(&self) -> usize {
+        10_000
+    }
+    fn put(&mut self, bytes: &[u8]) -> crate::Result<usize> {
+        let stored = bytes.len().min(self.0);
+        self.0 -= stored;
+        self.1.extend_from_slice(&bytes[..stored]);
+        if stored == 0 { Err(Errno::EFAULT) } else { Ok(stored) }
+    }
+}
+
+#[test]
+fn reading_into_memory_that_ends_loses_no_name() {
+    let world = World::new();
+    for at in 0..300 {
+        world.write(&std::format!("/file{at}"), "");
+    }
+    // 24 bytes for each of the first two, 32 for each name.
+    for (bytes, whole) in [(0, 0), (23, 0), (24, 24), (100, 80), (5000, 4976), (9000, 8976)] {
+        let file = world.open("/", OpenFlags::DIRECTORY).unwrap();
+        let expected = if whole == 0 { Err(Errno::EFAULT) } else { Ok(whole) };
+        assert_eq!(file.list_encoded(&mut Ending(bytes, alloc::vec::Vec::new())), expected);
+        let rest = encoded_names(&file, 1000).len();
+        let read = [0, 24, 48].iter().filter(|&&at| at < whole).count().min(2) + whole.saturating_sub(48) / 32;
+        assert_eq!(rest + read, 302, "{bytes}");
+    }
+}
+
 #[test]
 fn the_old_record_has_the_type_behind_the_name() {
     let world = World::new();

@@ -1,0 +1,59 @@
+//! The short ways: Call, ReplyRecv, Send, signals and faults where what is to happen is the common thing.
+//!
+//! Each does what the general way would do, for the common cases only, and says [`NotFast`] before it has changed anything (but the clock
+//! that was read) if the case is another one. The commonest case of Call and ReplyRecv, of at most four words, a CSpace of one level and a passive
+//! server, is apart from the other common ones, so that it needs few registers. The checks, and why they are enough:
+//!
+//! 1. The message has words only, no capabilities. Those beyond the fourth are copied if both threads have buffers for them.
+//! 2. The capability is found, through the cached CSpace root or by walking, and allows what is asked.
+//! 3. The partner waits already, so that nobody blocks but a caller or who has faulted, and nothing is queued but the server.
+//! 4. Nobody who is ready outranks the partner: so the partner runs next, and the scheduler needn't choose. Where nobody blocks, the priorities
+//!    of the two alone say which of them runs next.
+//! 5. The partner's address space may be loaded, if it runs.
+//! 6. Time: either the caller's scheduling context goes along and comes back with the reply (passive server), where it runs on and its
+//!    end is still what the timer is set to; or both have contexts of their own (active server), and then the clock is read, the one that ran has
+//!    time left, is charged, and the one that runs next has budget, on a context that isn't sporadic. Nobody's awaited budget has come meanwhile.
+//! 7. Whoever is answered is in the middle of no stack of calls; what it is answered for is a call, or a fault whose answer lets it go on.
+//!
+//! Where the thread that runs goes on running, or lends its time, the clock isn't read, as the general way would: the timer is still set to the end of
+//! its budget. So a system call that begins in the last moments of a budget, which the general way would hold back until there is more, is made.
+//!
+//! Capabilities in messages, waits for nobody who sends, timeout faults, and everything else go the general way.
+#![forbid(unsafe_code)]
+mod call;
+mod fault;
+mod reply_recv;
+mod send;
+mod steps;
+
+pub use call::call;
+pub use fault::fault;
+pub use reply_recv::reply_recv;
+pub use send::{send, signal};
+pub use steps::NotFast;
+
+use crate::mem::Ref;
+use crate::object::{Kernel, Tcb};
+use chestnut_abi::Syscall;
+
+/// Makes the system call of `thread`, which runs, if it is a common one.
+pub fn system_call<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>) -> Result<(), NotFast> {
+    const CALL: i64 = Syscall::Call as i64;
+    const REPLY_RECV: i64 = Syscall::ReplyRecv as i64;
+    match thread.context.system_call_number() {
+        CALL => call(k, thread),
+        REPLY_RECV => reply_recv(k, thread),
+        _ => other(k, thread),
+    }
+}
+
+/// Makes the system call of `thread`, which runs and is neither Call nor ReplyRecv, if it is a common one.
+#[inline(always)]
+pub fn other<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>) -> Result<(), NotFast> {
+    const SEND: i64 = Syscall::Send as i64;
+    const NB_SEND: i64 = Syscall::NBSend as i64;
+    match thread.context.system_call_number() {
+        SEND | NB_SEND => send(k, thread),
+        _ => Err(NotFast),
+    }
+}

@@ -1,0 +1,124 @@
+//! Send and NBSend: a signal, an answer through a reply object that was kept, or a message to a thread that waits for one. The sender goes on
+//! running unless the other one has a higher priority.
+//!
+//! Who gets the message has a scheduling context of its own: the sender's doesn't go along.
+#![forbid(unsafe_code)]
+
+use super::steps::{
+    NotFast, answer_fault, find, hand_over, has_faulted, leave_queue, lets_go_on, long_message, plain_message,
+    take_turn, turn,
+};
+use crate::cap::Kind;
+use crate::mem::Ref;
+use crate::object::{Above, Endpoint, Kernel, Notification, Reply, Tcb, ThreadState};
+use chestnut_abi::{CapRights, MessageInfo};
+
+/// Makes a Send or NBSend of `thread`, which runs, if it is a common one.
+#[inline(always)]
+pub fn send<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>) -> Result<(), NotFast> {
+    let info = plain_message::<false>(thread)?;
+    let cap = find::<false>(k, thread, thread.context.capability_register())?;
+    if let Some(reply) = cap.as_reply(k) {
+        return answer(k, thread, info, reply);
+    }
+    if !cap.rights().contains(CapRights::WRITE) {
+        return Err(NotFast);
+    }
+    match cap.kind() {
+        Kind::Notification => signal(k, thread, cap.as_notification(k).ok_or(NotFast)?, cap.badge()),
+        Kind::Endpoint => send_message(k, thread, info, cap.as_endpoint(k).ok_or(NotFast)?, cap.badge()),
+        _ => Err(NotFast),
+    }
+}
+
+/// Signals a notification while `thread` runs.
+#[inline(always)]
+pub fn signal<'k>(
+    k: Kernel<'k>,
+    thread: Ref<'k, Tcb>,
+    notification: Ref<'k, Notification>,
+    badge: u64,
+) -> Result<(), NotFast> {
+    let Some(waiter) = notification.queue.first(k) else { return leave_signal(k, notification, badge) };
+    let own = waiter.sched_context.get(k).ok_or(NotFast)?;
+    let turn = turn(k, thread, waiter, own)?;
+
+    notification.queue.pop_front(k, waiter);
+    waiter.waiting_on.clear();
+    leave_queue(waiter);
+    waiter.context.set_badge(badge);
+    take_turn(k, thread, waiter, own, turn);
+    Ok(())
+}
+
+/// Nobody waits: the signal is kept, unless a thread that is bound to the notification waits elsewhere.
+#[inline(always)]
+fn leave_signal<'k>(k: Kernel<'k>, notification: Ref<'k, Notification>, badge: u64) -> Result<(), NotFast> {
+    if notification.active.get() {
+        notification.badge.set(notification.badge.get() | badge);
+        return Ok(());
+    }
+    if notification.bound_tcb.get(k).is_some_and(|bound| bound.state.get() == ThreadState::BlockedOnReceive) {
+        return Err(NotFast);
+    }
+    notification.badge.set(badge);
+    notification.active.set(true);
+    Ok(())
+}
+
+/// Answers a caller, or a thread that has faulted, that nobody has lent time to.
+#[inline(always)]
+fn answer<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, info: MessageInfo, reply: Ref<'k, Reply>) -> Result<(), NotFast> {
+    let caller = reply.tcb.get(k).filter(|caller| caller.state.get() == ThreadState::BlockedOnReply).ok_or(NotFast)?;
+    if reply.above(k) != Above::Nothing || !reply.below.is_none() {
+        return Err(NotFast);
+    }
+    let faulted = has_faulted(caller);
+    if faulted && !lets_go_on(caller, info) {
+        return Err(NotFast);
+    }
+    let own = caller.sched_context.get(k).ok_or(NotFast)?;
+    let turn = turn(k, thread, caller, own)?;
+    if !faulted {
+        long_message::<false>(k, info, thread, caller)?;
+    }
+
+    caller.reply.clear();
+    reply.tcb.clear();
+    if faulted {
+        answer_fault(k, thread, caller, info);
+        caller.state.set(ThreadState::Restart);
+    } else {
+        hand_over(thread, caller, info, 0);
+        caller.state.set(ThreadState::Running);
+    }
+    take_turn(k, thread, caller, own, turn);
+    Ok(())
+}
+
+/// Sends to the first thread that waits at an endpoint.
+#[inline(always)]
+fn send_message<'k>(
+    k: Kernel<'k>,
+    thread: Ref<'k, Tcb>,
+    info: MessageInfo,
+    endpoint: Ref<'k, Endpoint>,
+    badge: u64,
+) -> Result<(), NotFast> {
+    let receives = |first: &Ref<'k, Tcb>| first.state.get() == ThreadState::BlockedOnReceive;
+    let receiver = endpoint.queue.first(k).filter(receives).ok_or(NotFast)?;
+    let own = receiver.sched_context.get(k).ok_or(NotFast)?;
+    let turn = turn(k, thread, receiver, own)?;
+    long_message::<false>(k, info, thread, receiver)?;
+
+    endpoint.queue.pop_front(k, receiver);
+    receiver.endpoint.clear();
+    leave_queue(receiver);
+    // Nobody will be answered through what it had set aside for a caller.
+    if let Some(reply) = receiver.reply.take(k) {
+        reply.tcb.clear();
+    }
+    hand_over(thread, receiver, info, badge);
+    take_turn(k, thread, receiver, own, turn);
+    Ok(())
+}

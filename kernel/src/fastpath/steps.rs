@@ -1,0 +1,216 @@
+//! The steps that the short ways are made of: what is looked at before anything changes, and how the processor goes from one thread to another.
+#![forbid(unsafe_code)]
+
+use crate::arch;
+use crate::cap::Cap;
+use crate::ipc::{self, Buffer};
+use crate::mem::Ref;
+use crate::object::{Fault, Kernel, Place, SchedContext, Tcb, ThreadState};
+use crate::time::{self, Moment};
+use chestnut_abi::MessageInfo;
+use chestnut_abi::ipc_buffer::MSG_WORD;
+use chestnut_abi::message::{MAX_LENGTH, REGISTER_WORDS};
+
+/// The case isn't a common one; nothing has been changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotFast;
+
+/// The case isn't the commonest one; nothing has been changed.
+pub enum Miss {
+    /// It may be one of the other common ones.
+    Commonest,
+    /// It is for the general way.
+    Common,
+}
+
+impl From<Miss> for NotFast {
+    fn from(_: Miss) -> Self {
+        Self
+    }
+}
+
+/// Unwrapped capabilities (not the sender's to say), extra capabilities and length.
+const SIZE: u64 = 0xfff;
+
+/// The message of the running thread, if it has words only, and, in the commonest case, no more than fit in registers.
+#[inline(always)]
+pub fn plain_message<const COMMONEST: bool>(thread: Ref<Tcb>) -> Result<MessageInfo, Miss> {
+    let info = thread.context.message_info();
+    let most = if COMMONEST { REGISTER_WORDS } else { MAX_LENGTH };
+    if info & SIZE <= most as u64 {
+        Ok(MessageInfo(info))
+    } else if info & SIZE <= MAX_LENGTH as u64 {
+        Err(Miss::Commonest)
+    } else {
+        Err(Miss::Common)
+    }
+}
+
+/// The words that don't fit in registers go from one buffer to the other; both must be there if there are such words. To be called when
+/// everything else has been looked at.
+#[inline(always)]
+pub fn long_message<'k, const COMMONEST: bool>(
+    k: Kernel<'k>,
+    info: MessageInfo,
+    from: Ref<'k, Tcb>,
+    to: Ref<'k, Tcb>,
+) -> Result<(), Miss> {
+    if COMMONEST || info.length() <= REGISTER_WORDS || copy_long(k, info, from, to) {
+        return Ok(());
+    }
+    Err(Miss::Common)
+}
+
+#[inline(always)]
+fn copy_long<'k>(k: Kernel<'k>, info: MessageInfo, from: Ref<'k, Tcb>, to: Ref<'k, Tcb>) -> bool {
+    let (Some(source), Some(target)) = (Buffer::of(k, from, false), Buffer::of(k, to, true)) else { return false };
+    target.copy_words(source, MSG_WORD + REGISTER_WORDS, info.length() - REGISTER_WORDS);
+    true
+}
+
+/// The capability at an address of the thread's CSpace; in the commonest case that is one CNode.
+#[inline(always)]
+pub fn find<'k, const COMMONEST: bool>(k: Kernel<'k>, thread: Ref<'k, Tcb>, address: u64) -> Result<Cap, Miss> {
+    let slot = match thread.cspace.get().slot(k.entry(), address) {
+        Some(slot) => slot,
+        None if COMMONEST => return Err(Miss::Commonest),
+        None => thread.named_slot(k, address).map_err(|_| Miss::Common)?,
+    };
+    Ok(slot.cap())
+}
+
+/// What to load in the processor for a thread's address space, if it has one.
+#[inline(always)]
+pub fn loadable<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>) -> Result<u64, Miss> {
+    match thread.vspace.get(k).map_or(0, |root| root.loadable()) {
+        0 => Err(Miss::Common),
+        root => Ok(root),
+    }
+}
+
+/// Whether a thread waits for the answer to a fault.
+#[inline(always)]
+pub fn has_faulted(thread: Ref<Tcb>) -> bool {
+    thread.fault.get().is_some()
+}
+
+/// Whether an answer with this message lets a thread go on that has faulted.
+#[inline(always)]
+pub fn lets_go_on(faulted: Ref<Tcb>, answer: MessageInfo) -> bool {
+    match faulted.fault.get() {
+        Some(Fault::Vm { .. } | Fault::Cap { .. }) => true,
+        Some(Fault::UserException { .. } | Fault::UnknownSyscall { .. }) => answer.label() == 0,
+        _ => false,
+    }
+}
+
+/// Ends a fault that an answer with this message, of `thread`, lets go on.
+#[inline(always)]
+pub fn answer_fault<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, faulted: Ref<'k, Tcb>, answer: MessageInfo) {
+    // The commonest says nothing but to try again.
+    if matches!(faulted.fault.get(), Some(Fault::Vm { .. })) {
+        faulted.fault.set(None);
+    } else if let Some(fault) = faulted.fault.take() {
+        ipc::apply_fault_reply(k, thread, faulted, fault, answer);
+    }
+}
+
+/// Before a thread runs on a scheduling context of its own, and the running one stops.
+#[inline(always)]
+pub fn moment<'k>(k: Kernel<'k>, own: Ref<'k, SchedContext>) -> Result<Moment, Miss> {
+    time::moment_for(k, own).ok_or(Miss::Common)
+}
+
+/// The message goes from one thread to the other, but for what [`long_message`] has copied.
+#[inline(always)]
+pub fn hand_over<'k>(from: Ref<'k, Tcb>, to: Ref<'k, Tcb>, info: MessageInfo, badge: u64) {
+    from.context.copy_message(&to.get().context, info.length());
+    to.context.set_message_info(info.0);
+    to.context.set_badge(badge);
+}
+
+/// Moves a scheduling context from one thread to another.
+#[inline(always)]
+pub fn give<'k>(context: Ref<'k, SchedContext>, from: Ref<'k, Tcb>, to: Ref<'k, Tcb>) {
+    from.sched_context.clear();
+    to.sched_context.set(Some(context));
+    context.tcb.set(Some(to));
+}
+
+/// The processor goes on with `to`, which becomes current; `from` was until now.
+#[inline(always)]
+pub fn run<'k>(k: Kernel<'k>, from: Ref<'k, Tcb>, to: Ref<'k, Tcb>, root: u64) {
+    k.current.set(Some(to));
+    arch::activate_vspace(root);
+    if k.fpu_owner.is(to) {
+        arch::fpu_enable();
+    } else {
+        arch::fpu_disable();
+    }
+    arch::switch_context(&from.get().context, &to.get().context);
+}
+
+/// When a thread runs that waits no more.
+#[derive(Clone, Copy)]
+pub enum Turn<'k> {
+    /// The running one goes on.
+    Later,
+    /// At once, in the address space of this root; the one that runs has the context `from`.
+    Now { root: u64, moment: Moment, from: Ref<'k, SchedContext> },
+}
+
+/// When `woken`, which has a context of its own, is to run, if nothing but the priorities says so.
+#[inline(always)]
+pub fn turn<'k>(
+    k: Kernel<'k>,
+    thread: Ref<'k, Tcb>,
+    woken: Ref<'k, Tcb>,
+    own: Ref<'k, SchedContext>,
+) -> Result<Turn<'k>, Miss> {
+    if woken.priority.get() <= thread.priority.get() {
+        // By the time of the last look at the clock: what had come then has come now.
+        return if time::has_time(k, own) { Ok(Turn::Later) } else { Err(Miss::Common) };
+    }
+    if !time::outranks_ready(k, woken) {
+        return Err(Miss::Common);
+    }
+    let from = thread.sched_context.get(k).ok_or(Miss::Common)?;
+    let root = loadable(k, woken)?;
+    Ok(Turn::Now { root, moment: moment(k, own)?, from })
+}
+
+/// `woken`, which waits no more, runs or is ready.
+#[inline(always)]
+pub fn take_turn<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, woken: Ref<'k, Tcb>, own: Ref<'k, SchedContext>, turn: Turn) {
+    match turn {
+        Turn::Later if woken.priority.get() == thread.priority.get() => time::enqueue_back(k, woken),
+        Turn::Later => time::enqueue_front(k, woken),
+        Turn::Now { root, moment, from } => overtake(k, thread, woken, root, (moment, from, own)),
+    }
+}
+
+/// `woken` runs, and the thread that ran until now is ready.
+#[inline(never)]
+fn overtake<'k>(
+    k: Kernel<'k>,
+    thread: Ref<'k, Tcb>,
+    woken: Ref<'k, Tcb>,
+    root: u64,
+    (moment, from, own): (Moment, Ref<'k, SchedContext>, Ref<'k, SchedContext>),
+) {
+    // It may have to execute the instruction that entered the kernel again.
+    if woken.state.get() == ThreadState::Restart {
+        woken.context.restart();
+        woken.state.set(ThreadState::Running);
+    }
+    time::enqueue_front(k, thread);
+    time::switch_contexts(k, moment, from, own);
+    run(k, thread, woken, root);
+}
+
+/// A thread has left the queue that it was blocked in.
+#[inline(always)]
+pub fn leave_queue(thread: Ref<Tcb>) {
+    thread.place.set(Place::Nowhere);
+    thread.state.set(ThreadState::Running);
+}

@@ -12,12 +12,12 @@ use chestnut_abi::object::{ObjectType, VmAttributes};
 use chestnut_abi::{CNodeCapData, CapRights, MessageInfo, UserContext};
 use chestnut_linux_trampoline::message::SERVER_CPTR;
 use chestnut_manifest::{StartInfo, slots};
-use chestnut_runtime::cap::{self, Budget, Received};
+use chestnut_runtime::cap::{self, Budget};
 use chestnut_runtime::cap::{
     AsidControl, AsidPool, CNode, Endpoint, Frame, PageDirectory, PageTable, Pdpt, SchedContext, SchedControl,
     Slot as SlotAt, Tcb, Untyped, VSpace,
 };
-use chestnut_runtime::message::InvocationError;
+use chestnut_runtime::message::{InvocationError, Received};
 use chestnut_runtime::start;
 use core::cell::{Cell, RefCell};
 use core::ptr;

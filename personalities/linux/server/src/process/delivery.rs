@@ -122,7 +122,17 @@ impl Server {
         }
     }
 
+    /// Mostly there is nothing.
+    #[inline]
     fn settle(&self, thread: &Rc<Thread>) -> Settled {
+        match () {
+            () if thread.ended.get() || thread.process.is_stopped() => Settled::Gone,
+            () if thread.deliverable().is_empty() => Settled::Nothing,
+            () => self.settle_some(thread),
+        }
+    }
+
+    fn settle_some(&self, thread: &Rc<Thread>) -> Settled {
         let process = &thread.process;
         loop {
             if thread.ended.get() || process.is_stopped() {

@@ -1,7 +1,8 @@
-//! Appends a segment to a static ELF program: how the boot archive becomes a part of the root task's image.
+//! Static ELF programs as the guest gets them: only what is loaded. And with a segment appended, which is how the boot archive becomes
+//! a part of the root task's image, the one file that the kernel loads.
 //!
-//! The kernel loads one file, the root task. Segments and their contents stay as they are; section headers and symbols,
-//! which no loader reads, are left out. Relies on `object` for reading and writing.
+//! Segments and their contents stay as they are; section headers and symbols, which no loader reads, are left out: they would be most
+//! of the guest's boot image and stay in its memory. Relies on `object` for reading and writing.
 
 use anyhow::{Context, Result, bail};
 use object::elf::{self, FileHeader64};
@@ -10,6 +11,13 @@ use object::write::elf::{FileHeader as NewFileHeader, ProgramHeader, Writer};
 use object::{Endianness, LittleEndian};
 
 const PAGE_BYTES: u64 = 4096;
+
+/// `program` without anything that isn't loaded.
+pub fn loadable(program: &[u8]) -> Result<Vec<u8>> {
+    let headers = program_headers(program)?;
+    let contents: Result<Vec<&[u8]>> = headers.iter().map(|header| contents_of(program, header)).collect();
+    write(program, headers, &contents?)
+}
 
 /// `program` with one more read-only `PT_LOAD` segment, which holds `data` at `address` (a page boundary).
 pub fn append_segment(program: &[u8], address: u64, data: &[u8]) -> Result<Vec<u8>> {
@@ -188,6 +196,17 @@ mod tests {
             assert_eq!(header.p_offset % PAGE_BYTES, header.p_vaddr % PAGE_BYTES);
         }
         assert_eq!((headers[3].p_flags, headers[3].p_memsz), (elf::PF_R, PAGE_BYTES));
+    }
+
+    #[test]
+    fn what_is_not_loaded_is_left_out() {
+        let program = [&program()[..], &[9; 100_000]].concat();
+        let small = loadable(&program).expect("a program");
+        assert!(small.len() < 12_000, "{}", small.len());
+        let headers = program_headers(&small).expect("reads");
+        assert_eq!(contents_of(&small, &headers[0]).expect("contents")[64..], program[64..0x1000]);
+        assert_eq!(contents_of(&small, &headers[2]).expect("contents"), b"ta");
+        assert_eq!(file_header(&small).expect("header").e_entry(LittleEndian), 0x40_0010);
     }
 
     #[test]

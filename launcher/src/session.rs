@@ -64,6 +64,7 @@ pub fn run(system: &System, settings: &Settings, command: chestnut_manifest::Com
         on_terminal,
         verbose: options.verbose,
         ready: false,
+        spoke: false,
         unacknowledged: 0,
         escape: Escape::default(),
         interrupted: None,
@@ -93,6 +94,8 @@ struct Session {
     on_terminal: bool,
     verbose: bool,
     ready: bool,
+    /// Something has come out of the terminal.
+    spoke: bool,
     /// Bytes of `Stdin` that the guest hasn't taken yet.
     unacknowledged: u32,
     escape: Escape,
@@ -118,7 +121,17 @@ impl Session {
 
     fn handle(&mut self, event: Event, start: Instant, time_limit: Option<Duration>) -> Result<Option<End>> {
         match event {
-            Event::Terminal(bytes) => return out(&mut std::io::stdout(), &bytes),
+            Event::Terminal(bytes) => {
+                if self.verbose && !self.spoke {
+                    self.spoke = true;
+                    let seconds = start.elapsed().as_secs_f32();
+                    eprint!(
+                        "[log] chestnut: first output {seconds:.2} s after the emulator's start{0}{0}",
+                        self.line_end()
+                    );
+                }
+                return out(&mut std::io::stdout(), &bytes);
+            }
             Event::Message(message) => return self.message(message),
             Event::Log(line) => {
                 if self.verbose {

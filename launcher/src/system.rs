@@ -2,7 +2,7 @@
 
 use crate::archive::Contents;
 use crate::compile::{self, Variant};
-use crate::elf_image::append_segment;
+use crate::elf_image::{self, append_segment};
 use crate::machine::RootTask;
 use crate::root_files::RootFiles;
 use crate::setup::{ensure_emulator, fetch_package};
@@ -47,6 +47,7 @@ impl System {
         let mut services = Vec::new();
         for (package, program) in packages.iter().zip(&programs) {
             let bytes = std::fs::read(program).with_context(|| format!("reading {}", program.display()))?;
+            let bytes = elf_image::loadable(&bytes).with_context(|| format!("reading {}", program.display()))?;
             services.push(((*package).to_owned(), bytes));
         }
         let (_, root) = services.remove(0);

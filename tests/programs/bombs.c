@@ -602,6 +602,23 @@ static void memfds(void) {
     }
 }
 
+// Four that do nothing but make the server work.
+static void floods(void) {
+    for (int i = 0; i < 4; i++)
+        if (fork() == 0) {
+            size_t large = 8ul << 20;
+            char *space = mmap(NULL, large, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+            int zero = open("/dev/zero", O_RDONLY);
+            for (time_t end = time(NULL) + 5; time(NULL) < end;)
+                if (read(zero, space, large) != (ssize_t)large)
+                    _exit(1);
+            _exit(0);
+        }
+    int status, failed = 0;
+    while (wait(&status) > 0)
+        failed += status != 0;
+    printf("the floods are over, %d failed\n", failed);
+}
 // How long the server works at a stroke on the longest calls there are: ticks for each, and the call's name.
 static void told(const char *what) {
     char line[100] = "";
@@ -731,6 +748,7 @@ static const struct {
     void (*bomb)(void);
 } kinds[] = {
     {"check", check},
+    {"floods", floods},
     {"long_calls", long_calls},
     {"forks", forks},
     {"fork_tree", fork_tree},

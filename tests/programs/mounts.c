@@ -71,8 +71,6 @@ int main(void) {
     refuse("remount", mount(NULL, "a", NULL, MS_REMOUNT, NULL));
     refuse("private", mount(NULL, "a", NULL, MS_PRIVATE | MS_REC, NULL));
     refuse("shared", mount(NULL, "a", NULL, MS_SHARED, NULL));
-    refuse("read-only", mount("none", "b", "tmpfs", MS_RDONLY, NULL));
-    refuse("remount read-only", mount(NULL, "a", NULL, MS_REMOUNT | MS_RDONLY, NULL));
     refuse("type", mount("none", "b", "ext4", 0, NULL));
     refuse("option", mount("none", "b", "tmpfs", 0, "nonsense"));
     refuse("no directory", mount("none", "target", "tmpfs", 0, NULL));

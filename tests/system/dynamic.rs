@@ -62,11 +62,14 @@ pub const MODULES: &[&str] = &[
     "test_glob",
     "test_json",
     "test_mmap",
+    "test_posix",
     "test_posixpath",
+    "test_pty",
     "test_re",
     "test_resource",
     "test_select",
     "test_shlex",
+    "test_shutil",
     "test_stat",
     "test_struct",
     "test_tempfile",
@@ -76,8 +79,8 @@ pub const MODULES: &[&str] = &[
 
 /// Tests that are left out, as they measure the machine or ask for what differs from one to the next.
 const UNWANTED: &[(&str, &str)] = &[
-    // F_NOTIFY, which isn't there.
-    ("test_fcntl", "-test_fcntl_64_bit"),
+    // Compares with a program that isn't everywhere.
+    ("test_shutil", "-test_zipfile_vs_zip"),
     ("test_re", "-test_search_anchor_at_beginning"),
     ("test_re", "-test_large_"),
     ("test_mmap", "-test_large"),

@@ -7,7 +7,7 @@
 //! | `kernel::hostile::…` | ten million random system calls harm nobody |
 //! | `kernel::calls::…` | which system calls each build of the kernel has |
 //! | `boot::…` | each way to boot, what the kernel says and keeps, `cargo run -- boot` |
-//! | `limits::…` | the kernel's size, the length of boot, the longest time with interrupts off |
+//! | `limits::…` | the kernel's size, the length of boot, the longest time with interrupts off; instructions and memory to the shell's prompt |
 //! | `cost::…` | what the kernel's paths cost, against a table |
 //! | `programs::…` | real programs do what they do on the host: output, messages, exit status |
 //! | `dynamic::…` | the same for Debian's dynamically linked programs, with their libraries in the guest |
@@ -36,6 +36,7 @@ mod kernel;
 mod launcher;
 mod limits;
 mod programs;
+mod prompt;
 mod root_folder;
 mod services;
 mod shared;
@@ -66,6 +67,7 @@ fn main() -> ExitCode {
     trials.extend(boot::trials());
     trials.extend(calls::trials());
     trials.extend(limits::trials());
+    trials.extend(prompt::trials());
     trials.extend(cost::trials());
     trials.extend(table::trials(&arguments));
     trials.extend(dynamic::trials(&arguments));

@@ -21,7 +21,7 @@ pub fn exception(vector: u64, code: u64) {
 
 fn fault(fault: Fault) {
     let k = enter();
-    let fast = |thread| ways::short_are_open(k) && fastpath::fault(k, thread, fault).is_ok();
+    let fast = |thread| ways::short(k, || fastpath::fault(k, thread, fault)).is_ok();
     if !k.current.get(k).is_some_and(fast) {
         general_fault(k, fault);
     }
@@ -63,8 +63,7 @@ pub fn interrupt(irq: usize) {
     arch::irq_acknowledge(irq);
     let signal = signalled(k, irq);
     if let (Some((notification, badge)), Some(thread)) = (signal, k.current.get(k))
-        && ways::short_are_open(k)
-        && fastpath::signal(k, thread, notification, badge).is_ok()
+        && ways::short(k, || fastpath::signal(k, thread, notification, badge)).is_ok()
     {
         return;
     }

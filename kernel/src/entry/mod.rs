@@ -22,4 +22,4 @@ pub use crate::object::enter;
 #[cfg(not(target_os = "none"))]
 pub use crate::object::{install, uninstall};
 #[cfg(not(target_os = "none"))]
-pub use ways::{Ways, set as set_ways};
+pub use ways::{Ways, set as set_ways, taken as short_ways_taken};

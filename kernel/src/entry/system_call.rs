@@ -13,11 +13,15 @@ use crate::{fastpath, time};
 use chestnut_abi::registers::Register;
 use chestnut_abi::{CapRights, LookupFailure, MessageInfo, Syscall};
 
+const CALL: i64 = Syscall::Call as i64;
+const REPLY_RECV: i64 = Syscall::ReplyRecv as i64;
+
 /// The running thread executed `syscall`.
 pub fn system_call() {
     begin(|k, thread| match thread.context.system_call_number() {
         CALL => short_call(k, thread),
-        _ => fastpath::system_call(k, thread),
+        REPLY_RECV => fastpath::reply_recv(k, thread),
+        _ => fastpath::other(k, thread),
     });
 }
 
@@ -26,8 +30,6 @@ pub fn system_call() {
 pub fn call() {
     begin(short_call);
 }
-
-const CALL: i64 = Syscall::Call as i64;
 
 /// Makes a Call to a server that waits, or of an object that needs no more than [`invocation`] does.
 #[inline(always)]
@@ -54,7 +56,7 @@ pub fn other_call() {
 fn begin(fast: impl for<'k> Fn(Kernel<'k>, Ref<'k, Tcb>) -> Result<(), NotFast>) {
     let k = enter();
     let Some(thread) = k.current.get(k) else { return nobody(k) };
-    if !redirected(thread) && (!ways::short_are_open(k) || fast(k, thread).is_err()) {
+    if !redirected(thread) && ways::short(k, || fast(k, thread)).is_err() {
         general(k, thread);
     }
 }

@@ -1,22 +1,25 @@
 //! Whether the short ways of `fastpath` are tried. They are; but a test of them has one simulated machine do without and compares.
 
-#[cfg(target_os = "none")]
-pub use bare::short_are_open;
+use crate::fastpath::NotFast;
+use crate::object::Kernel;
 #[cfg(not(target_os = "none"))]
-pub use hosted::{Ways, set, short_are_open};
+pub use hosted::{Ways, set, taken};
 
-#[cfg(target_os = "none")]
-mod bare {
-    use crate::object::Kernel;
-
-    #[inline(always)]
-    pub fn short_are_open(_: Kernel) -> bool {
-        true
+/// Tries a short way.
+#[inline(always)]
+pub fn short<T>(k: Kernel, way: impl FnOnce() -> Result<T, NotFast>) -> Result<T, NotFast> {
+    #[cfg(not(target_os = "none"))]
+    return hosted::short(k, way);
+    #[cfg(target_os = "none")]
+    {
+        let _ = k;
+        way()
     }
 }
 
 #[cfg(not(target_os = "none"))]
 mod hosted {
+    use super::NotFast;
     use crate::arch;
     use crate::object::Kernel;
     use std::cell::Cell;
@@ -33,17 +36,27 @@ mod hosted {
 
     thread_local! {
         static WAYS: Cell<Ways> = const { Cell::new(Ways::All) };
+        static TAKEN: Cell<u64> = const { Cell::new(0) };
     }
 
     pub fn set(ways: Ways) {
         WAYS.set(ways);
     }
 
-    pub fn short_are_open(k: Kernel) -> bool {
-        match WAYS.get() {
+    /// How many short ways were taken on this host thread.
+    pub fn taken() -> u64 {
+        TAKEN.get()
+    }
+
+    pub fn short<T>(k: Kernel, way: impl FnOnce() -> Result<T, NotFast>) -> Result<T, NotFast> {
+        let open = match WAYS.get() {
             Ways::All => true,
             Ways::ShortIfQuiet => arch::now() < k.quiet_until.get() && !k.reprogram.get(),
             Ways::General => false,
+        };
+        if !open {
+            return Err(NotFast);
         }
+        way().inspect(|_| TAKEN.set(TAKEN.get() + 1))
     }
 }

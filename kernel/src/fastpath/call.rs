@@ -60,7 +60,8 @@ fn call_common_server<'k>(
     server: Ref<'k, Tcb>,
 ) -> Result<(), NotFast> {
     let prepare = || long_message::<false>(k, info, thread, server);
-    Ok(call_server::<false>(k, thread, endpoint, server, prepare, || hand_over(thread, server, info, badge))?)
+    let give_message = || hand_over(thread, server, info, badge);
+    Ok(call_server::<false>(k, thread, endpoint, server, prepare, give_message)?)
 }
 
 /// Calls the server, which in the commonest case is passive. `prepare` is the last look whether the message can be given.

@@ -1,4 +1,4 @@
-//! The short ways: Call, ReplyRecv, Send, signals and faults where what is to happen is the common thing.
+//! The short ways: Call, ReplyRecv, Send, Recv, signals, waits and faults where what is to happen is the common thing.
 //!
 //! Each does what the general way would do, for the common cases only, and says [`NotFast`] before it has changed anything (but the clock
 //! that was read) if the case is another one. The commonest case of Call and ReplyRecv, of at most four words, a CSpace of one level and a passive
@@ -13,15 +13,17 @@
 //! 6. Time: either the caller's scheduling context goes along and comes back with the reply (passive server), where it runs on and its
 //!    end is still what the timer is set to; or both have contexts of their own (active server), and then the clock is read, the one that ran has
 //!    time left, is charged, and the one that runs next has budget, on a context that isn't sporadic. Nobody's awaited budget has come meanwhile.
+//!    That holds likewise where a thread waits and the first that is ready runs.
 //! 7. Whoever is answered is in the middle of no stack of calls; what it is answered for is a call, or a fault whose answer lets it go on.
 //!
 //! Where the thread that runs goes on running, or lends its time, the clock isn't read, as the general way would: the timer is still set to the end of
 //! its budget. So a system call that begins in the last moments of a budget, which the general way would hold back until there is more, is made.
 //!
-//! Capabilities in messages, waits for nobody who sends, timeout faults, and everything else go the general way.
+//! Capabilities in messages, receiving from who waits to send, timeout faults, and everything else go the general way.
 #![forbid(unsafe_code)]
 mod call;
 mod fault;
+mod receive;
 mod reply_recv;
 mod send;
 mod steps;
@@ -29,31 +31,24 @@ mod steps;
 pub use call::call;
 pub use fault::fault;
 pub use reply_recv::reply_recv;
-pub use send::{send, signal};
+pub use send::signal;
 pub use steps::NotFast;
 
 use crate::mem::Ref;
 use crate::object::{Kernel, Tcb};
 use chestnut_abi::Syscall;
 
-/// Makes the system call of `thread`, which runs, if it is a common one.
-pub fn system_call<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>) -> Result<(), NotFast> {
-    const CALL: i64 = Syscall::Call as i64;
-    const REPLY_RECV: i64 = Syscall::ReplyRecv as i64;
-    match thread.context.system_call_number() {
-        CALL => call(k, thread),
-        REPLY_RECV => reply_recv(k, thread),
-        _ => other(k, thread),
-    }
-}
-
 /// Makes the system call of `thread`, which runs and is neither Call nor ReplyRecv, if it is a common one.
 #[inline(always)]
 pub fn other<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>) -> Result<(), NotFast> {
     const SEND: i64 = Syscall::Send as i64;
     const NB_SEND: i64 = Syscall::NBSend as i64;
+    const RECV: i64 = Syscall::Recv as i64;
+    const WAIT: i64 = Syscall::Wait as i64;
     match thread.context.system_call_number() {
-        SEND | NB_SEND => send(k, thread),
+        SEND | NB_SEND => send::send(k, thread),
+        RECV => receive::receive(k, thread),
+        WAIT => receive::wait(k, thread),
         _ => Err(NotFast),
     }
 }

@@ -3,11 +3,11 @@
 
 use super::steps::{
     Miss, NotFast, answer_fault, find, give, hand_over, has_faulted, lets_go_on, loadable, long_message, moment,
-    plain_message, run,
+    only_endpoint_matters, plain_message, run, wait_for_message,
 };
 use crate::cap::{Cap, Kind};
 use crate::mem::Ref;
-use crate::object::{Above, Kernel, Place, Reply, Tcb, ThreadState};
+use crate::object::{Above, Kernel, Reply, Tcb, ThreadState};
 use crate::time;
 use chestnut_abi::{CapRights, MessageInfo};
 
@@ -42,9 +42,7 @@ fn find_caller<'k, const COMMONEST: bool>(
     if cap.kind() != Kind::Endpoint || !cap.rights().contains(CapRights::READ) {
         return Err(Miss::Common);
     }
-    if let Some(bound) = thread.bound_notification.get(k)
-        && (bound.active.get() || !bound.sched_context.is_none())
-    {
+    if !only_endpoint_matters(k, thread) {
         return Err(Miss::Common);
     }
     let caller = reply.tcb.get(k).ok_or(Miss::Common)?;
@@ -108,13 +106,7 @@ fn answer<'k, const COMMONEST: bool>(
     // The caller waits no more; the server waits for the next call, with the same reply object.
     caller.reply.clear();
     caller.state.set(ThreadState::Running);
-    reply.tcb.set(Some(thread));
-    thread.reply.set(Some(reply));
-    thread.state.set(ThreadState::BlockedOnReceive);
-    thread.blocked_rights.set(cap.rights());
-    thread.endpoint.set(Some(endpoint));
-    thread.place.set(Place::Object);
-    endpoint.queue.push_back(k, thread);
+    wait_for_message(k, thread, endpoint, cap, reply);
     if faulted {
         answer_fault(k, thread, caller, info);
         caller.context.restart();

@@ -5,12 +5,13 @@
 #![forbid(unsafe_code)]
 
 use super::steps::{
-    NotFast, answer_fault, find, hand_over, has_faulted, leave_queue, lets_go_on, long_message, plain_message,
+    NotFast, answer_fault, find, hand_over, has_faulted, leave_queue, lets_go_on, long_message_apart, plain_message,
     take_turn, turn,
 };
 use crate::cap::Kind;
 use crate::mem::Ref;
 use crate::object::{Above, Endpoint, Kernel, Notification, Reply, Tcb, ThreadState};
+use chestnut_abi::message::REGISTER_WORDS;
 use chestnut_abi::{CapRights, MessageInfo};
 
 /// Makes a Send or NBSend of `thread`, which runs, if it is a common one.
@@ -79,8 +80,8 @@ fn answer<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, info: MessageInfo, reply: Ref
     }
     let own = caller.sched_context.get(k).ok_or(NotFast)?;
     let turn = turn(k, thread, caller, own)?;
-    if !faulted {
-        long_message::<false>(k, info, thread, caller)?;
+    if !faulted && info.length() > REGISTER_WORDS {
+        long_message_apart(k, info, thread, caller)?;
     }
 
     caller.reply.clear();
@@ -109,7 +110,9 @@ fn send_message<'k>(
     let receiver = endpoint.queue.first(k).filter(receives).ok_or(NotFast)?;
     let own = receiver.sched_context.get(k).ok_or(NotFast)?;
     let turn = turn(k, thread, receiver, own)?;
-    long_message::<false>(k, info, thread, receiver)?;
+    if info.length() > REGISTER_WORDS {
+        long_message_apart(k, info, thread, receiver)?;
+    }
 
     endpoint.queue.pop_front(k, receiver);
     receiver.endpoint.clear();

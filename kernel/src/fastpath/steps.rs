@@ -5,7 +5,7 @@ use crate::arch;
 use crate::cap::Cap;
 use crate::ipc::{self, Buffer};
 use crate::mem::Ref;
-use crate::object::{Fault, Kernel, Place, SchedContext, Tcb, ThreadState};
+use crate::object::{Endpoint, Fault, Kernel, Notification, Place, Reply, SchedContext, Tcb, ThreadState};
 use crate::time::{self, Moment};
 use chestnut_abi::MessageInfo;
 use chestnut_abi::ipc_buffer::MSG_WORD;
@@ -59,6 +59,17 @@ pub fn long_message<'k, const COMMONEST: bool>(
         return Ok(());
     }
     Err(Miss::Common)
+}
+
+/// The same where it isn't worth the room to have it at hand.
+#[inline(never)]
+pub fn long_message_apart<'k>(
+    k: Kernel<'k>,
+    info: MessageInfo,
+    from: Ref<'k, Tcb>,
+    to: Ref<'k, Tcb>,
+) -> Result<(), Miss> {
+    long_message::<false>(k, info, from, to)
 }
 
 #[inline(always)]
@@ -185,27 +196,54 @@ pub fn take_turn<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, woken: Ref<'k, Tcb>, o
     match turn {
         Turn::Later if woken.priority.get() == thread.priority.get() => time::enqueue_back(k, woken),
         Turn::Later => time::enqueue_front(k, woken),
-        Turn::Now { root, moment, from } => overtake(k, thread, woken, root, (moment, from, own)),
+        Turn::Now { root, moment, from } => {
+            time::enqueue_front(k, thread);
+            change(k, thread, woken, root, (moment, from, own));
+        }
     }
 }
 
-/// `woken` runs, and the thread that ran until now is ready.
+/// `to` runs, on a context of its own, and `thread` doesn't any more.
 #[inline(never)]
-fn overtake<'k>(
+pub fn change<'k>(
     k: Kernel<'k>,
     thread: Ref<'k, Tcb>,
-    woken: Ref<'k, Tcb>,
+    to: Ref<'k, Tcb>,
     root: u64,
     (moment, from, own): (Moment, Ref<'k, SchedContext>, Ref<'k, SchedContext>),
 ) {
     // It may have to execute the instruction that entered the kernel again.
-    if woken.state.get() == ThreadState::Restart {
-        woken.context.restart();
-        woken.state.set(ThreadState::Running);
+    if to.state.get() == ThreadState::Restart {
+        to.context.restart();
+        to.state.set(ThreadState::Running);
     }
-    time::enqueue_front(k, thread);
     time::switch_contexts(k, moment, from, own);
-    run(k, thread, woken, root);
+    run(k, thread, to, root);
+}
+
+/// Whether a thread that receives looks at its endpoint alone: no signal waits for it elsewhere, and no signal lends time.
+#[inline(always)]
+pub fn only_endpoint_matters<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>) -> bool {
+    let matters = |bound: Ref<'k, Notification>| bound.active.get() || !bound.sched_context.is_none();
+    !thread.bound_notification.get(k).is_some_and(matters)
+}
+
+/// A thread waits at an endpoint where nobody else does, with a reply object for the next caller.
+#[inline(always)]
+pub fn wait_for_message<'k>(
+    k: Kernel<'k>,
+    thread: Ref<'k, Tcb>,
+    endpoint: Ref<'k, Endpoint>,
+    cap: Cap,
+    reply: Ref<'k, Reply>,
+) {
+    reply.tcb.set(Some(thread));
+    thread.reply.set(Some(reply));
+    thread.state.set(ThreadState::BlockedOnReceive);
+    thread.blocked_rights.set(cap.rights());
+    thread.endpoint.set(Some(endpoint));
+    thread.place.set(Place::Object);
+    endpoint.queue.push_back(k, thread);
 }
 
 /// A thread has left the queue that it was blocked in.

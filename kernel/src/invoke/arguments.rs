@@ -129,16 +129,8 @@ impl<'k> Arguments<'k> {
     }
 
     /// The slot that an index of `depth` bits in a CNode names, for a source or a destination.
-    #[inline(always)]
-    pub fn slot_in(&self, root: Cap, index: u64, depth: u64, source: bool) -> Result<CapRef<'k>, Error> {
-        match direct_slot(self.k.entry(), root, index, depth) {
-            Some(slot) => Ok(slot),
-            None => self.slot_by_walk(root, index, depth, source),
-        }
-    }
-
     #[inline(never)]
-    fn slot_by_walk(&self, root: Cap, index: u64, depth: u64, source: bool) -> Result<CapRef<'k>, Error> {
+    pub fn slot_in(&self, root: Cap, index: u64, depth: u64, source: bool) -> Result<CapRef<'k>, Error> {
         if root.kind() != Kind::CNode {
             return Err(Error::FailedLookup(source, LookupFailure::InvalidRoot));
         }
@@ -148,16 +140,30 @@ impl<'k> Arguments<'k> {
         lookup_slot_at(self.k.entry(), root, index, depth).map_err(|failure| Error::FailedLookup(source, failure))
     }
 
-    /// The same, for a slot that must be empty.
+    /// The same where it has to be quick.
     #[inline(always)]
+    pub fn slot_near(&self, root: Cap, index: u64, depth: u64, source: bool) -> Result<CapRef<'k>, Error> {
+        match direct_slot(self.k.entry(), root, index, depth) {
+            Some(slot) => Ok(slot),
+            None => self.slot_in(root, index, depth, source),
+        }
+    }
+
+    /// An empty slot, for a destination.
     pub fn empty_slot_in(&self, root: Cap, index: u64, depth: u64) -> Result<CapRef<'k>, Error> {
         let slot = self.slot_in(root, index, depth, false)?;
         if slot.is_empty() { Ok(slot) } else { Err(Error::DeleteFirst) }
     }
 
     /// A copy of a capability, as Copy makes it.
-    #[inline(always)]
+    #[inline(never)]
     pub fn derived(&self, source: CapRef) -> Result<Cap, Error> {
+        self.derived_here(source)
+    }
+
+    /// The same where it has to be quick.
+    #[inline(always)]
+    pub fn derived_here(&self, source: CapRef) -> Result<Cap, Error> {
         derive(source).map_err(|why| match why {
             NotDerivable::HasChildren => Error::RevokeFirst,
             NotDerivable::Unique | NotDerivable::NotMapped => Error::IllegalOperation,

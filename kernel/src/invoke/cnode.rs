@@ -36,7 +36,7 @@ pub fn invoke_aside(call: &Arguments, root: Cap, label: Label) -> Option<Outcome
 #[inline(always)]
 fn named<'k>(call: &Arguments<'k>, root: Cap) -> Result<CapRef<'k>, Error> {
     let [index, depth] = call.words()?;
-    call.slot_in(root, index, depth & 0xff, false)
+    call.slot_near(root, index, depth & 0xff, false)
 }
 
 /// Copies or moves a capability, as it is or changed, from a filled slot to an empty one.
@@ -51,14 +51,17 @@ fn place(call: &Arguments, root: Cap, label: Label) -> Outcome {
         return Err(Error::TruncatedMessage.into());
     }
     let source_root = call.cap(0)?;
-    let to = call.empty_slot_in(root, call.word(0), call.word(1) & 0xff)?;
+    let to = call.slot_near(root, call.word(0), call.word(1) & 0xff, false)?;
+    if !to.is_empty() {
+        return Err(Error::DeleteFirst.into());
+    }
     let from = filled(call, source_root, call.word(2), call.word(3) & 0xff)?;
     let cap = from.cap();
     match label {
         Label::CNodeMove => from.move_to(to, cap),
         Label::CNodeMutate => from.move_to(to, with_data(cap, call.word(4), true).ok_or(Error::IllegalOperation)?),
         _ => {
-            let copy = call.derived(from)?.masked(CapRights(call.word(4)));
+            let copy = call.derived_here(from)?.masked(CapRights(call.word(4)));
             let minted = if label == Label::CNodeMint { with_data(copy, call.word(5), false) } else { Some(copy) };
             to.fill_derived(minted.ok_or(Error::IllegalOperation)?, from);
         }
@@ -68,7 +71,7 @@ fn place(call: &Arguments, root: Cap, label: Label) -> Outcome {
 
 #[inline(always)]
 fn filled<'k>(call: &Arguments<'k>, root: Cap, index: u64, depth: u64) -> Result<CapRef<'k>, Error> {
-    let slot = call.slot_in(root, index, depth, true)?;
+    let slot = call.slot_near(root, index, depth, true)?;
     if slot.is_empty() {
         let failure = chestnut_abi::LookupFailure::MissingCapability { bits_left: depth };
         return Err(Error::FailedLookup(true, failure));

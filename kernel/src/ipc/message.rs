@@ -18,15 +18,14 @@ impl<'k> ExtraCaps<'k> {
     /// Looks up as many as `info` says. The error names the address that led nowhere.
     pub fn look_up(k: Kernel<'k>, sender: Ref<'k, Tcb>, info: MessageInfo) -> Result<Self, (u64, LookupFailure)> {
         let mut found = Self::default();
-        found.fill_all(k, sender, info)?;
+        if info.extra_caps() != 0 {
+            found.fill_all(k, sender, info)?;
+        }
         Ok(found)
     }
 
     #[inline(never)]
     fn fill_all(&mut self, k: Kernel<'k>, sender: Ref<'k, Tcb>, info: MessageInfo) -> Result<(), (u64, LookupFailure)> {
-        if info.extra_caps() == 0 {
-            return Ok(());
-        }
         let Some(buffer) = Buffer::of(k, sender, false) else { return Ok(()) };
         for (index, slot) in self.slots.iter_mut().enumerate().take(info.extra_caps()) {
             let address = buffer.read(CAPS_WORD + index);

@@ -38,14 +38,15 @@ pub fn delete<'k>(k: Kernel<'k>, target: CapRef<'k>) -> Result<(), Preempted> {
     }
 }
 
-/// Empties a slot at once if that ends no object, and says whether it did. The slot isn't a TCB's.
+/// Empties a slot at once if that ends no object, or one that nobody else knows, and says whether it did. The slot isn't a TCB's.
 #[inline]
 pub fn delete_aside<'k>(k: Kernel<'k>, slot: CapRef<'k>) -> bool {
     let cap = slot.cap();
     let plain = match cap.kind() {
         Kind::Zombie => false,
-        // A frame has nothing to end but where it is mapped.
-        Kind::Frame => true,
+        // A frame has nothing to end but where it is mapped, and an untyped nothing at all.
+        Kind::Frame | Kind::Untyped | Kind::Null => true,
+        Kind::Endpoint if cap.as_endpoint(k).is_some_and(|endpoint| endpoint.queue.is_empty()) => true,
         _ => !slot.is_final(),
     };
     if plain {

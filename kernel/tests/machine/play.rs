@@ -24,6 +24,8 @@ const CODE: [u64; 2] = [0x40_0000, 0x1000];
 /// Pattern that "user code" leaves in memory.
 const DIRT: u64 = 0x6469_7274_6469_7274;
 const TICKS_PER_US: u64 = 1000;
+pub const FAULT: i64 = 100;
+pub const INTERRUPT: i64 = 101;
 
 pub struct Player<'b> {
     pub m: Machine,
@@ -32,6 +34,10 @@ pub struct Player<'b> {
     pub coverage: Coverage,
     /// What the last step did, for the message of a failure.
     pub last: String,
+    /// The number of the system call that it made; [`FAULT`] or [`INTERRUPT`]; else 0.
+    pub kind: i64,
+    /// Makes messages more often than invocations.
+    pub talks: bool,
     idle: u32,
 }
 
@@ -41,7 +47,7 @@ impl<'b> Player<'b> {
     pub fn new(choices: Choices<'b>) -> Self {
         let m = scene();
         let coverage = Coverage::default();
-        Self { m, choices, checker: Checker::new(m), coverage, last: String::new(), idle: 0 }
+        Self { m, choices, checker: Checker::new(m), coverage, last: String::new(), kind: 0, talks: false, idle: 0 }
     }
 
     /// What the machine is doing: the time, who runs, and what time it has.
@@ -85,6 +91,7 @@ impl<'b> Player<'b> {
 
     /// Returns whether capabilities may have changed places.
     fn act(&mut self) -> bool {
+        self.kind = 0;
         let Some(thread) = self.m.current() else {
             self.wait();
             return false;
@@ -112,7 +119,8 @@ impl<'b> Player<'b> {
                     return self.make(thread, code, "again");
                 }
                 let code = CODE[usize::from(self.choices.one_in(8))];
-                return if self.choices.one_in(3) { self.communicate(thread, code) } else { self.invoke(thread, code) };
+                let communicates = self.choices.one_in(3) || self.talks && self.choices.one_in(2);
+                return if communicates { self.communicate(thread, code) } else { self.invoke(thread, code) };
             }
         }
         false
@@ -151,6 +159,7 @@ impl<'b> Player<'b> {
     fn interrupt(&mut self) {
         let irq = self.choices.below(7);
         self.last = format!("interrupt {irq}");
+        self.kind = INTERRUPT;
         let k = self.m.kernel();
         let signals = k.state().irqs.slot(irq).is_some_and(|slot| slot.cap().as_notification(k).is_some());
         entry::interrupt(irq as usize);
@@ -161,6 +170,7 @@ impl<'b> Player<'b> {
 
     fn fault(&mut self, thread: Thread, cause: impl FnOnce(&mut Choices<'b>)) {
         self.last = "a fault".to_owned();
+        self.kind = FAULT;
         thread.context.set_fault_ip(CODE[0]);
         thread.context.set(Register::Rip, CODE[0]);
         cause(&mut self.choices);
@@ -317,6 +327,7 @@ impl<'b> Player<'b> {
             let words = (first..first + count).map(|index| self.read_buffer(thread, index).unwrap_or(0));
             self.last += &format!(", {name} {:x?}", words.collect::<Vec<_>>());
         }
+        self.kind = number;
         let label = Label::from_number(info.label());
         let made = self.about_to_make(thread, number, label);
         registers.set_fault_ip(code);

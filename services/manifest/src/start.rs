@@ -46,6 +46,8 @@ pub struct StartInfo {
     pub name: String,
     /// The TSC's rate in ticks per microsecond.
     pub tsc_mhz: u32,
+    /// Bytes of RAM that the machine has, whoever uses them.
+    pub machine_memory: u64,
     /// Port ranges, interrupt handlers and outgoing signals by the names in the manifest.
     pub capabilities: Vec<NamedCapability>,
     /// Untyped memory, and nothing made from it yet.

@@ -123,6 +123,7 @@ fn a_misspelt_field_is_an_error() {
 #[test]
 fn the_heap_is_read_without_the_rest() {
     let info = StartInfo {
+        machine_memory: 512 << 20,
         heap_address: 0x5000_0000,
         heap_bytes: 0x10_000,
         name: "serial".into(),

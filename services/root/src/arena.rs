@@ -124,8 +124,9 @@ impl Arena {
                 return Ok((piece, room));
             }
         }
-        // Large enough for all of them if there is such a piece, else as large as there is.
-        let wanted = (bits + u64::from(count.next_power_of_two().ilog2())).max(PIECE_BITS);
+        // For as many of them as fill a piece, if there is such a one, else as large as there is: what is left of a piece may never be
+        // used, and nobody else gets it.
+        let wanted = (bits + u64::from(count.max(1).ilog2())).max(PIECE_BITS);
         let mut error = AllocateError::NoMemory { size_bits: bits };
         for size_bits in (bits..=wanted).rev() {
             match resources.ram.allocate(size_bits, &mut resources.slots) {

@@ -11,7 +11,7 @@ use chestnut_manifest::{
 use chestnut_runtime::{
     abi::{
         BootInfo,
-        bootinfo::{ChunkHeader, SlotRegion, chunk},
+        bootinfo::{ChunkHeader, SlotRegion, UntypedDesc, chunk},
     },
     cap::Frame,
 };
@@ -73,6 +73,18 @@ pub fn read(info: &'static BootInfo) -> Result<Boot> {
     Ok(Boot { info, manifest, tsc_mhz, rsdp, archive })
 }
 
+/// Bytes of RAM that the machine has: all physical memory up to the end of the last RAM that the kernel gave away, but for what it gave
+/// away as device memory in between. So what the kernel, the boot loader's modules and root itself lie in counts, too; of the
+/// first MiB, which is a device by the interface, nothing is in use.
+pub fn machine_memory(info: &BootInfo) -> u64 {
+    let count = (info.untyped.end - info.untyped.start) as usize;
+    let untypeds = info.untyped_list.get(..count).unwrap_or(&info.untyped_list);
+    let end = |untyped: &UntypedDesc| untyped.paddr.saturating_add(1 << untyped.size_bits);
+    let top = untypeds.iter().filter(|untyped| untyped.is_device == 0).map(end).max().unwrap_or(0);
+    let devices = untypeds.iter().filter(|untyped| untyped.is_device != 0 && untyped.paddr < top);
+    top - devices.map(|untyped| end(untyped).min(top) - untyped.paddr).sum::<u64>()
+}
+
 /// The contents of the first chunk of a kind. Chunks that can't be end the search.
 fn find_chunk(mut extra: &[u8], kind: u64) -> Option<&[u8]> {
     const HEADER: usize = size_of::<ChunkHeader>();
@@ -124,6 +136,38 @@ mod tests {
         assert_eq!(find_chunk(&bytes, chunk::X86_TSC_FREQ), Some(&[0xe8, 3, 0, 0][..]));
         assert_eq!(find_chunk(&bytes, chunk::X86_ACPI_RSDP), Some(&b"RSDP"[..]));
         assert_eq!(find_chunk(&bytes, chunk::FDT), None);
+    }
+
+    #[test]
+    fn ram_is_what_is_no_device_below_the_last_of_it() {
+        let mut info: BootInfo = BootInfo {
+            extra_len: 0,
+            node_id: 0,
+            num_nodes: 1,
+            num_iopt_levels: u64::MAX,
+            ipc_buffer: 0,
+            empty: SlotRegion::default(),
+            shared_frames: SlotRegion::default(),
+            user_image_frames: SlotRegion::default(),
+            user_image_paging: SlotRegion::default(),
+            io_space_caps: SlotRegion::default(),
+            extra_bi_pages: SlotRegion::default(),
+            init_cnode_size_bits: 12,
+            init_domain: 0,
+            sched_control: SlotRegion::default(),
+            untyped: SlotRegion { start: 100, end: 104 },
+            untyped_list: [UntypedDesc::default(); 230],
+        };
+        let untyped =
+            |paddr, size_bits, is_device| UntypedDesc { paddr, size_bits, is_device, ..UntypedDesc::default() };
+        let list = [untyped(0, 20, 1), untyped(4 << 20, 22, 0), untyped(8 << 20, 20, 1), untyped(16 << 20, 24, 0)];
+        info.untyped_list[..4].copy_from_slice(&list);
+        // What isn't listed: 3 MiB after the first device, 7 MiB after the second.
+        assert_eq!(machine_memory(&info), 30 << 20);
+        // A device that begins in it and ends behind it, and what isn't counted.
+        info.untyped_list[2] = untyped(31 << 20, 30, 1);
+        info.untyped_list[4] = untyped(1 << 40, 30, 0);
+        assert_eq!(machine_memory(&info), 30 << 20);
     }
 
     #[test]

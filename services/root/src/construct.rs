@@ -82,7 +82,12 @@ impl<'a> Builder<'a> {
         let vspace = VSpace(arena.object(resources, ObjectType::X64Pml4, 0)?);
         shared.asid_pool.assign(vspace).doing("giving the address space an ASID")?;
         let cnode = CNode(arena.object(resources, ObjectType::CapTable, service.cnode_radix.into())?);
-        let start = StartInfo { name: service.name.clone(), tsc_mhz: shared.tsc_mhz, ..StartInfo::default() };
+        let start = StartInfo {
+            name: service.name.clone(),
+            tsc_mhz: shared.tsc_mhz,
+            machine_memory: shared.machine_memory,
+            ..StartInfo::default()
+        };
         Ok(Self {
             service,
             number,

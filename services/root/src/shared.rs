@@ -4,7 +4,7 @@
 //! rings, notifications and interrupts, so whatever was in a ring or signalled is still there.
 
 use crate::{
-    boot::{Archive, Boot},
+    boot::{self, Archive, Boot},
     failure::{Doing, Result, wrong},
     hpet,
     image::PAGE,
@@ -43,6 +43,8 @@ pub struct Line {
 pub struct Shared {
     pub manifest: Manifest,
     pub tsc_mhz: u32,
+    /// Bytes of RAM.
+    pub machine_memory: u64,
     pub archive: Archive,
     pub sched_control: SchedControl,
     pub asid_control: AsidControl,
@@ -68,6 +70,7 @@ impl Shared {
         let mut shared = Self {
             manifest,
             tsc_mhz,
+            machine_memory: boot::machine_memory(info),
             archive,
             sched_control: sched_control(info)?,
             asid_control: AsidControl(slot::ASID_CONTROL),

@@ -162,6 +162,7 @@ impl Vfs {
         mode: SetMode,
     ) -> Result<()> {
         let inode = location.inode();
+        location.check_writable()?;
         inode.check_attribute_change(&caller.credentials, name)?;
         if value.len() > VALUE_MAX {
             return Err(Errno::E2BIG);
@@ -179,6 +180,7 @@ impl Vfs {
     /// removexattr(2): `ENODATA` if it isn't there.
     pub fn remove_attribute(&self, caller: &Caller, location: &Location, name: &[u8]) -> Result<()> {
         let inode = location.inode();
+        location.check_writable()?;
         inode.check_attribute_change(&caller.credentials, name)?;
         if !inode.extended_attributes.0.borrow().contains_key(name) {
             return Err(Errno::ENODATA);

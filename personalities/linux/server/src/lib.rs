@@ -15,6 +15,7 @@ pub mod devices;
 pub mod exec;
 pub mod executor;
 pub mod faults;
+pub mod file_owner;
 pub mod file_services;
 pub mod load;
 pub mod memory;

@@ -9,10 +9,9 @@
 //! 2. File systems take no new names, since nobody's end would give that memory back.
 //! 3. A process ends by SIGKILL, and the console says which. So too where there is no frame for a page that a program needs.
 //!
-//! Who "holds much", and who ends, is told by process group: so whoever forks without end, or has its children hold things, isn't saved
-//! by the smallness of each. What counts is what would be free again: the server's bytes for its want, frames for theirs. A shell that
-//! holds nothing is no help and stays; of the chosen group the process that holds most ends, of several such the youngest, and the launcher's own program
-//! last. `oom_score_adj` counts as on Linux.
+//! Who "holds much", and who ends where nobody has much for itself alone, is told by process group: so whoever forks without end, or has its
+//! children hold things, isn't saved by the smallness of each. What counts is what would be free again: the server's bytes for its want, frames for
+//! theirs. A shell that holds nothing is no help and stays, and the launcher's own program ends last. `oom_score_adj` counts as on Linux.
 
 mod refusal;
 mod victim;

@@ -11,6 +11,7 @@ use crate::load::Load;
 use crate::memory::{AddressSpace, Memory};
 use crate::pressure::Watch;
 use crate::process::futex::Futexes;
+use crate::process::pi_futex::PiFutexes;
 use crate::process::table::Table;
 use crate::process::thread::{Activity, Answer};
 use crate::process::{Process, Thread};
@@ -39,6 +40,7 @@ pub struct Server {
     pub executor: Executor,
     pub table: Table,
     pub futexes: Rc<Futexes>,
+    pub pi_futexes: Rc<PiFutexes>,
     pub generator: Rc<Generator>,
     pub vfs: Vfs,
     /// Numbers the inodes of pipes, eventfds and shared memory.
@@ -107,6 +109,7 @@ impl Server {
             executor: Executor::default(),
             table: Table::default(),
             futexes: Rc::default(),
+            pi_futexes: Rc::default(),
             generator,
             vfs,
             files: FileServices::new(&nameless, capabilities.heap_limit()),

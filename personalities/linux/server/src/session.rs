@@ -31,6 +31,10 @@ pub struct Session {
     pub line: Rc<TerminalLine>,
 }
 
+/// How often it is looked whether the shell has come to its prompt, and how many times at most.
+const LOOK_EVERY: Duration = Duration::from_millis(2);
+const MOST_LOOKS: u32 = 50;
+
 /// The streams of the program that runs now.
 #[derive(Default)]
 struct Streams {
@@ -56,6 +60,9 @@ pub async fn run(session: Rc<Session>, commands: Vec<Command>) {
     session.server.executor.start(listen(session.clone(), streams.clone()));
     session.server.executor.start(feed(session.clone(), streams.clone()));
     session.host.send(&GuestMessage::Ready);
+    if commands.first().is_some_and(|command| command.stdio == Stdio::Terminal) {
+        session.server.executor.start(report_boot(session.server));
+    }
     for command in commands {
         let status = match start(&session, &streams, command) {
             Ok(process) => {
@@ -78,6 +85,21 @@ pub async fn run(session: Rc<Session>, commands: Vec<Command>) {
         drain(&session).await;
         session.host.send(&GuestMessage::Exit(status));
     }
+}
+
+/// Says in the log what the boot has taken, when the shell waits for its first line.
+async fn report_boot(server: &'static Server) {
+    let clock = &server.clock;
+    for _ in 0..MOST_LOOKS {
+        clock.sleep_until(clock.monotonic() + LOOK_EVERY).await;
+        if server.running_threads() == 0 {
+            break;
+        }
+    }
+    let memory = server.capabilities.memory();
+    let (used, total) = ((memory.total - memory.free) / 1024, memory.total / 1024);
+    let milliseconds = crate::capability::ticks() / clock.tsc_mhz() / 1000;
+    log::info!("at the prompt: {used} of {total} KiB of memory in use, {milliseconds} ms after the machine's start");
 }
 
 /// Waits until everything that was written has left the server.

@@ -5,6 +5,7 @@
 //! looked at when somebody wakes up.
 
 use crate::process::Thread;
+use crate::process::seccomp::ARCHITECTURE;
 use crate::process::signal::{Detail, SignalInfo, SignalSet};
 use crate::server::Server;
 use alloc::rc::Rc;
@@ -110,6 +111,16 @@ fn encode(info: &SignalInfo) -> [u8; INFO_BYTES] {
             put(40, &status.to_le_bytes());
             put(56, &user_ticks.to_le_bytes());
             put(64, &system_ticks.to_le_bytes());
+        }
+        Detail::File { band, descriptor } => {
+            put(20, &descriptor.to_le_bytes());
+            put(28, &band.to_le_bytes());
+        }
+        Detail::SystemCall { address, number, data } => {
+            put(4, &data.to_le_bytes());
+            put(84, &number.to_le_bytes());
+            put(88, &address.to_le_bytes());
+            put(96, &ARCHITECTURE.to_le_bytes());
         }
         Detail::Fault { address } => put(72, &address.to_le_bytes()),
     }

@@ -58,6 +58,8 @@ pub struct Filesystem {
     pub(crate) watched: RefCell<Vec<Weak<Inode>>>,
     /// Parts of it are seen in more than one place, so that names change behind a location's back.
     pub(crate) has_aliases: Cell<bool>,
+    /// A mount of it doesn't let everything through, or didn't at some time.
+    pub(crate) restricted: Cell<bool>,
     pub(crate) recent: RecentLocations,
 }
 
@@ -89,6 +91,7 @@ impl Filesystem {
             lock_records: Rc::default(),
             watched: RefCell::default(),
             has_aliases: Cell::default(),
+            restricted: Cell::default(),
             recent: RecentLocations::default(),
         })
     }
@@ -183,6 +186,11 @@ pub trait Directory {
 
     fn is_empty(&self) -> bool {
         false
+    }
+
+    /// For the server, to find its own kinds of directory again.
+    fn as_any(&self) -> Option<&dyn core::any::Any> {
+        None
     }
 }
 

@@ -11,11 +11,13 @@
 //! ```
 //! Mappings and exec don't tell; an open for exec does as any other.
 
+mod directory;
 mod queue;
 #[cfg(test)]
 mod tests;
 mod watch;
 
+pub use directory::DirectoryNotice;
 pub use queue::EVENTS_MAX;
 pub(crate) use watch::{Watches, tell, tell_name, tell_removed, tell_self};
 
@@ -103,20 +105,24 @@ struct InotifyFile(Rc<Inotify>);
 pub fn create(filesystem: &Rc<Filesystem>, flags: u32) -> Result<Rc<OpenFile>> {
     let known = OpenFlags::NONBLOCKING | OpenFlags::CLOSE_ON_EXEC;
     let flags = OpenFlags::from_bits(flags).filter(|&flags| known.contains(flags)).ok_or(Errno::EINVAL)?;
+    Ok(OpenFile::anonymous(filesystem, Rc::new(InotifyFile(instance(filesystem)?)), b"anon_inode:inotify", flags))
+}
+
+/// `EMFILE` if there are too many.
+fn instance(filesystem: &Rc<Filesystem>) -> Result<Rc<Inotify>> {
     let instances = &filesystem.inotify_load.instances;
     if instances.get() >= INSTANCES_MAX {
         return Err(Errno::EMFILE);
     }
     instances.set(instances.get() + 1);
-    let inotify = Rc::new_cyclic(|itself| Inotify {
+    Ok(Rc::new_cyclic(|itself| Inotify {
         itself: itself.clone(),
         watches: RefCell::default(),
         next: Cell::new(1),
         queue: RefCell::new(Queue::new(&filesystem.inotify_load)),
         waiters: WaitQueue::new(),
         load: filesystem.inotify_load.clone(),
-    });
-    Ok(OpenFile::anonymous(filesystem, Rc::new(InotifyFile(inotify)), b"anon_inode:inotify", flags))
+    }))
 }
 
 impl Drop for Inotify {
@@ -219,6 +225,10 @@ impl File for InotifyFile {
 
     fn waiters(&self) -> Option<&WaitQueue> {
         Some(&self.0.waiters)
+    }
+
+    fn gives_notice(&self) -> bool {
+        true
     }
 
     fn as_any(&self) -> Option<&dyn core::any::Any> {

@@ -78,6 +78,11 @@ impl Queue {
         Some(bytes)
     }
 
+    /// What the oldest event says, and whether of a name in a directory.
+    pub(super) fn front(&self) -> Option<(Mask, bool)> {
+        self.events.front().map(|event| (event.mask, !event.name.is_empty()))
+    }
+
     pub(super) fn pop(&mut self) {
         if self.events.pop_front().is_some() {
             self.load.events.set(self.load.events.get() - 1);

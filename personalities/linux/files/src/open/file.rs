@@ -1,7 +1,7 @@
 //! Open file descriptions: offset, status flags, and the calls that go through a descriptor.
 
 use alloc::rc::Rc;
-use core::cell::Cell;
+use core::cell::{Cell, RefCell};
 use core::future::Future;
 use core::pin::Pin;
 use core::sync::atomic::{AtomicUsize, Ordering};
@@ -10,7 +10,7 @@ use core::time::Duration;
 
 use linux_raw_sys::{general, ioctl};
 
-use super::{Attempt, File, OpenFlags, Weight, Whence};
+use super::{Attempt, File, Notices, OpenFlags, Weight, Whence};
 use crate::buffer::{Argument, Limited, Sink, Source};
 use crate::caller::Caller;
 use crate::clock::{Clock, Wakeup};
@@ -18,7 +18,7 @@ use crate::inode::{Body, Filesystem, Inode, Metadata, mode};
 use crate::inotify::{self, Mask};
 use crate::page::Contents;
 use crate::terminal::Terminal;
-use crate::vfs::Location;
+use crate::vfs::{Location, Restrictions};
 use crate::wait::{Events, Registration, Wait, WaitQueue};
 use crate::{Errno, Result};
 
@@ -30,6 +30,8 @@ pub struct OpenFile {
     pub(super) offset: Cell<u64>,
     /// Who opened it may write without taking the set-id bits away (CAP_FSETID).
     keeps_set_id: Cell<bool>,
+    /// Who is signalled of it, once anybody has asked.
+    pub(super) notices: RefCell<Option<Rc<Notices>>>,
 }
 
 /// Descriptions that there may be (/proc/sys/fs/file-max); `ENFILE` beyond.
@@ -73,7 +75,14 @@ impl OpenFile {
     pub fn new(file: Rc<dyn File>, location: Rc<Location>, flags: OpenFlags) -> Rc<Self> {
         DESCRIPTIONS.fetch_add(1, Ordering::Relaxed);
         let flags = Cell::new(flags - OpenFlags::MOMENTARY);
-        Rc::new(OpenFile { file, location, flags, offset: Cell::new(0), keeps_set_id: Cell::default() })
+        Rc::new(OpenFile {
+            file,
+            location,
+            flags,
+            offset: Cell::new(0),
+            keeps_set_id: Cell::default(),
+            notices: RefCell::default(),
+        })
     }
 
     /// A description of something without a name; `label` is what readlink of its /proc/self/fd entry shows
@@ -110,6 +119,13 @@ impl OpenFile {
         self.check_not_path()?;
         self.flags.set((self.flags.get() - OpenFlags::CHANGEABLE) | (flags & OpenFlags::CHANGEABLE));
         Ok(())
+    }
+
+    /// See [`OpenFile::set_asynchronous`].
+    pub(super) fn keep_asynchronous(&self, on: bool) {
+        let mut flags = self.flags.get();
+        flags.set(OpenFlags::ASYNC, on);
+        self.flags.set(flags);
     }
 
     /// Opened with O_PATH: a place in the tree, not an open file.
@@ -399,7 +415,8 @@ impl OpenFile {
         if count > 0 {
             inotify::tell(&self.location, Mask::ACCESS);
         }
-        if !self.flags.get().contains(OpenFlags::NO_ACCESS_TIME) {
+        let keeps = self.location.restrictions().contains(Restrictions::READ_ONLY);
+        if !keeps && !self.flags.get().contains(OpenFlags::NO_ACCESS_TIME) {
             self.inode().stamp_accessed();
         }
         Ok(count)

@@ -34,12 +34,9 @@ bitflags! {
 }
 
 impl OpenFlags {
-    /// Those that F_SETFL may change.
-    pub const CHANGEABLE: OpenFlags = OpenFlags::APPEND
-        .union(OpenFlags::NONBLOCKING)
-        .union(OpenFlags::ASYNC)
-        .union(OpenFlags::DIRECT)
-        .union(OpenFlags::NO_ACCESS_TIME);
+    /// Those that F_SETFL may change, beside O_ASYNC.
+    pub const CHANGEABLE: OpenFlags =
+        OpenFlags::APPEND.union(OpenFlags::NONBLOCKING).union(OpenFlags::DIRECT).union(OpenFlags::NO_ACCESS_TIME);
 
     /// Those that only steer the opening itself, and so aren't kept.
     pub const MOMENTARY: OpenFlags = OpenFlags::CREATE

@@ -9,6 +9,7 @@ mod directory;
 mod event;
 mod file;
 mod flags;
+mod notice;
 mod regular;
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,7 @@ pub(crate) use directory::DirectoryFile;
 pub use event::EventCounter;
 pub use file::{OpenFile, Waiting};
 pub use flags::{OpenFlags, Whence};
+pub use notice::{Look, Notice, Notices, Owner, Reason};
 pub use regular::{GeneratedFile, RegularFile};
 
 use alloc::rc::Rc;
@@ -75,6 +77,11 @@ pub trait File {
     /// Who hears of changes; `None` if it is always ready, or can't be waited for (epoll_ctl's EPERM).
     fn waiters(&self) -> Option<&WaitQueue> {
         None
+    }
+
+    /// Does O_ASYNC mean something here (pipes, sockets, terminals, inotify)?
+    fn gives_notice(&self) -> bool {
+        false
     }
 
     /// `EAGAIN` while an open has to wait for the other side (FIFOs).

@@ -132,6 +132,10 @@ impl File for End {
         Some(&self.pipe.waiters)
     }
 
+    fn gives_notice(&self) -> bool {
+        true
+    }
+
     fn opened(&self) -> Result<()> {
         let other_came = (self.reads && (self.has_writer() || self.pipe.writers.ever.get() > self.writers_before))
             || (self.writes && (self.has_reader() || self.pipe.readers.ever.get() > self.readers_before));

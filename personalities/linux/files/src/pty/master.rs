@@ -128,6 +128,10 @@ impl File for Master {
         Some(&self.0.line.waiters)
     }
 
+    fn gives_notice(&self) -> bool {
+        true
+    }
+
     fn as_any(&self) -> Option<&dyn core::any::Any> {
         Some(self)
     }

@@ -57,6 +57,10 @@ impl File for Slave {
         self.file.waiters()
     }
 
+    fn gives_notice(&self) -> bool {
+        true
+    }
+
     fn terminal(&self) -> Option<&Rc<Terminal>> {
         self.file.terminal()
     }

@@ -3,6 +3,8 @@
 use alloc::boxed::Box;
 use alloc::rc::Rc;
 use alloc::vec;
+use core::cell::Cell;
+use core::task::Poll;
 
 use linux_raw_sys::{general as linux, ioctl};
 
@@ -11,7 +13,8 @@ use crate::buffer::{Structure, Word};
 use crate::devfs::{self, Generator};
 use crate::open::{OpenFile, OpenFlags};
 use crate::terminal::{Terminal, WindowSize};
-use crate::testing::{Desk, TestJobs, World, get, now, put};
+use crate::testing::{Desk, Task, TestJobs, World, get, now, put};
+use crate::transfer::{End, send_file};
 use crate::wait::Events;
 use crate::{Errno, Result};
 
@@ -269,4 +272,16 @@ fn packet_mode() {
     room.set(&master, ioctl::TIOCPKT, 0).unwrap();
     put(&slave, b"x").unwrap();
     assert_eq!(get(&master, 99).unwrap(), b"x");
+}
+
+/// A line that is full throws away what comes, so that its end can still be typed: what has no end must not be sent for ever.
+#[test]
+fn sending_without_end_comes_back() {
+    let room = Room::new();
+    let [master, _slave] = room.pair();
+    let zeros = room.world.open("/dev/zero", OpenFlags::empty()).unwrap();
+    let moved = Cell::new(0);
+    let mut task = Task::new(send_file(End::new(&master, None), End::new(&zeros, None), usize::MAX, &moved));
+    let Poll::Ready(Ok(count)) = task.poll() else { panic!("a full line made it wait") };
+    assert!((1..=2 << 20).contains(&count), "{count}");
 }

@@ -59,6 +59,10 @@ impl File for SocketFile {
         Some(&self.0.waiters)
     }
 
+    fn gives_notice(&self) -> bool {
+        true
+    }
+
     fn held(&self) -> usize {
         // What it has sent is charged to it, wherever it lies; the files in its queue go with it.
         let queue = self.0.queue.borrow();

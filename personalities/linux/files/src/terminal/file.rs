@@ -91,6 +91,10 @@ impl File for TerminalFile {
         Some(&self.terminal.waiters)
     }
 
+    fn gives_notice(&self) -> bool {
+        true
+    }
+
     fn terminal(&self) -> Option<&Rc<Terminal>> {
         Some(&self.terminal)
     }

@@ -10,7 +10,8 @@ use crate::open::OpenFlags;
 use crate::page::SIZE_MAX;
 use crate::{Errno, Result};
 
-/// What one copy_file_range(2) moves at most, and one sendfile(2) to what never makes it wait, so that it doesn't take long.
+/// What one copy_file_range(2) moves at most, and one sendfile(2) that has never had to wait meanwhile, so that it doesn't take long:
+/// some targets take, or throw away, whatever comes, and some sources never end.
 const COPY_MOST: usize = 1 << 20;
 
 /// sendfile(2): waits for room at `to` as its O_NONBLOCK says. `EBADF`, `EINVAL` for a source without offsets and for O_APPEND.
@@ -21,21 +22,22 @@ pub async fn send_file(to: End<'_>, from: End<'_>, count: usize, moved: &Cell<us
         return Err(Errno::EINVAL);
     }
     let from = End { offset: Some(from.offset.unwrap_or(from.file.offset())), moves: from.offset.is_none(), ..from };
-    let most = if to.file.waiters().is_some() { MOST } else { COPY_MOST };
-    let result = send_pieces(to, from, count.min(most), moved).await;
+    let result = send_pieces(to, from, count.min(MOST), moved).await;
     outcome(moved, result)
 }
 
 async fn send_pieces(to: End<'_>, from: End<'_>, count: usize, moved: &Cell<usize>) -> Result<()> {
     let mut piece = vec![0; PIECE.min(count)];
-    while moved.get() < count {
+    let mut at_a_stretch = 0;
+    while moved.get() < count && at_a_stretch < COPY_MOST {
         let wanted = piece.len().min(count - moved.get());
         let found = from.read(moved.get(), &mut piece[..wanted])?;
         if found == 0 {
             break;
         }
-        let written = to.write_some(moved.get(), &piece[..found]).await?;
+        let (written, waited) = to.write_some(moved.get(), &piece[..found]).await?;
         moved.set(moved.get() + written);
+        at_a_stretch = if waited { written } else { at_a_stretch + written };
         from.advance(written);
     }
     Ok(())

@@ -79,14 +79,18 @@ impl<'a> End<'a> {
         }
     }
 
-    /// Writes, and waits until something can be written unless the file is non-blocking.
-    async fn write_some(&self, moved: usize, bytes: &[u8]) -> Result<usize> {
-        let Some(queue) = self.file.waiters() else { return self.write(moved, bytes) };
+    /// Writes, and waits until something can be written unless the file is non-blocking; says whether it has waited.
+    async fn write_some(&self, moved: usize, bytes: &[u8]) -> Result<(usize, bool)> {
+        let Some(queue) = self.file.waiters() else { return Ok((self.write(moved, bytes)?, false)) };
         let clock = self.file.inode().filesystem.clock.clone();
-        retry(&[queue], Events::WRITABLE, &clock, deadline(self.file.attempt().nonblocking), || {
+        let mut tries = 0;
+        let attempt = || {
+            tries += 1;
             self.write(moved, bytes)
-        })
-        .await
+        };
+        let deadline = deadline(self.file.attempt().nonblocking);
+        let written = retry(&[queue], Events::WRITABLE, &clock, deadline, attempt).await?;
+        Ok((written, tries > 1))
     }
 
     fn check_readable(&self) -> Result<()> {

@@ -5,7 +5,7 @@
 
 use alloc::vec::Vec;
 
-use super::{Location, Vfs};
+use super::{Location, Restrictions, Vfs};
 use crate::caller::Caller;
 use crate::inode::{Access, Attributes, Body, Kind, TimeUpdate, mode};
 use crate::inotify::{self, Mask};
@@ -14,6 +14,13 @@ use crate::{Errno, Result};
 impl Vfs {
     /// faccessat(2), with the ids in `caller` (the server puts the real ones there unless AT_EACCESS). No bits: existence only.
     pub fn check_access(&self, caller: &Caller, location: &Location, access: Access) -> Result<()> {
+        if access.contains(Access::WRITE) {
+            location.check_contents_writable()?;
+        }
+        let executes = access.contains(Access::EXECUTE) && location.inode().kind() == Kind::Regular;
+        if executes && location.restrictions().contains(Restrictions::NO_EXECUTION) {
+            return Err(Errno::EACCES);
+        }
         location.inode().check(&caller.credentials, access)
     }
 
@@ -35,6 +42,7 @@ impl Vfs {
         if inode.is_symlink() {
             return Err(Errno::EOPNOTSUPP);
         }
+        location.check_writable()?;
         inode.check_owner(&caller.credentials)?;
         let mut permissions = mode & 0o7777;
         inode.check_execute_seal(permissions)?;
@@ -56,6 +64,7 @@ impl Vfs {
         group: Option<u32>,
     ) -> Result<()> {
         let (inode, credentials) = (location.inode(), &caller.credentials);
+        location.check_writable()?;
         if !credentials.privileged {
             let owns = credentials.user == inode.user();
             let gives_away = user.is_some_and(|user| user != inode.user());
@@ -84,6 +93,7 @@ impl Vfs {
         modified: TimeUpdate,
     ) -> Result<()> {
         let inode = location.inode();
+        location.check_writable()?;
         match (accessed, modified) {
             (TimeUpdate::Keep, TimeUpdate::Keep) => return Ok(()),
             (TimeUpdate::Now, TimeUpdate::Now) => {
@@ -108,6 +118,7 @@ impl Vfs {
             return Err(Errno::EINVAL);
         }
         inode.check(&caller.credentials, Access::WRITE)?;
+        location.check_writable()?;
         if !caller.credentials.privileged {
             inode.drop_set_id();
         }

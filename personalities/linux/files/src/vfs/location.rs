@@ -10,8 +10,9 @@ use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::rc::{Rc, Weak};
 use alloc::vec::Vec;
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 
+use super::Restrictions;
 use super::recent::RecentPlace;
 use crate::Result;
 use crate::inode::Inode;
@@ -24,6 +25,8 @@ pub struct Location {
     children: RefCell<BTreeMap<Box<[u8]>, Weak<Location>>>,
     /// The root of what is mounted here.
     covered_by: RefCell<Option<Rc<Location>>>,
+    /// Of the mount whose root it is.
+    restrictions: Cell<Restrictions>,
     pub(super) recent: RecentPlace,
 }
 
@@ -57,6 +60,7 @@ impl Location {
             link: RefCell::new(link),
             children: RefCell::default(),
             covered_by: RefCell::default(),
+            restrictions: Cell::default(),
             recent: RecentPlace::default(),
         })
     }
@@ -100,7 +104,7 @@ impl Location {
     }
 
     /// The root of the mount that it is in; itself if it is in none.
-    pub(super) fn mount(self: &Rc<Self>) -> Rc<Location> {
+    pub fn mount(self: &Rc<Self>) -> Rc<Location> {
         let mut here = self.clone();
         loop {
             let link = here.link.borrow().clone();
@@ -109,6 +113,25 @@ impl Location {
                 Link::Root { .. } | Link::Detached { .. } => return here,
             }
         }
+    }
+
+    /// See [`Location::restrictions`].
+    pub(super) fn look_up_restrictions(&self) -> Restrictions {
+        let mut here = match &*self.link.borrow() {
+            Link::Name { parent, .. } | Link::Removed { parent, .. } => parent.clone(),
+            Link::Root { .. } | Link::Detached { .. } => return self.restrictions.get(),
+        };
+        loop {
+            let link = here.link.borrow().clone();
+            match link {
+                Link::Name { parent, .. } | Link::Removed { parent, .. } => here = parent,
+                Link::Root { .. } | Link::Detached { .. } => return here.restrictions.get(),
+            }
+        }
+    }
+
+    pub(super) fn set_restrictions(&self, restrictions: Restrictions) {
+        self.restrictions.set(restrictions);
     }
 
     /// Is `self` below `ancestor`, or the same?

@@ -12,6 +12,7 @@ mod naming;
 mod opening;
 mod recent;
 mod renaming;
+mod restriction;
 mod statistics;
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,7 @@ pub use mounting::UnmountFlags;
 pub use naming::NodeKind;
 pub(crate) use recent::RecentLocations;
 pub use renaming::RenameFlags;
+pub use restriction::Restrictions;
 pub use statistics::{Mount, Statistics};
 
 use alloc::collections::BTreeMap;
@@ -63,15 +65,15 @@ impl Vfs {
         self.root.borrow().clone()
     }
 
-    /// Covers a directory with the root of a file system. `ENOTDIR` if either is no directory.
-    pub fn mount(&self, place: &Rc<Location>, root: Rc<Inode>) -> Result<()> {
+    /// Covers a directory with the root of a file system, whose place is returned. `ENOTDIR` if either is no directory.
+    pub fn mount(&self, place: &Rc<Location>, root: Rc<Inode>) -> Result<Rc<Location>> {
         if !place.inode().is_directory() || !root.is_directory() {
             return Err(Errno::ENOTDIR);
         }
         let mounted = Location::mounted(root, Some(place.clone()));
         place.cover(Some(mounted.clone()));
-        self.mounts.borrow_mut().push(mounted);
-        Ok(())
+        self.mounts.borrow_mut().push(mounted.clone());
+        Ok(mounted)
     }
 
     /// Says what opens the device nodes of a kind and number. Others answer `ENXIO`.

@@ -34,8 +34,14 @@ const UNUSED_REFERENCES: usize = 3;
 impl Vfs {
     /// MS_BIND: `place` (the topmost there) shows what `source` is, in a mount of its own; with `recursive` (MS_REC) also what is mounted
     /// below `source`. `EPERM` without privilege, `ENOTDIR` unless both or neither are directories, `ENOENT` for a source that has
-    /// been removed, `EINVAL` for what isn't in the tree.
-    pub fn bind(&self, caller: &Caller, source: &Rc<Location>, place: &Rc<Location>, recursive: bool) -> Result<()> {
+    /// been removed, `EINVAL` for what isn't in the tree. Returns the new mount's root.
+    pub fn bind(
+        &self,
+        caller: &Caller,
+        source: &Rc<Location>,
+        place: &Rc<Location>,
+        recursive: bool,
+    ) -> Result<Rc<Location>> {
         check_privilege(caller)?;
         if source.is_detached() || place.is_detached() {
             return Err(Errno::EINVAL);
@@ -48,19 +54,22 @@ impl Vfs {
         }
         // Looked for before the tree changes: the place may lie below the source.
         let inner = if recursive { self.mounts_below(source) } else { Vec::new() };
-        let root = self.attach(place, source.inode().clone());
+        let root = self.attach(place, source);
         for mounted in inner {
             let Some(place) = same_place(&mounted, source, &root) else { continue };
-            self.attach(&place, mounted.inode().clone());
+            self.attach(&place, &mounted);
         }
-        Ok(())
+        Ok(root)
     }
 
-    fn attach(&self, place: &Rc<Location>, inode: Rc<crate::inode::Inode>) -> Rc<Location> {
+    /// What restricts the mount that `source` is in restricts the new one, too.
+    fn attach(&self, place: &Rc<Location>, source: &Rc<Location>) -> Rc<Location> {
+        let inode = source.inode().clone();
         inode.filesystem.has_aliases.set(true);
         // Names may change behind their backs now.
         inode.filesystem.recent.close();
         let mounted = Location::mounted(inode, Some(place.clone()));
+        mounted.set_restrictions(source.restrictions());
         place.cover(Some(mounted.clone()));
         self.mounts.borrow_mut().push(mounted.clone());
         mounted

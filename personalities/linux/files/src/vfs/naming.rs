@@ -99,6 +99,7 @@ impl Vfs {
         if !last.is_plain() {
             return Err(Errno::EISDIR);
         }
+        walk.here.check_writable()?;
         let found = walk.step(&last.name)?;
         if last.slash {
             return Err(if found.inode().is_directory() { Errno::EISDIR } else { Errno::ENOTDIR });
@@ -128,6 +129,7 @@ impl Vfs {
             b".." => return Err(Errno::ENOTEMPTY),
             _ => {}
         }
+        walk.here.check_writable()?;
         let found = walk.step(&last.name)?;
         walk.here.inode().check_remove(&caller.credentials, found.inode())?;
         let names = found.inode().directory()?;
@@ -173,6 +175,7 @@ impl Last {
 
 /// May a name be put into this directory? `ENOENT` if the directory itself has been removed.
 pub(super) fn check_insert(caller: &Caller, directory: &Rc<Location>) -> Result<()> {
+    directory.check_writable()?;
     directory.inode().check(&caller.credentials, Access::WRITE | Access::EXECUTE)?;
     if directory.is_removed() || directory.inode().links() == 0 { Err(Errno::ENOENT) } else { Ok(()) }
 }

@@ -75,6 +75,10 @@ impl Vfs {
             Kind::Directory if changes => return Err(Errno::EISDIR),
             _ => {}
         }
+        location.check_device()?;
+        if changes {
+            location.check_contents_writable()?;
+        }
         inode.check(&caller.credentials, wanted_access(flags))?;
         if flags.contains(OpenFlags::NO_ACCESS_TIME) {
             inode.check_owner(&caller.credentials)?;
@@ -129,6 +133,7 @@ impl Vfs {
         mode: u32,
     ) -> Result<Rc<OpenFile>> {
         let names = directory.inode().directory()?;
+        directory.check_writable()?;
         directory.inode().check(&caller.credentials, Access::WRITE | Access::EXECUTE)?;
         let template = template(caller, directory.inode(), TemplateBody::Regular, mode);
         let inode = names.new_inode(template).map_err(|_| Errno::EOPNOTSUPP)?;

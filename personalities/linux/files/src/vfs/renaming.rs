@@ -48,6 +48,7 @@ impl Vfs {
         if !Rc::ptr_eq(&old.directory.mount(), &new.directory.mount()) {
             return Err(Errno::EXDEV);
         }
+        old.directory.check_writable()?;
         let moved = old.found.clone()?;
         let target = match &new.found {
             Ok(_) if flags.contains(RenameFlags::NO_REPLACE) => return Err(Errno::EEXIST),

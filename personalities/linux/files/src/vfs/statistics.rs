@@ -3,7 +3,7 @@
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 
-use super::{Location, NAME_MAX, Vfs};
+use super::{Location, NAME_MAX, Restrictions, Vfs};
 use crate::page::PAGE_SIZE;
 
 /// statfs(2)'s answer. The server encodes it.
@@ -18,6 +18,7 @@ pub struct Statistics {
     pub inodes_free: u64,
     pub name_length: u64,
     pub device: u64,
+    pub restrictions: Restrictions,
 }
 
 /// One mount, for /proc/mounts.
@@ -26,6 +27,9 @@ pub struct Mount {
     pub filesystem: &'static str,
     pub device: u64,
     pub path: Vec<u8>,
+    pub restrictions: Restrictions,
+    /// The place in the list of the mount that it is in; its own for the root of all.
+    pub inside: usize,
 }
 
 impl Vfs {
@@ -42,16 +46,21 @@ impl Vfs {
             inodes_free: total.saturating_sub(filesystem.inodes()),
             name_length: NAME_MAX as u64,
             device: filesystem.device,
+            restrictions: location.restrictions(),
         }
     }
 
     /// All mounts in the order in which they were made.
     pub fn mounts(&self, root: &Rc<Location>) -> Vec<Mount> {
-        let describe = |mounted: &Rc<Location>| Mount {
+        let mounts = self.mounts.borrow();
+        let place = |root: &Rc<Location>| mounts.iter().position(|mounted| Rc::ptr_eq(mounted, root));
+        let describe = |(own, mounted): (usize, &Rc<Location>)| Mount {
             filesystem: mounted.inode().filesystem.name,
             device: mounted.inode().filesystem.device,
             path: mounted.path(root),
+            restrictions: mounted.restrictions(),
+            inside: mounted.parent().and_then(|parent| place(&parent.mount())).unwrap_or(own),
         };
-        self.mounts.borrow().iter().map(describe).collect()
+        mounts.iter().enumerate().map(describe).collect()
     }
 }

@@ -63,6 +63,12 @@ impl Kernel {
     pub(super) fn frames_available(&self) -> usize {
         self.frames_left.get()
     }
+    pub(super) fn machine_memory(&self) -> u64 {
+        1 << 30
+    }
+    pub(super) fn bytes_left(&self) -> u64 {
+        self.frames_left.get() as u64 * 4096
+    }
     /// The heap is the host's: it never ends.
     pub(super) fn heap_room(&self) -> usize {
         usize::MAX / 2

@@ -130,6 +130,16 @@ impl Capabilities {
         heap::fits(bytes)
     }
 
+    /// How the machine's memory is used.
+    pub fn memory(&self) -> MemoryUse {
+        let frames = (self.frames.counts().made - self.frames.in_use()) as u64 * frame::BYTES as u64;
+        MemoryUse {
+            total: self.kernel.machine_memory(),
+            free: self.kernel.bytes_left() + frames,
+            available: self.frames.available() as u64 * frame::BYTES as u64,
+        }
+    }
+
     /// Bytes that it may have in all.
     pub fn heap_limit(&self) -> usize {
         self.kernel.heap_limit()
@@ -169,6 +179,17 @@ impl Capabilities {
 pub struct Count {
     pub made: usize,
     pub used: usize,
+}
+
+/// Bytes of the machine's memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MemoryUse {
+    /// All there is, for whatever.
+    pub total: u64,
+    /// What nobody uses. All else is in use: by the kernel, root, the services, the boot archive, the server itself, programs and files.
+    pub free: u64,
+    /// What of that programs may have; the rest is kept for when memory comes to its end.
+    pub available: u64,
 }
 
 /// What the server holds.

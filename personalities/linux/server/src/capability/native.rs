@@ -51,6 +51,8 @@ pub struct Kernel {
     untypeds: RefCell<Vec<Pool>>,
     next_slot: Cell<Slot>,
     end_slot: Slot,
+    /// Bytes that the machine has.
+    machine_memory: u64,
     /// Bytes that no frame is made of.
     reserve: u64,
     /// Bytes that nothing but the heap and what answers callers is made of.
@@ -143,6 +145,7 @@ impl Kernel {
         let heap_reserve = (total / HEAP_PART).max(HEAP_LEAST);
         let window = start.free_address.next_multiple_of(WINDOW_ALIGNMENT);
         let kernel: &'static Self = Box::leak(Box::new(Self {
+            machine_memory: start.machine_memory,
             reserve: heap_reserve + (total / RESERVE_PART).max(RESERVE_LEAST),
             heap_reserve,
             heap_limit: chestnut_runtime::start::heap_usage().claimed as u64 + total / HEAP_LIMIT_PART,
@@ -307,7 +310,11 @@ impl Kernel {
         (bytes, self.next_slot.get() - not_in_use as u64 - self.slots_of_windows.get())
     }
 
-    fn bytes_left(&self) -> u64 {
+    pub(super) const fn machine_memory(&self) -> u64 {
+        self.machine_memory
+    }
+    /// Bytes that nothing is made of.
+    pub(super) fn bytes_left(&self) -> u64 {
         self.untypeds.borrow().iter().map(|pool| pool.bytes - pool.used).sum()
     }
     /// Frames that can still be made: each takes a slot for itself and, sooner or later, one for a copy.

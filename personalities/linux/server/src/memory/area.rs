@@ -32,6 +32,8 @@ bitflags! {
         const HEAP = 8;
         /// Shows a file that was opened for reading only, and shares it: never to be written.
         const READ_ONLY_FILE = 16;
+        /// Shows a file of a mount from which nothing may be executed.
+        const NO_EXECUTION = 32;
     }
 }
 

@@ -271,16 +271,17 @@ impl AddressSpace {
     }
 
     /// Makes every page of a range present (MAP_POPULATE, mlock). Pages that can't be had are left.
-    pub fn populate(&self, range: Range<u64>) {
+    pub fn populate(&self, range: Range<u64>) -> bool {
         for page in range.step_by(PAGE as usize) {
             let writable = {
                 let state = self.state.borrow();
                 state.areas.find(page).is_some_and(|(_, area)| area.protection.contains(Protection::WRITE))
             };
             if self.frame(page, if writable { Intent::Write } else { Intent::Read }).is_err() {
-                break;
+                return false;
             }
         }
+        true
     }
 
     /// mincore(2): whether a page is present.
@@ -331,8 +332,10 @@ impl AddressSpace {
     }
 }
 
-/// A shared mapping of a file that wasn't opened for writing never becomes writable.
+/// A shared mapping of a file that wasn't opened for writing never becomes writable, nor one executable that must not be.
 fn may_protect(area: &Area<Shown>, protection: Protection) -> bool {
-    let read_only_file = area.behaviour.contains(Behaviour::READ_ONLY_FILE);
-    !(read_only_file && protection.contains(Protection::WRITE))
+    let forbids = |flag, wanted| area.behaviour.contains(flag) && protection.contains(wanted);
+    let writes = forbids(Behaviour::READ_ONLY_FILE, Protection::WRITE);
+    let executes = forbids(Behaviour::NO_EXECUTION, Protection::EXECUTE);
+    !writes && !executes
 }

@@ -50,6 +50,10 @@ const WORTH_ENDING: u64 = 512 << 10;
 const SOME: usize = 2 << 20;
 /// Of what the heap may grow to, one part in so many is much.
 const MUCH_PART: u64 = 16;
+/// One part in so many of what a group has is a good part.
+const GOOD_PART: u64 = 4;
+/// Bytes by which processes may differ and still be like each other.
+const ALIKE: u64 = 64 << 10;
 /// oom_score_adj of who never ends for others' want, and what 1 of it is a part of.
 pub const NEVER: i16 = -1000;
 const ADJUSTMENTS: i64 = 1000;
@@ -178,7 +182,8 @@ impl Watch {
     }
 }
 
-/// One of the worst group: the worst by megabytes, of those the youngest, `last` after all others.
+/// A process that alone has a good part of what the worst group has together; else one of that group. The worst, of several like it the youngest,
+/// `last` after all others.
 fn choose(candidates: Vec<Candidate>, last: u32, desperate: bool) -> Option<Rc<Process>> {
     let mut groups: BTreeMap<u32, u64> = BTreeMap::new();
     for candidate in &candidates {
@@ -188,12 +193,13 @@ fn choose(candidates: Vec<Candidate>, last: u32, desperate: bool) -> Option<Rc<P
     if sum < WORTH_ENDING && !desperate {
         return None;
     }
-    let members = candidates.into_iter().filter(|candidate| candidate.process.group.get() == worst);
-    let order = |candidate: &Candidate| {
+    let order = |candidate: &&Candidate| {
         let pid = candidate.process.pid;
-        (pid != last, candidate.badness >> 20, pid)
+        (pid != last, candidate.badness / ALIKE, pid)
     };
-    members.max_by_key(order).map(|candidate| candidate.process)
+    let alone = candidates.iter().max_by_key(order).filter(|candidate| candidate.badness >= sum / GOOD_PART);
+    let member = || candidates.iter().filter(|candidate| candidate.process.group.get() == worst).max_by_key(order);
+    alone.or_else(member).map(|candidate| candidate.process.clone())
 }
 
 #[cfg(test)]

@@ -132,6 +132,8 @@ impl Server {
             }
         })?;
         thread.set_schedule(parent.schedule.get().inherited());
+        thread.io_priority.set(parent.io_priority.get());
+        thread.restrict(parent.seccomp.borrow().clone());
         if !has(THREAD) {
             self.table.add_process(&process);
             if let Some(owner) = self.table.process(process.parent.get()) {

@@ -47,6 +47,7 @@ impl Server {
             return;
         }
         self.release_robust_list(thread);
+        self.pi_futexes.owner_ended(thread);
         self.release_tid_word(thread);
         *thread.activity.borrow_mut() = Activity::Absent;
         thread.machine.suspend();

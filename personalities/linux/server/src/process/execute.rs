@@ -12,7 +12,7 @@ use alloc::rc::Rc;
 use alloc::vec::Vec;
 use chestnut_linux_files::caller::Caller;
 use chestnut_linux_files::inode::{Access, Inode, Kind, mode};
-use chestnut_linux_files::vfs::{At, Follow, Location};
+use chestnut_linux_files::vfs::{At, Follow, Location, Restrictions};
 use chestnut_linux_files::wait::Events;
 use chestnut_linux_files::{Errno, Result};
 use chestnut_linux_trampoline::Frame;
@@ -39,6 +39,9 @@ impl Server {
             return Err(Errno::EACCES);
         }
         location.inode().check(&caller.credentials, Access::EXECUTE)?;
+        if location.restrictions().contains(Restrictions::NO_EXECUTION) {
+            return Err(Errno::EACCES);
+        }
         Ok(location)
     }
 
@@ -48,7 +51,8 @@ impl Server {
         let caller = process.caller.borrow().clone();
         let ExecRequest { at, path, follow, arguments, environment } = request;
         let location = self.find_executable(&caller, at, &path, follow)?;
-        let ids = self.ids_after(process.ids.get(), location.inode(), process.no_new_privileges.get());
+        let keeps_ids = process.no_new_privileges.get() || location.restrictions().contains(Restrictions::NO_SET_ID);
+        let ids = self.ids_after(process.ids.get(), location.inode(), keeps_ids);
         let name = base_name(&path);
         let old_ids = process.ids.get();
         let set_id = (ids.effective_user, ids.effective_group) != (old_ids.effective_user, old_ids.effective_group);
@@ -89,6 +93,7 @@ impl Server {
         }
         self.release_tid_word(thread);
         thread.robust_list.set((0, 0));
+        self.pi_futexes.owner_ended(thread);
         *thread.activity.borrow_mut() = Activity::Absent;
         thread.machine.suspend();
 
@@ -138,6 +143,9 @@ impl Server {
             }
         };
         thread.replace_page(page, address);
+        if !thread.seccomp.borrow().is_off() {
+            thread.send_all_calls();
+        }
         thread.enter();
         drop((old_space, old_pages));
         thread.page().set_frame(&Frame {
@@ -166,9 +174,9 @@ impl Server {
     }
 
     /// Set-id bits of the file.
-    fn ids_after(&self, ids: Ids, inode: &Inode, no_new_privileges: bool) -> Ids {
+    fn ids_after(&self, ids: Ids, inode: &Inode, keeps_ids: bool) -> Ids {
         let mut new = ids;
-        if !no_new_privileges {
+        if !keeps_ids {
             let bits = inode.permissions();
             if bits & mode::SET_USER != 0 {
                 new.effective_user = inode.user();

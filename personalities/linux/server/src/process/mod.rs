@@ -14,6 +14,8 @@
 //! | [`wait`] | wait4 and waitid |
 //! | [`jobs`] | process groups, sessions, the controlling terminal |
 //! | [`futex`] | who waits on which word |
+//! | [`seccomp`], [`packet_filter`] | filters of system calls |
+//! | [`pi_futex`] | locks that lend priority |
 //! | [`limits`] | resource limits and usage |
 //! | [`schedule`] | nice values and policies |
 //! | [`capabilities`] | what user 0 may do, in parts |
@@ -29,7 +31,10 @@ pub mod frame;
 pub mod futex;
 pub mod jobs;
 pub mod limits;
+pub mod packet_filter;
+pub mod pi_futex;
 pub mod schedule;
+pub mod seccomp;
 pub mod signal;
 pub mod table;
 pub mod thread;

@@ -177,6 +177,17 @@ pub enum Detail {
         overrun: u32,
         value: u64,
     },
+    /// Of a file (O_ASYNC): what it is ready for as poll(2) says it, and by which descriptor.
+    File {
+        band: u32,
+        descriptor: i32,
+    },
+    /// A call that seccomp has trapped, with what the filter says of it.
+    SystemCall {
+        address: u64,
+        number: u32,
+        data: u32,
+    },
 }
 
 /// One sent signal.
@@ -219,8 +230,12 @@ impl SignalInfo {
             }
             Detail::Fault { address } => [address, 0, 0, 0],
             Detail::Timer { id, overrun, value } => [pair(id, overrun), value, 0, 0],
+            Detail::File { band, descriptor } => [band as u64, pair(descriptor as u32, 0), 0, 0],
+            Detail::SystemCall { address, number, .. } => [address, pair(number, super::seccomp::ARCHITECTURE), 0, 0],
         };
-        [self.signal.0 as u64, pair(self.code as u32, 0), first, second, third, fourth]
+        // `si_errno`, which only one kind has.
+        let error = if let Detail::SystemCall { data, .. } = self.detail { data } else { 0 };
+        [pair(self.signal.0 as u32, error), pair(self.code as u32, 0), first, second, third, fourth]
     }
 
     /// What a program passed to rt_sigqueueinfo, for `signal`.

@@ -2,6 +2,7 @@
 
 use super::Process;
 use super::schedule::Schedule;
+use super::seccomp::Seccomp;
 use super::signal::{AlternateStack, PendingSignals, SignalSet};
 use crate::capability::{self, Redirect, SharedPage};
 use crate::memory::AddressSpace;
@@ -87,6 +88,11 @@ pub struct Thread {
     /// Number of the call that it makes or made last.
     pub last_call: Cell<u64>,
     pub schedule: Cell<Schedule>,
+    /// The microkernel's priority that others lend it (see [`super::pi_futex`]); 0 for none.
+    lent: Cell<u8>,
+    /// ioprio_set(2).
+    pub io_priority: Cell<u32>,
+    pub seccomp: RefCell<Seccomp>,
     user_time: Cell<u64>,
     /// Nanoseconds that the server has worked for it.
     system_time: Cell<u64>,
@@ -124,6 +130,9 @@ impl Thread {
             name: Cell::new([0; 16]),
             last_call: Cell::new(0),
             schedule: Cell::default(),
+            lent: Cell::new(0),
+            io_priority: Cell::new(0),
+            seccomp: RefCell::default(),
             user_time: Cell::new(0),
             system_time: Cell::new(0),
             debt: Cell::new(0),
@@ -193,9 +202,23 @@ impl Thread {
     /// Sets its policy, and what that is to the microkernel.
     pub fn set_schedule(&self, schedule: Schedule) {
         if self.schedule.replace(schedule) != schedule {
-            let (priority, turn) = schedule.turn();
-            self.machine.schedule(priority, turn);
+            self.machine.schedule(self.urgency(), schedule.turn().1);
         }
+    }
+
+    /// The microkernel's priority: its own, or what is lent to it.
+    pub fn urgency(&self) -> u8 {
+        self.schedule.get().turn().0.max(self.lent.get())
+    }
+    /// Others lend it this priority from now on. True if that changes anything.
+    pub fn lend_priority(&self, priority: u8) -> bool {
+        let before = self.urgency();
+        self.lent.set(priority);
+        let changes = self.urgency() != before;
+        if changes && !self.ended.get() {
+            self.machine.schedule(self.urgency(), self.schedule.get().turn().1);
+        }
+        changes
     }
 
     /// Microseconds that it has run, now.

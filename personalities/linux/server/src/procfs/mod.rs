@@ -5,9 +5,12 @@
 
 mod adjustment;
 mod limits;
+mod machine;
 mod process;
 mod resources;
 mod system;
+
+pub use process::process_of;
 
 use crate::process::{INIT, Process};
 use crate::server::Server;
@@ -37,7 +40,7 @@ pub fn mount(server: &'static Server, device: u64) -> Result<()> {
         Err(Errno::EEXIST) => server.vfs.lookup(&caller, At::WorkingDirectory, b"/proc", Follow::Yes)?,
         made => made?,
     };
-    server.vfs.mount(&place, root(server, device))
+    server.vfs.mount(&place, root(server, device)).map(drop)
 }
 
 /// The root directory of one more instance.
@@ -63,13 +66,18 @@ const SYSTEM: &[(&str, Text)] = &[
     ("chestnut/resources", resources::text),
     ("cmdline", system::command_line),
     ("cpuinfo", system::processors),
+    ("devices", machine::devices),
+    ("diskstats", machine::nothing),
     ("filesystems", system::filesystems),
     ("loadavg", system::load),
     ("meminfo", system::memory),
     ("mounts", system::mounts),
+    ("partitions", machine::partitions),
     ("stat", system::statistics),
+    ("swaps", machine::swaps),
     ("uptime", system::uptime),
     ("version", system::version),
+    ("vmstat", machine::pages),
     ("sys/fs/epoll/max_user_watches", limits::epoll_watches),
     ("sys/fs/file-max", limits::files),
     ("sys/fs/file-nr", limits::open_files),

@@ -4,16 +4,18 @@ use super::{Proc, adjustment, first_number, number_of, system};
 use crate::exec::load::TICKS_PER_SECOND;
 use crate::memory::{Behaviour, PAGE, Protection, Shown};
 use crate::process::limits::{INFINITY, NAMES};
+use crate::process::seccomp::Seccomp;
 use crate::process::signal::SignalSet;
 use crate::process::thread::Activity;
 use crate::process::{Life, Process, Thread};
 use crate::server::Server;
 use alloc::format;
-use alloc::rc::Rc;
+use alloc::rc::{Rc, Weak};
 use alloc::string::String;
 use alloc::vec::Vec;
 use chestnut_linux_files::inode::{Directory, FIRST_COOKIE, Inode, Kind, Listed};
 use chestnut_linux_files::{Errno, Result};
+use core::any::Any;
 use core::fmt::Write;
 
 /// A file of a process: `None` for the thread asks about the whole process.
@@ -27,6 +29,7 @@ const FILES: &[(&str, Text, bool)] = &[
     ("environ", environment, true),
     ("limits", limits, false),
     ("maps", maps, false),
+    ("mountinfo", |server, _, _| system::mount_information(server), false),
     ("mounts", |server, _, _| system::mounts(server), false),
     ("oom_score", |server, process, _| format!("{}\n", server.oom_score(process)).into_bytes(), false),
     (adjustment::NAME, |_, process, _| adjustment::text(process), false),
@@ -49,8 +52,15 @@ fn owner(process: &Process) -> (u32, u32) {
 
 /// /proc/PID
 pub fn directory(proc: &Proc, process: &Rc<Process>) -> Rc<Inode> {
-    let directory = ProcessDirectory { proc: proc.clone(), pid: process.pid, tid: None };
+    let directory =
+        ProcessDirectory { proc: proc.clone(), pid: process.pid, tid: None, process: Rc::downgrade(process) };
     proc.directory(first_number(process.pid), owner(process), directory)
+}
+
+/// The process whose /proc/PID this is, even if it has ended.
+pub fn process_of(inode: &Inode) -> Option<Rc<Process>> {
+    let directory: &ProcessDirectory = inode.directory().ok()?.as_any()?.downcast_ref()?;
+    directory.process.upgrade().filter(|_| directory.tid.is_none())
 }
 
 /// /proc/PID, and with a thread's id /proc/PID/task/TID.
@@ -58,9 +68,14 @@ struct ProcessDirectory {
     proc: Proc,
     pid: u32,
     tid: Option<u32>,
+    process: Weak<Process>,
 }
 
 impl Directory for ProcessDirectory {
+    fn as_any(&self) -> Option<&dyn Any> {
+        Some(self)
+    }
+
     fn lookup(&self, name: &[u8]) -> Result<Rc<Inode>> {
         let process = self.proc.live(self.pid)?;
         let (server, pid, tid, first) = (self.proc.server, self.pid, self.tid, first_number(self.pid));
@@ -170,7 +185,8 @@ impl Directory for Tasks {
             return Err(Errno::ENOENT);
         }
         let number = first_number(self.pid) + TASK_NUMBERS + u64::from(tid);
-        let directory = ProcessDirectory { proc: self.proc.clone(), pid: self.pid, tid: Some(tid) };
+        let directory =
+            ProcessDirectory { proc: self.proc.clone(), pid: self.pid, tid: Some(tid), process: Weak::new() };
         Ok(self.proc.directory(number, owner(&process), directory))
     }
 
@@ -389,6 +405,8 @@ fn status(_: &'static Server, process: &Process, thread: Option<&Thread>) -> Vec
     let caller = process.caller.borrow();
     let capabilities = process.capabilities.get();
     let tid = thread.map_or(process.pid, |thread| thread.tid.get());
+    let leader = process.leader();
+    let seccomp = thread.or(leader.as_deref()).map_or(Seccomp::Off, |thread| thread.seccomp.borrow().clone());
     let mut text = b"Name:\t".to_vec();
     text.extend_from_slice(&name(process, thread));
     let mut rest = String::new();
@@ -425,7 +443,7 @@ fn status(_: &'static Server, process: &Process, thread: Option<&Thread>) -> Vec
         rest,
         "\nThreads:\t{}\nSigQ:\t{}/{}\nSigPnd:\t{:016x}\nShdPnd:\t{:016x}\nSigBlk:\t{:016x}\nSigIgn:\t{:016x}\nSigCgt:\t{:016x}\n\
          CapInh:\t{:016x}\nCapPrm:\t{:016x}\nCapEff:\t{:016x}\nCapBnd:\t{:016x}\nCapAmb:\t{:016x}\n\
-         NoNewPrivs:\t{}\nSeccomp:\t0\nCpus_allowed:\t1\nCpus_allowed_list:\t0\n",
+         NoNewPrivs:\t{}\nSeccomp:\t{}\nSeccomp_filters:\t{}\nCpus_allowed:\t1\nCpus_allowed_list:\t0\n",
         process.threads.borrow().len(),
         process.queued_signals(),
         process.limits.borrow().soft(crate::process::limits::SIGNALS),
@@ -440,6 +458,8 @@ fn status(_: &'static Server, process: &Process, thread: Option<&Thread>) -> Vec
         capabilities.bounding,
         capabilities.ambient,
         u32::from(process.no_new_privileges.get()),
+        seccomp.mode(),
+        seccomp.count(),
     );
     text.extend_from_slice(rest.as_bytes());
     text

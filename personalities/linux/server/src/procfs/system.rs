@@ -1,5 +1,6 @@
 //! Texts about the machine (proc(5)).
 
+use crate::capability::MemoryUse;
 use crate::exec::load::TICKS_PER_SECOND;
 use crate::load::ONE;
 use crate::memory::PAGE;
@@ -10,6 +11,8 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use chestnut_linux_files::clock::Clock;
+use chestnut_linux_files::devfs::split_device_number;
+use chestnut_linux_files::vfs::Mount;
 use core::fmt::Write;
 
 const TICK_MICROS: u64 = 1_000_000 / TICKS_PER_SECOND;
@@ -46,16 +49,40 @@ pub fn mounts(server: &'static Server) -> Vec<u8> {
     for mount in server.vfs.mounts(&server.vfs.root()) {
         text.extend_from_slice(mount.filesystem.as_bytes());
         text.push(b' ');
-        // Blanks in names are written in octal.
-        for &byte in &mount.path {
-            match byte {
-                b' ' | b'\t' | b'\n' | b'\\' => text.extend_from_slice(format!("\\{byte:03o}").as_bytes()),
-                _ => text.push(byte),
-            }
-        }
-        text.extend_from_slice(format!(" {} rw,relatime 0 0\n", mount.filesystem).as_bytes());
+        put_path(&mut text, &mount.path);
+        text.extend_from_slice(format!(" {} {} 0 0\n", mount.filesystem, options(&mount)).as_bytes());
     }
     text
+}
+
+/// /proc/PID/mountinfo. Nothing propagates, and what is bound is not told from what is mounted.
+pub fn mount_information(server: &'static Server) -> Vec<u8> {
+    /// The id of the first mount.
+    const FIRST: usize = 20;
+    let mut text = Vec::new();
+    for (place, mount) in server.vfs.mounts(&server.vfs.root()).iter().enumerate() {
+        let (major, minor) = split_device_number(mount.device);
+        let inside = if mount.inside == place { 0 } else { mount.inside + FIRST };
+        text.extend_from_slice(format!("{} {inside} {major}:{minor} / ", place + FIRST).as_bytes());
+        put_path(&mut text, &mount.path);
+        let name = mount.filesystem;
+        text.extend_from_slice(format!(" {} - {name} {name} rw\n", options(mount)).as_bytes());
+    }
+    text
+}
+
+/// Blanks in names are written in octal.
+fn put_path(text: &mut Vec<u8>, path: &[u8]) {
+    for &byte in path {
+        match byte {
+            b' ' | b'\t' | b'\n' | b'\\' => text.extend_from_slice(format!("\\{byte:03o}").as_bytes()),
+            _ => text.push(byte),
+        }
+    }
+}
+
+fn options(mount: &Mount) -> String {
+    mount.restrictions.names().chain(["relatime"]).collect::<Vec<_>>().join(",")
 }
 
 /// Processor time of all processes there have been, in microseconds.
@@ -107,7 +134,8 @@ pub fn statistics(server: &'static Server) -> Vec<u8> {
 pub fn memory(server: &'static Server) -> Vec<u8> {
     let frames = server.capabilities.frames;
     let kilobytes = |pages: usize| pages as u64 * PAGE / 1024;
-    let (total, free) = (kilobytes(frames.total()), kilobytes(frames.available()));
+    let MemoryUse { total, free, available } = server.capabilities.memory();
+    let (total, free, available) = (total / 1024, free / 1024, available / 1024);
     let mut anonymous = 0;
     for process in server.table.processes() {
         process.space().each_area(|_, area, present| {
@@ -121,7 +149,7 @@ pub fn memory(server: &'static Server) -> Vec<u8> {
     let rows = [
         ("MemTotal", total),
         ("MemFree", free),
-        ("MemAvailable", free),
+        ("MemAvailable", available),
         ("Buffers", 0),
         ("Cached", cached),
         ("SwapCached", 0),

@@ -203,17 +203,20 @@ fn rename_from(call: &Call, old_at: At, old: Vec<u8>, new_at: At, new: Vec<u8>, 
     Ok(0)
 }
 
+/// Bytes of entries that one call returns: others want to be served, too.
+const MOST_ENTRIES: u64 = 16 << 10;
+
 /// getdents64(fd, buf, size)
 pub fn getdents64(call: &Call) -> Result<u64> {
     let file = call.file(0)?;
-    let mut sink = UserSink::new(&call.space(), Iovec::one(call.word(1), call.half(2).into()));
+    let mut sink = UserSink::new(&call.space(), Iovec::one(call.word(1), u64::from(call.half(2)).min(MOST_ENTRIES)));
     file.list_encoded(&mut sink).map(|count| count as u64)
 }
 
 /// getdents(fd, buf, size): the form of old, which dietlibc calls.
 pub fn getdents(call: &Call) -> Result<u64> {
     let file = call.file(0)?;
-    let mut sink = UserSink::new(&call.space(), Iovec::one(call.word(1), call.half(2).into()));
+    let mut sink = UserSink::new(&call.space(), Iovec::one(call.word(1), u64::from(call.half(2)).min(MOST_ENTRIES)));
     file.list_encoded_old(&mut sink).map(|count| count as u64)
 }
 

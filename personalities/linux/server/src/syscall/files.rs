@@ -1,7 +1,7 @@
 //! Calls on descriptors: open(2), close(2), lseek(2), dup(2), fcntl(2), pipe(2), and their relatives.
 
 use super::read_write::check_size;
-use super::{Call, Outcome, locks};
+use super::{Call, Outcome, locks, owners};
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use chestnut_linux_files::inode::{Body, Inode, Kind};
@@ -196,6 +196,11 @@ pub fn fcntl(call: &Call) -> Result<Outcome> {
     if locks::is_command(command) {
         return locks::control(call, file);
     }
+    if !file.is_path()
+        && let Some(result) = owners::control(call, &file, command)
+    {
+        return result.map(Outcome::value);
+    }
     control(call, file, command).map(Outcome::value)
 }
 
@@ -221,7 +226,12 @@ fn control(call: &Call, file: Rc<OpenFile>, command: u32) -> Result<u64> {
         linux::F_GETFL => Ok(file.flags().bits().into()),
         _ if file.is_path() => Err(Errno::EBADF),
         linux::F_SETFL => {
-            file.set_flags(changed_flags(&file, argument as u32)?)?;
+            let flags = changed_flags(&file, argument as u32)?;
+            if flags.contains(OpenFlags::ASYNC) {
+                owners::own_terminal(call, &file);
+            }
+            file.set_asynchronous(flags.contains(OpenFlags::ASYNC), number)?;
+            file.set_flags(flags)?;
             Ok(0)
         }
         linux::F_GETPIPE_SZ => file.pipe().map(|pipe| pipe.capacity() as u64).ok_or(Errno::EBADF),
@@ -234,25 +244,17 @@ fn control(call: &Call, file: Rc<OpenFile>, command: u32) -> Result<u64> {
             file.add_seals(argument as u32)?;
             Ok(0)
         }
-        // Nobody owns a file, as nobody may: see F_SETFL.
-        linux::F_GETOWN | linux::F_GETSIG => Ok(0),
-        linux::F_GETOWN_EX => {
-            // F_OWNER_TID 0: none.
-            call.space().write_u64(argument, 0)?;
-            Ok(0)
-        }
         // No lease can be had; so none is there.
         linux::F_GETLEASE => Ok(linux::F_UNLCK.into()),
         _ => Err(Errno::EINVAL),
     }
 }
 
-/// F_SETFL's flags: `EINVAL` for O_ASYNC, as no signals are sent, and for a pipe's O_DIRECT, as it keeps no packets.
+/// F_SETFL's flags: `EINVAL` for a pipe's O_DIRECT, as it keeps no packets.
 fn changed_flags(file: &OpenFile, flags: u32) -> Result<OpenFlags> {
     let flags = OpenFlags::from_argument(flags);
     let packets = flags.contains(OpenFlags::DIRECT) && file.pipe().is_some();
-    let signals = flags.contains(OpenFlags::ASYNC) && file.waiters().is_some();
-    if packets || signals { Err(Errno::EINVAL) } else { Ok(flags) }
+    if packets { Err(Errno::EINVAL) } else { Ok(flags) }
 }
 
 /// pipe(fds)

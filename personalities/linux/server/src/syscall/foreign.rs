@@ -6,6 +6,7 @@ use super::{Call, Outcome};
 use crate::memory::{AddressSpace, Iovec};
 use crate::process::Process;
 use crate::process::signal::{SignalInfo, code};
+use crate::procfs;
 use alloc::rc::Rc;
 use alloc::vec;
 use chestnut_linux_files::open::OpenFlags;
@@ -32,7 +33,15 @@ pub fn pidfd_send_signal(call: &Call) -> Result<Outcome> {
     if call.half(3) != 0 {
         return Err(Errno::EINVAL);
     }
-    let process = call.server.living_process_of_file(&*call.file(0)?)?;
+    let file = call.file(0)?;
+    // From before there were descriptors for processes: a directory of /proc.
+    let process = match procfs::process_of(file.inode()).filter(|_| !file.is_path()) {
+        Some(process) if process.is_zombie() && call.server.table.process(process.pid).is_none() => {
+            return Err(Errno::ESRCH);
+        }
+        Some(process) => process,
+        None => call.server.living_process_of_file(&file)?,
+    };
     let signal = signal_argument(call.half(1))?;
     if !may_signal(call, &process, signal) {
         return Err(Errno::EPERM);
@@ -56,7 +65,7 @@ fn send(call: &Call, process: &Rc<Process>, info: SignalInfo) -> Result<Outcome>
 }
 
 /// Who may look into a process: whoever has all its ids, or is privileged (ptrace(2), PTRACE_MODE_ATTACH).
-fn may_look_into(call: &Call, process: &Rc<Process>) -> Result<()> {
+pub fn may_look_into(call: &Call, process: &Rc<Process>) -> Result<()> {
     if Rc::ptr_eq(process, call.process()) || call.is_privileged() {
         return Ok(());
     }

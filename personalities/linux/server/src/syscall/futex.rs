@@ -1,7 +1,7 @@
 //! futex(2).
 
 use super::time::with_deadline;
-use super::{Call, Outcome};
+use super::{Call, Outcome, futex_more};
 use crate::clock::duration_of;
 use crate::memory::Intent;
 use crate::process::futex::{ANY, key, load};
@@ -24,7 +24,11 @@ pub fn futex(call: &Call) -> Result<Outcome> {
         linux::FUTEX_REQUEUE => requeue(call, private, None),
         linux::FUTEX_CMP_REQUEUE => requeue(call, private, Some(call.half(5))),
         linux::FUTEX_WAKE_OP => wake_op(call, private),
-        // Priority inheritance.
+        linux::FUTEX_LOCK_PI => futex_more::lock(call, private, false, timeout(call, true, true)?),
+        linux::FUTEX_LOCK_PI2 => futex_more::lock(call, private, false, timeout(call, true, wall)?),
+        linux::FUTEX_TRYLOCK_PI => futex_more::lock(call, private, true, None),
+        linux::FUTEX_UNLOCK_PI => futex_more::unlock(call, private),
+        // Condition variables of locks with owners, which no C library has used for years.
         _ => Err(Errno::ENOSYS),
     }
 }
@@ -34,12 +38,17 @@ fn timeout(call: &Call, absolute: bool, wall: bool) -> Result<Option<Duration>> 
     if call.word(3) == 0 {
         return Ok(None);
     }
-    let time = duration_of(call.space().read_words(call.word(3))?).ok_or(Errno::EINVAL)?;
-    Ok(Some(match (absolute, wall) {
+    deadline_of(call, call.word(3), absolute, wall).map(Some)
+}
+
+/// The same for a time at an address.
+pub fn deadline_of(call: &Call, address: u64, absolute: bool, wall: bool) -> Result<Duration> {
+    let time = duration_of(call.space().read_words(address)?).ok_or(Errno::EINVAL)?;
+    Ok(match (absolute, wall) {
         (false, _) => call.server.clock.monotonic() + time,
         (true, false) => time,
         (true, true) => time.saturating_sub(call.server.clock.wall_offset()),
-    }))
+    })
 }
 
 fn wait(call: &Call, private: bool, bits: u32, deadline: Option<Duration>) -> Result<Outcome> {

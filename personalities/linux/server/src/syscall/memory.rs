@@ -1,15 +1,18 @@
 //! Calls on memory: mmap(2), munmap(2), mprotect(2), mremap(2), madvise(2), brk(2) and their relatives.
 
-use super::Call;
 use super::files::shared_memory;
+use super::{Call, Outcome, pieces};
 use crate::memory::{Behaviour, MapRequest, PAGE, Place, Protection, Remap, Shown};
+use crate::process::capabilities::SYS_NICE;
+use alloc::rc::Rc;
 use alloc::vec::Vec;
 use chestnut_linux_files::inode::Kind;
+use chestnut_linux_files::vfs::Restrictions;
 use chestnut_linux_files::{Errno, Result};
 use linux_raw_sys::general as linux;
 
 /// mmap(addr, length, prot, flags, fd, offset)
-pub fn mmap(call: &Call) -> Result<u64> {
+pub fn mmap(call: &Call) -> Result<Outcome> {
     let (address, length, flags, offset) = (call.word(0), call.word(1), call.half(3), call.word(5));
     let protection = protection(call.half(2))?;
     if length == 0 || !offset.is_multiple_of(PAGE) {
@@ -66,6 +69,12 @@ pub fn mmap(call: &Call) -> Result<u64> {
         if !file.is_readable() {
             return Err(Errno::EACCES);
         }
+        if file.location().restrictions().contains(Restrictions::NO_EXECUTION) {
+            if protection.contains(Protection::EXECUTE) {
+                return Err(Errno::EPERM);
+            }
+            behaviour |= Behaviour::NO_EXECUTION;
+        }
         if shared && !file.is_writable() {
             if protection.contains(Protection::WRITE) {
                 return Err(Errno::EACCES);
@@ -102,9 +111,9 @@ pub fn mmap(call: &Call) -> Result<u64> {
     let space = call.space();
     let start = space.map(MapRequest { place, length, protection, behaviour, shown })?;
     if flags & (linux::MAP_POPULATE | linux::MAP_LOCKED) != 0 && flags & linux::MAP_NONBLOCK == 0 {
-        space.populate(start..start + length.next_multiple_of(PAGE));
+        return Ok(pieces::populate(call, start..start + length.next_multiple_of(PAGE), start));
     }
-    Ok(start)
+    Ok(Outcome::value(start))
 }
 
 const ZERO_DEVICE: u64 = chestnut_linux_files::devfs::device_number(1, 5);
@@ -154,15 +163,14 @@ pub fn mremap(call: &Call) -> Result<u64> {
 }
 
 /// madvise(addr, length, advice)
-pub fn madvise(call: &Call) -> Result<u64> {
+pub fn madvise(call: &Call) -> Result<Outcome> {
     let (address, length) = (call.word(0), call.word(1));
     let space = call.space();
     match call.half(2) {
         // What is freed lazily may be freed at once.
         linux::MADV_DONTNEED | linux::MADV_FREE | linux::MADV_DONTNEED_LOCKED => space.forget(address, length)?,
         linux::MADV_WILLNEED | linux::MADV_POPULATE_READ | linux::MADV_POPULATE_WRITE => {
-            let range = space.check_covered(address, length)?;
-            space.populate(range);
+            return Ok(pieces::populate(call, space.check_covered(address, length)?, 0));
         }
         // Advice about how pages will be used, merged, made large, dumped or reclaimed: there is nothing to do.
         linux::MADV_NORMAL
@@ -178,7 +186,43 @@ pub fn madvise(call: &Call) -> Result<u64> {
         }
         _ => return Err(Errno::EINVAL),
     }
-    Ok(0)
+    Ok(Outcome::value(0u64))
+}
+
+/// process_madvise(pidfd, vector, count, advice, flags): advice about another process's pages; there is little to do.
+pub fn process_madvise(call: &Call) -> Result<u64> {
+    if call.half(4) != 0 {
+        return Err(Errno::EINVAL);
+    }
+    let pieces = call.space().read_vector(call.word(1), call.word(2))?;
+    let process = call.server.living_process_of_file(&*call.file(0)?)?;
+    let own = Rc::ptr_eq(&process, call.process());
+    match call.half(3) {
+        linux::MADV_WILLNEED | linux::MADV_COLD | linux::MADV_PAGEOUT | linux::MADV_COLLAPSE => {}
+        linux::MADV_DONTNEED | linux::MADV_FREE if own => {}
+        _ => return Err(Errno::EINVAL),
+    }
+    super::foreign::may_look_into(call, &process)?;
+    if !own && !call.can(SYS_NICE) {
+        return Err(Errno::EPERM);
+    }
+    let space = process.space();
+    let mut done = 0;
+    for piece in pieces {
+        let advised = match call.half(3) {
+            linux::MADV_DONTNEED | linux::MADV_FREE => space.forget(piece.base, piece.length),
+            linux::MADV_WILLNEED => {
+                space.check_covered(piece.base, piece.length).map(|range| _ = space.populate(range))
+            }
+            _ => space.check_covered(piece.base, piece.length).map(drop),
+        };
+        match advised {
+            Ok(()) => done += piece.length,
+            Err(error) if done == 0 => return Err(error),
+            Err(_) => break,
+        }
+    }
+    Ok(done)
 }
 
 /// msync(addr, length, flags): mappings and files share their pages, so nothing is ever out of step.
@@ -210,12 +254,20 @@ pub fn mincore(call: &Call) -> Result<u64> {
 }
 
 /// mlock(addr, length): pages are never taken away, so locking means bringing them in.
-pub fn mlock(call: &Call) -> Result<u64> {
+pub fn mlock(call: &Call) -> Result<Outcome> {
     let start = crate::memory::page_down(call.word(0));
     let space = call.space();
     let range = space.check_covered(start, call.word(1).saturating_add(call.word(0) - start))?;
-    space.populate(range);
-    Ok(0)
+    Ok(pieces::populate(call, range, 0))
+}
+/// mlock2(addr, length, flags): with MLOCK_ONFAULT pages come when they are touched, and stay then.
+pub fn mlock2(call: &Call) -> Result<Outcome> {
+    const ON_FAULT: u32 = 1;
+    match call.half(2) {
+        0 => mlock(call),
+        ON_FAULT => Ok(munlock(call).into()),
+        _ => Err(Errno::EINVAL),
+    }
 }
 /// munlock(addr, length)
 pub fn munlock(call: &Call) -> Result<u64> {

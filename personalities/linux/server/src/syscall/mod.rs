@@ -10,19 +10,24 @@ pub mod epoll;
 pub mod files;
 pub mod foreign;
 pub mod futex;
+pub mod futex_more;
 pub mod identity;
 pub mod inotify;
+pub mod ioprio;
 pub mod locks;
 pub mod memfd;
 pub mod memory;
 pub mod messages;
 pub mod mounts;
 pub mod names;
+pub mod owners;
 pub mod pieces;
 pub mod poll;
 pub mod processes;
 pub mod read_write;
 pub mod scheduling;
+pub mod seccomp;
+pub mod sharing;
 pub mod signals;
 pub mod sockets;
 pub mod status;
@@ -61,6 +66,9 @@ pub struct Call {
     pub number: u64,
     pub arguments: [u64; 6],
 }
+
+/// What a waiting call ends with to begin anew after a handler, whether that has SA_RESTART or not: no program sees it.
+pub const INTERRUPTED: Errno = Errno(513);
 
 /// What a handler says.
 pub enum Outcome {
@@ -199,7 +207,9 @@ impl Server {
             traced = tracer.begin(&call);
         }
         let refusal = if self.watch.is_scarce() { self.refusal(&call) } else { None };
+        let restricted = if thread.seccomp.borrow().is_off() { None } else { self.restrict_call(&call) };
         let outcome = match table::entry(number) {
+            _ if restricted.is_some() => restricted.unwrap_or(Outcome::Gone),
             _ if let Some(error) = refusal => Outcome::Done(Err(error)),
             Some(entry) => (entry.handler)(&call),
             None => self.missing(&call),
@@ -269,10 +279,10 @@ impl Finish {
             return Poll::Ready(None);
         }
         server.current.set(thread.tid.get());
-        if let Some(future) = &mut self.future
-            && let Poll::Ready(result) = future.as_mut().poll(context)
-        {
-            return Poll::Ready(Some(Answer::Done(register(result))));
+        match self.future.as_mut().map(|future| future.as_mut().poll(context)) {
+            Some(Poll::Ready(Err(INTERRUPTED))) => return Poll::Ready(Some(Answer::Restart)),
+            Some(Poll::Ready(result)) => return Poll::Ready(Some(Answer::Done(register(result)))),
+            Some(Poll::Pending) | None => {}
         }
         if self.steady {
             *thread.waker.borrow_mut() = Some(context.waker().clone());

@@ -1,17 +1,15 @@
 //! mount(2), umount2(2), pivot_root(2): tmpfs and proc, binding and moving. There is one tree for all processes, and nothing
 //! propagates.
-//!
-//! Flags that would restrict what a mount lets through (read-only, no set-id, no devices, no programs) are refused, because
-//! nothing would heed them.
 
 use super::Call;
-use crate::memory::SizedStore;
+use crate::memory::{Shown, SizedStore};
 use alloc::rc::Rc;
+use alloc::vec;
 use alloc::vec::Vec;
-use chestnut_linux_files::inode::Attributes;
+use chestnut_linux_files::inode::{Attributes, Kind};
 use chestnut_linux_files::page::PageStore;
 use chestnut_linux_files::tmpfs;
-use chestnut_linux_files::vfs::{At, Follow, Location, UnmountFlags};
+use chestnut_linux_files::vfs::{At, Follow, Location, Restrictions, UnmountFlags};
 use chestnut_linux_files::{Errno, Result};
 use linux_raw_sys::general as linux;
 
@@ -43,18 +41,24 @@ pub fn mount(call: &Call) -> Result<u64> {
     if !call.is_privileged() {
         return Err(Errno::EPERM);
     }
-    let flags = flags & !USUAL;
+    let restrictions = Restrictions::from_bits_truncate(flags);
+    let flags = flags & !(USUAL | restrictions.bits());
     let propagation = linux::MS_SHARED | linux::MS_PRIVATE | linux::MS_SLAVE | linux::MS_UNBINDABLE;
     if flags & linux::MS_REMOUNT != 0 {
-        return remount(&place, flags & !linux::MS_REMOUNT, &options);
+        return remount(call, &place, flags & !linux::MS_REMOUNT, restrictions, &options);
     }
     if flags & linux::MS_BIND != 0 {
         if flags & !(linux::MS_BIND | linux::MS_REC) != 0 {
             return Err(Errno::EINVAL);
         }
         let source = source(call)?;
-        call.server.vfs.bind(&call.caller(), &source, &place, flags & linux::MS_REC != 0)?;
+        let mounted = call.server.vfs.bind(&call.caller(), &source, &place, flags & linux::MS_REC != 0)?;
+        // Linux leaves the new mount as the old one is; whoever asks for more gets it here at once.
+        mounted.restrict(mounted.restrictions() | restrictions)?;
         return Ok(0);
+    }
+    if !restrictions.is_empty() && flags != 0 {
+        return Err(Errno::EINVAL);
     }
     if flags & propagation != 0 {
         return set_propagation(&place, flags);
@@ -70,7 +74,8 @@ pub fn mount(call: &Call) -> Result<u64> {
     if flags != 0 {
         return Err(Errno::EINVAL);
     }
-    make(call, &place, &kind, &options)
+    make(call, &place, &kind, &options)?.restrict(restrictions)?;
+    Ok(0)
 }
 
 fn source(call: &Call) -> Result<Rc<Location>> {
@@ -78,10 +83,43 @@ fn source(call: &Call) -> Result<Rc<Location>> {
     call.server.vfs.lookup(&call.caller(), CWD, &path, Follow::Yes)
 }
 
-/// All mounts can be written and keep all their options: only that may be asked for.
-fn remount(place: &Location, flags: u32, options: &[u8]) -> Result<u64> {
-    let bind = flags & !linux::MS_BIND == 0;
-    if place.is_mount_root() && bind && (options.is_empty() || options == b"rw") { Ok(0) } else { Err(Errno::EINVAL) }
+/// Other restrictions for a mount; whether it can be written, with MS_BIND for this mount alone, else for all of its file system.
+/// A file system keeps all its options. `EBUSY` if something is open for writing that then couldn't be.
+fn remount(call: &Call, place: &Rc<Location>, flags: u32, restrictions: Restrictions, options: &[u8]) -> Result<u64> {
+    let known = flags & !linux::MS_BIND == 0 && (options.is_empty() || options == b"rw");
+    if !place.is_mount_root() || !known {
+        return Err(Errno::EINVAL);
+    }
+    let concerned = match flags {
+        0 => call.server.vfs.mounts_of(place).collect(),
+        _ => vec![place.clone()],
+    };
+    let read_only = restrictions & Restrictions::READ_ONLY;
+    if !read_only.is_empty() && concerned.iter().any(|mount| is_written(call, mount)) {
+        return Err(Errno::EBUSY);
+    }
+    for mount in concerned {
+        mount.restrict((mount.restrictions() - Restrictions::READ_ONLY) | read_only)?;
+    }
+    place.restrict(restrictions)?;
+    Ok(0)
+}
+
+/// Has anybody a file of a mount open, or mapped, for writing?
+fn is_written(call: &Call, mount: &Rc<Location>) -> bool {
+    let inside = |location: &Rc<Location>| Rc::ptr_eq(&location.mount(), mount);
+    call.server.table.processes().iter().any(|process| {
+        let descriptors = process.descriptors();
+        let open = descriptors.borrow().iter().any(|(_, descriptor)| {
+            let file = &descriptor.file;
+            file.is_writable() && file.inode().kind() == Kind::Regular && inside(file.location())
+        });
+        let mut mapped = false;
+        process.space().each_area(|_, area, _| {
+            mapped |= matches!(&area.shown, Shown::File { location, writes: Some(_), .. } if inside(location));
+        });
+        open || mapped
+    })
 }
 
 /// Every mount is private.
@@ -90,7 +128,8 @@ fn set_propagation(place: &Location, flags: u32) -> Result<u64> {
     if place.is_mount_root() && private { Ok(0) } else { Err(Errno::EINVAL) }
 }
 
-fn make(call: &Call, place: &Rc<Location>, kind: &[u8], options: &[u8]) -> Result<u64> {
+/// The root of a new mount.
+fn make(call: &Call, place: &Rc<Location>, kind: &[u8], options: &[u8]) -> Result<Rc<Location>> {
     let server = call.server;
     if !place.inode().is_directory() {
         return Err(Errno::ENOTDIR);
@@ -107,17 +146,16 @@ fn make(call: &Call, place: &Rc<Location>, kind: &[u8], options: &[u8]) -> Resul
             let (user, group) = (Some(options.user), Some(options.group));
             root.set_attributes(&Attributes { permissions: None, user, group });
             server.files.add_filesystem(&filesystem);
-            server.vfs.mount(place, root)?;
+            server.vfs.mount(place, root)
         }
         b"proc" if options.is_empty() => {
             let filesystem = crate::procfs::root(server, server.files.new_device()?);
             server.files.add_filesystem(&filesystem.filesystem);
-            server.vfs.mount(place, filesystem)?;
+            server.vfs.mount(place, filesystem)
         }
-        b"proc" => return Err(Errno::EINVAL),
-        _ => return Err(Errno::ENODEV),
+        b"proc" => Err(Errno::EINVAL),
+        _ => Err(Errno::ENODEV),
     }
-    Ok(0)
 }
 
 /// Options of tmpfs(5).

@@ -6,13 +6,14 @@
 use super::read_write::signal_failure;
 use super::{Call, Outcome, Waiting};
 use crate::capability::ticks;
-use crate::memory::{Buffers, Iovec, UserSink, UserSource};
+use crate::memory::{Buffers, Iovec, PAGE, UserSink, UserSource};
 use alloc::boxed::Box;
 use alloc::rc::Rc;
 use alloc::vec;
 use alloc::vec::Vec;
 use chestnut_linux_files::open::{Attempt, OpenFile, OpenFlags};
 use chestnut_linux_files::{Errno, Result};
+use core::ops::Range;
 
 /// Bytes.
 pub const PIECE: u64 = 128 << 10;
@@ -117,6 +118,25 @@ pub fn fill(call: &Call, address: u64, length: u64, make: impl Fn(&mut [u8]) + '
         }
         if done == 0 { Err(Errno::EFAULT) } else { Ok(done as usize) }
     })
+}
+
+/// Pages brought in at a time.
+const PAGES: usize = 256;
+
+/// Brings pages in until there is no memory for more, and returns `value`.
+pub fn populate(call: &Call, range: Range<u64>, value: u64) -> Outcome {
+    let (server, thread, space) = (call.server, call.thread.clone(), call.space());
+    let future = async move {
+        let mut since = ticks();
+        for start in range.clone().step_by(PAGES * PAGE as usize) {
+            if !space.populate(start..range.end.min(start + PAGES as u64 * PAGE)) {
+                break;
+            }
+            server.breathe(&thread, &mut since).await;
+        }
+        Ok(value)
+    };
+    Outcome::Later(Waiting { future: Box::pin(future), restarts: false, moved: None, steady: true })
 }
 
 #[cfg(test)]

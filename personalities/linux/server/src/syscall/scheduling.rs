@@ -13,8 +13,13 @@ use linux_raw_sys::general as linux;
 
 /// The threads that getpriority and setpriority mean.
 fn targets(call: &Call) -> Result<Vec<Rc<Thread>>> {
-    let (table, who) = (&call.server.table, call.half(1));
-    let found: Vec<Rc<Thread>> = match call.half(0) {
+    threads_of(call, call.half(0), call.half(1))
+}
+
+/// The threads that `kind` (PRIO_…) and `who` mean together. `EINVAL` for another kind, `ESRCH` if there are none.
+pub fn threads_of(call: &Call, kind: u32, who: u32) -> Result<Vec<Rc<Thread>>> {
+    let table = &call.server.table;
+    let found: Vec<Rc<Thread>> = match kind {
         linux::PRIO_PROCESS if who == 0 => vec![call.thread.clone()],
         linux::PRIO_PROCESS => table.thread(who).into_iter().collect(),
         linux::PRIO_PGRP => {
@@ -54,7 +59,7 @@ pub fn setpriority(call: &Call) -> Result<u64> {
     outcome
 }
 
-fn check_owner(call: &Call, thread: &Thread, error: Errno) -> Result<()> {
+pub fn check_owner(call: &Call, thread: &Thread, error: Errno) -> Result<()> {
     let (own, other) = (call.process().ids.get(), thread.process.ids.get());
     let same = own.effective_user == other.user || own.effective_user == other.effective_user;
     if same || call.can(SYS_NICE) { Ok(()) } else { Err(error) }
@@ -200,9 +205,14 @@ pub fn sched_rr_get_interval(call: &Call) -> Result<u64> {
     Ok(0)
 }
 
+/// Unlike the other calls, these two know no wrong numbers, only threads that there aren't.
+fn affine_thread(call: &Call) -> Result<Rc<Thread>> {
+    if call.int(0) < 0 { Err(Errno::ESRCH) } else { thread(call) }
+}
+
 /// sched_getaffinity(tid, size, mask): there is one processor.
 pub fn sched_getaffinity(call: &Call) -> Result<u64> {
-    thread(call)?;
+    affine_thread(call)?;
     if call.half(1) < 8 || !call.half(1).is_multiple_of(8) {
         return Err(Errno::EINVAL);
     }
@@ -211,7 +221,7 @@ pub fn sched_getaffinity(call: &Call) -> Result<u64> {
 }
 /// sched_setaffinity(tid, size, mask): the mask must hold that processor.
 pub fn sched_setaffinity(call: &Call) -> Result<u64> {
-    let thread = thread(call)?;
+    let thread = affine_thread(call)?;
     let mut mask = vec![0; (call.half(1) as usize).min(128)];
     call.space().read(call.word(2), &mut mask)?;
     check_owner(call, &thread, Errno::EPERM)?;

@@ -314,8 +314,8 @@ fn put_statistics(call: &Call, statistics: &Statistics) -> Result<u64> {
         statistics.device,
         statistics.name_length,
         statistics.block_size,
-        // ST_VALID | ST_RELATIME
-        0x1020,
+        // ST_VALID | ST_RELATIME, and what they share with mount(2).
+        0x1020 | u64::from(statistics.restrictions.bits()),
         0,
         0,
         0,

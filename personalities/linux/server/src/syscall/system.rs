@@ -1,7 +1,7 @@
 //! Calls on the system as a whole and on what a process is allowed: uname, sysinfo, limits, priorities, prctl, randomness.
 
 use super::{Call, Outcome, pieces};
-use crate::memory::{PAGE, USER_END};
+use crate::memory::USER_END;
 use crate::process::capabilities::{SYS_BOOT, SYS_RESOURCE};
 use crate::process::limits::{self, Limit};
 use crate::process::signal::Signal;
@@ -58,15 +58,15 @@ fn read_name(call: &Call) -> Result<Vec<u8>> {
 
 /// sysinfo(buf)
 pub fn sysinfo(call: &Call) -> Result<u64> {
-    let frames = call.server.capabilities.frames;
+    let memory = call.server.capabilities.memory();
     let mut words = [0; 14];
     words[0] = call.server.clock.monotonic().as_secs();
     // Averages in units of 2^−16.
     for (word, average) in words[1..4].iter_mut().zip(call.server.load.averages()) {
         *word = (average << 16) / crate::load::ONE;
     }
-    words[4] = frames.total() as u64 * PAGE;
-    words[5] = frames.available() as u64 * PAGE;
+    words[4] = memory.total;
+    words[5] = memory.free;
     words[10] = call.server.table.thread_count() as u64;
     // mem_unit, after two words of high memory.
     words[13] = 1;
@@ -214,7 +214,8 @@ pub fn prctl(call: &Call) -> Result<u64> {
         prctl::PR_GET_TSC => space.write_u32(argument, prctl::PR_TSC_ENABLE)?,
         prctl::PR_SET_TSC if argument == u64::from(prctl::PR_TSC_ENABLE) => {}
         prctl::PR_MCE_KILL_GET => return Ok(prctl::PR_MCE_KILL_DEFAULT.into()),
-        prctl::PR_GET_SECCOMP => return Ok(0),
+        prctl::PR_GET_SECCOMP => return Ok(call.thread.seccomp.borrow().mode().into()),
+        prctl::PR_SET_SECCOMP => return super::seccomp::by_prctl(call),
         _ => return Err(Errno::EINVAL),
     }
     Ok(0)

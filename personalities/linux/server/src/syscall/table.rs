@@ -1,9 +1,9 @@
 //! From number to handler. Tracing and the log take their names from here, documentation its list of what works.
 
 use super::{
-    Call, Outcome, attributes, capabilities, directories, epoll, files, foreign, futex, identity, inotify, locks,
-    memfd, memory, messages, mounts, poll, processes, read_write, scheduling, signals, sockets, status, system,
-    terminals, time, timerfd, timers, transfer,
+    Call, Outcome, attributes, capabilities, directories, epoll, files, foreign, futex, futex_more, identity, inotify,
+    ioprio, locks, memfd, memory, messages, mounts, poll, processes, read_write, scheduling, seccomp, sharing, signals,
+    sockets, status, system, terminals, time, timerfd, timers, transfer,
 };
 
 use chestnut_linux_trampoline::pages::SYSCALLS;
@@ -226,6 +226,8 @@ calls! {
     234 tgkill => signals::tgkill;
     235 utimes => status::utimes;
     247 waitid => processes::waitid;
+    251 ioprio_set => ioprio::ioprio_set;
+    252 ioprio_get => ioprio::ioprio_get;
     253 inotify_init => inotify::inotify_init;
     254 inotify_add_watch => inotify::inotify_add_watch;
     255 inotify_rm_watch => inotify::inotify_rm_watch;
@@ -244,6 +246,7 @@ calls! {
     269 faccessat => status::faccessat;
     270 pselect6 => poll::pselect6;
     271 ppoll => poll::ppoll;
+    272 unshare => sharing::unshare;
     273 set_robust_list => processes::set_robust_list;
     274 get_robust_list => processes::get_robust_list;
     275 splice => transfer::splice;
@@ -275,6 +278,7 @@ calls! {
     305 clock_adjtime => time::clock_adjtime;
     306 syncfs => files::syncfs;
     307 sendmmsg => messages::sendmmsg;
+    308 setns => sharing::setns;
     309 getcpu => system::getcpu;
     310 process_vm_readv => foreign::process_vm_readv;
     311 process_vm_writev => foreign::process_vm_writev;
@@ -282,10 +286,12 @@ calls! {
     314 sched_setattr => scheduling::sched_setattr;
     315 sched_getattr => scheduling::sched_getattr;
     316 renameat2 => directories::renameat2;
+    317 seccomp => seccomp::seccomp;
     318 getrandom => system::getrandom;
     319 memfd_create => memfd::memfd_create;
     322 execveat => processes::execveat;
     324 membarrier => memory::membarrier;
+    325 mlock2 => memory::mlock2;
     326 copy_file_range => transfer::copy_file_range;
     327 preadv2 => read_write::preadv2;
     328 pwritev2 => read_write::pwritev2;
@@ -297,7 +303,9 @@ calls! {
     437 openat2 => files::openat2;
     438 pidfd_getfd => foreign::pidfd_getfd;
     439 faccessat2 => status::faccessat2;
+    440 process_madvise => memory::process_madvise;
     441 epoll_pwait2 => epoll::epoll_pwait2;
+    449 futex_waitv => futex_more::futex_waitv;
     452 fchmodat2 => status::fchmodat2;
 }
 

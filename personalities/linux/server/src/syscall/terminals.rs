@@ -1,7 +1,7 @@
 //! ioctl(2), and job control's word on who may use a terminal.
 
 use super::files::give_out;
-use super::{Call, Outcome};
+use super::{Call, Outcome, owners};
 use crate::memory::UserArgument;
 use crate::process::signal::Signal;
 use alloc::rc::Rc;
@@ -50,6 +50,9 @@ pub fn ioctl(call: &Call) -> Result<Outcome> {
     let (file, request) = (call.file(0)?, call.half(1));
     if file.is_path() {
         return Err(Errno::EBADF);
+    }
+    if let Some(result) = owners::request(call, &file, request) {
+        return result.map(Outcome::value);
     }
     match request {
         linux::FIOCLEX | linux::FIONCLEX => {

@@ -90,6 +90,8 @@ pub fn info(info: &SignalInfo) -> String {
         Detail::Child { pid, uid, status, .. } => format!(", si_pid={pid}, si_uid={uid}, si_status={status}"),
         Detail::Fault { address } => format!(", si_addr={address:#x}"),
         Detail::Timer { id, overrun, value } => format!(", si_timerid={id}, si_overrun={overrun}, si_value={value:#x}"),
+        Detail::File { band, descriptor } => format!(", si_band={band:#x}, si_fd={descriptor}"),
+        Detail::SystemCall { address, number, .. } => format!(", si_call_addr={address:#x}, si_syscall={number}"),
         Detail::None => String::new(),
     };
     format!("{{si_signo={name}, si_code={code}{detail}}}")

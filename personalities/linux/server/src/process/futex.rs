@@ -18,7 +18,7 @@ use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
 
 /// Names a futex.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Key {
     /// Address of the space (which lives as long as somebody waits), address of the word.
     Private(usize, u64),

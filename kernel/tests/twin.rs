@@ -20,13 +20,12 @@ const STEPS: u64 = 60_000;
 const SEQUENCE: u64 = 1000;
 
 /// What went a short way, and at least how often it has to have done so for the test to say something.
-const SHORT: [(i64, u64); 8] = [
+const SHORT: [(i64, u64); 7] = [
     (Syscall::Call as i64, 1000),
     (Syscall::ReplyRecv as i64, 20),
     (Syscall::Send as i64, 20),
     (Syscall::NBSend as i64, 10),
     (Syscall::Recv as i64, 200),
-    (Syscall::Wait as i64, 200),
     (FAULT, 20),
     (INTERRUPT, 100),
 ];

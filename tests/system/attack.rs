@@ -207,7 +207,7 @@ fn stress_without_leaks() -> Result<(), Failed> {
     let settings = Settings { icount: true, ..Settings::default() };
     let program = Program::C("stress");
     let path = program.guest_path();
-    let outcome = attack(Variant::Release, &settings, program, ALONE, &[&path, "0.15", SEED])?;
+    let outcome = attack(Variant::Release, &settings, program, ALONE, &[&path, "0.3", SEED])?;
     let said = String::from_utf8_lossy(&outcome.stdout).into_owned();
     if said == "3 runs, 0 leaks\nended: 0\nthe shell goes on\n" {
         return Ok(());

@@ -49,6 +49,10 @@ pub fn trials(arguments: &Arguments) -> Vec<Trial> {
         Outcome { stdout: include_bytes!("../programs/mounts.expected").to_vec(), stderr: Vec::new(), status: 0 };
     let mounts = case(Program::C("mounts"), "mounts", Vec::new(), "");
     cases.push(Case { expected: Some(expected), ..mounts });
+    let expected =
+        Outcome { stdout: include_bytes!("../programs/restricted.expected").to_vec(), stderr: Vec::new(), status: 0 };
+    let restricted = case(Program::C("restricted"), "restricted", Vec::new(), "");
+    cases.push(Case { expected: Some(expected), ..restricted });
     for name in C {
         cases.push(case(Program::C(name), name, Vec::new(), ""));
     }
@@ -170,6 +174,7 @@ const C: &[&str] = &[
     "exhaust",
     "faults",
     "files",
+    "filters",
     "fpes",
     "golike",
     "hello",
@@ -177,9 +182,12 @@ const C: &[&str] = &[
     "jobs",
     "jumps",
     "locks",
+    "locks_pi",
+    "machine",
     "many",
     "memfds",
     "memory",
+    "notices",
     "null",
     "opening",
     "overflow",

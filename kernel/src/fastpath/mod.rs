@@ -1,4 +1,4 @@
-//! The short ways: Call, ReplyRecv, Send, Recv, signals, waits and faults where what is to happen is the common thing.
+//! The short ways: Call, ReplyRecv, Send, Recv, signals and faults where what is to happen is the common thing.
 //!
 //! Each does what the general way would do, for the common cases only, and says [`NotFast`] before it has changed anything (but the clock
 //! that was read) if the case is another one. The commonest case of Call and ReplyRecv, of at most four words, a CSpace of one level and a passive
@@ -44,11 +44,9 @@ pub fn other<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>) -> Result<(), NotFast> {
     const SEND: i64 = Syscall::Send as i64;
     const NB_SEND: i64 = Syscall::NBSend as i64;
     const RECV: i64 = Syscall::Recv as i64;
-    const WAIT: i64 = Syscall::Wait as i64;
     match thread.context.system_call_number() {
         SEND | NB_SEND => send::send(k, thread),
         RECV => receive::receive(k, thread),
-        WAIT => receive::wait(k, thread),
         _ => Err(NotFast),
     }
 }

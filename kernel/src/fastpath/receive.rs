@@ -1,9 +1,9 @@
-//! Recv and Wait, while nobody sends or signals: the thread waits, and the first that is ready runs.
+//! Recv, while nobody sends: the thread waits, and the first that is ready runs.
 #![forbid(unsafe_code)]
 
 use super::steps::{Miss, NotFast, change, find, loadable, moment, only_endpoint_matters, wait_for_message};
 use crate::mem::Ref;
-use crate::object::{Kernel, Place, SchedContext, Tcb, ThreadState};
+use crate::object::{Kernel, SchedContext, Tcb};
 use crate::time::{self, Moment};
 use chestnut_abi::CapRights;
 
@@ -22,26 +22,6 @@ pub fn receive<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>) -> Result<(), NotFast> {
     let next = next(k, thread)?;
 
     wait_for_message(k, thread, endpoint, cap, reply);
-    go_on(k, thread, next);
-    Ok(())
-}
-
-/// Makes a Wait of `thread`, which runs, if it is a common one: for a notification that hasn't lent it time.
-#[inline(always)]
-pub fn wait<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>) -> Result<(), NotFast> {
-    let cap = find::<false>(k, thread, thread.context.capability_register())?;
-    let notification = cap.as_notification(k).filter(|notification| notification.queue.is_empty()).ok_or(NotFast)?;
-    let is_its_own = notification.bound_tcb.is_none() || notification.bound_tcb.is(thread);
-    let may_wait = cap.rights().contains(CapRights::READ) && is_its_own;
-    if !may_wait || notification.active.get() || !notification.sched_context.is_none() {
-        return Err(NotFast);
-    }
-    let next = next(k, thread)?;
-
-    thread.state.set(ThreadState::BlockedOnNotification);
-    thread.waiting_on.set(Some(notification));
-    thread.place.set(Place::Object);
-    notification.queue.push_back(k, thread);
     go_on(k, thread, next);
     Ok(())
 }

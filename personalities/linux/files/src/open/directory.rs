@@ -3,6 +3,7 @@
 //! Offsets are cookies: 0 is before `.`, 1 before `..`, 2 before the first name; a name's own cookie is after it. They are
 //! the directory's, so reading goes on correctly whatever is made and removed in between.
 
+use alloc::vec;
 use alloc::vec::Vec;
 
 use super::{Attempt, File, OpenFile, Whence};
@@ -90,7 +91,8 @@ impl OpenFile {
     /// a time.
     fn list_records(&self, sink: &mut dyn Sink, shape: impl Fn(usize, &Listed) -> Record) -> Result<usize> {
         let mut gathered = Gathered {
-            bytes: Vec::with_capacity(sink.remaining().min(GATHERED)),
+            bytes: vec![0; sink.remaining().min(GATHERED)],
+            length: 0,
             written: 0,
             before: self.offset.get(),
         };
@@ -101,11 +103,11 @@ impl OpenFile {
                 return false;
             }
             let record = shape(listed.name.len(), listed);
-            if gathered.bytes.len() + record.length > sink.remaining() {
+            if gathered.length + record.length > sink.remaining() {
                 failure = Some(Errno::EINVAL);
                 return false;
             }
-            if gathered.bytes.len() + record.length > GATHERED && !gathered.put(sink) {
+            if gathered.length + record.length > gathered.bytes.len() && !gathered.put(sink) {
                 failure = Some(Errno::EFAULT);
                 return false;
             }
@@ -135,44 +137,58 @@ struct Record {
 
 /// Records on their way to a sink.
 struct Gathered {
+    /// Room for them, zeros at first.
     bytes: Vec<u8>,
+    length: usize,
     written: usize,
     /// The offset behind the last record that was written.
     before: u64,
 }
 
 impl Gathered {
+    /// Adds a record, for which there is room.
     fn add(&mut self, listed: &Listed<'_>, record: Record) {
-        let start = self.bytes.len();
-        self.bytes.extend_from_slice(&listed.number.to_le_bytes());
-        self.bytes.extend_from_slice(&listed.cookie.to_le_bytes());
-        self.bytes.extend_from_slice(&(record.length as u16).to_le_bytes());
-        self.bytes.extend(record.first);
-        self.bytes.extend_from_slice(listed.name);
-        self.bytes.resize(start + record.length, 0);
-        if let (Some(kind), Some(last)) = (record.last, self.bytes.last_mut()) {
+        let start = self.length;
+        self.length += record.length;
+        let Some(bytes) = self.bytes.get_mut(start..self.length) else { return };
+        // What is behind the name.
+        if let Some(tail) = bytes.last_chunk_mut::<16>() {
+            *tail = [0; 16];
+        }
+        let Some((head, rest)) = bytes.split_first_chunk_mut::<{ HEADER - 1 }>() else { return };
+        head[0..8].copy_from_slice(&listed.number.to_le_bytes());
+        head[8..16].copy_from_slice(&listed.cookie.to_le_bytes());
+        head[16..18].copy_from_slice(&(record.length as u16).to_le_bytes());
+        let rest = match (record.first, rest) {
+            (Some(kind), [first, rest @ ..]) => {
+                *first = kind;
+                rest
+            }
+            (_, rest) => rest,
+        };
+        rest[..listed.name.len()].copy_from_slice(listed.name);
+        if let (Some(kind), Some(last)) = (record.last, rest.last_mut()) {
             *last = kind;
         }
     }
 
     /// Puts what there is; false if not all of it could be. Whole records count.
     fn put(&mut self, sink: &mut dyn Sink) -> bool {
-        if self.bytes.is_empty() {
+        if self.length == 0 {
             return true;
         }
-        let stored = sink.put(&self.bytes).unwrap_or(0);
+        let gathered = &self.bytes[..self.length];
+        let stored = sink.put(gathered).unwrap_or(0);
         let mut at = 0;
-        while let Some(head) = self.bytes[at..].first_chunk::<18>() {
+        while let Some(head) = gathered[at..].first_chunk::<18>() {
             let length = usize::from(u16::from_le_bytes([head[16], head[17]]));
             if at + length > stored {
                 break;
             }
             at += length;
-            self.before = head[8..16].iter().rev().fold(0, |cookie, &byte| cookie << 8 | u64::from(byte));
+            self.before = u64::from_le_bytes(core::array::from_fn(|index| head[8 + index]));
         }
         self.written += at;
-        let all = at == self.bytes.len();
-        self.bytes.clear();
-        all
+        core::mem::take(&mut self.length) == at
     }
 }

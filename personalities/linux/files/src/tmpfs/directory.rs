@@ -20,11 +20,11 @@ pub(super) struct TmpDirectory {
 /// A cookie, and what has the name.
 type Entry = (u64, Rc<Inode>);
 
-/// The same, found by its cookie.
+/// What a cookie stands for.
 type Named = (Rc<[u8]>, Rc<Inode>);
 
 /// Names that are listed at a time.
-const BATCH: usize = 16;
+const BATCH: usize = 32;
 
 impl TmpDirectory {
     pub(super) fn new(filesystem: &Rc<Filesystem>) -> Self {
@@ -47,9 +47,7 @@ impl Directory for TmpDirectory {
         let mut batch: Vec<(u64, Rc<[u8]>, u64, Kind)> = Vec::with_capacity(BATCH);
         loop {
             // A few are copied at a time, so that nothing is borrowed while `emit` runs.
-            let copy = |(&cookie, (name, inode)): (&u64, &(Rc<[u8]>, Rc<Inode>))| {
-                (cookie, name.clone(), inode.number, inode.kind())
-            };
+            let copy = |(&cookie, (name, inode)): (&u64, &Named)| (cookie, name.clone(), inode.number, inode.kind());
             batch.extend(self.cookies.borrow().range(after + 1..).take(BATCH).map(copy));
             let Some(&(last, ..)) = batch.last() else { return Ok(()) };
             for (cookie, name, number, kind) in batch.drain(..) {

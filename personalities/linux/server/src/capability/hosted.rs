@@ -1,7 +1,7 @@
 //! The twin without a machine: frames are heap memory, mappings are recorded, threads only remember their registers.
 
-use super::thread::Parts;
-use super::{Access, Level, Message, OutOfMemory, Redirect, Reply, Slot};
+use super::thread::{Parts, Place};
+use super::{Access, Level, Message, OutOfMemory, Reply, Slot};
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -126,9 +126,10 @@ impl Kernel {
         self.replies.borrow_mut().push((slot, info.label(), words));
     }
     pub(super) fn make_thread(&self, badge: u64) -> Result<Parts, OutOfMemory> {
-        Ok(Parts { badge, tcb: self.slot(), sched_context: self.slot(), cspace: self.slot(), endpoint: self.slot() })
+        let [tcb, sched_context, cspace] = core::array::from_fn(|_| self.slot());
+        Ok(Parts { badge, tcb, sched_context, cspace, place: None })
     }
-    pub(super) fn enter_space(&self, _parts: &Parts, _space: Slot, _page: Slot, _redirect: Redirect) {}
+    pub(super) fn enter_space(&self, _parts: &Parts, _before: Option<Place>, _place: Place) {}
     pub(super) fn suspend(&self, parts: &Parts) {
         self.registers.borrow_mut().entry(parts.tcb).or_default().1 = false;
     }

@@ -4,7 +4,7 @@
 //! ends it with the kernel's reason in the log; only want of memory, slots and address-space numbers is an error.
 
 use super::Message;
-use super::thread::Parts;
+use super::thread::{Parts, Place};
 use super::{Access, Level, OutOfMemory, Redirect, Reply, Slot, Threads};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -468,15 +468,24 @@ impl Kernel {
         Tcb(tcb)
             .set_sched_params(Tcb(slots::TCB), 0, Threads::PRIORITY, sched_context, endpoint)
             .must("setting a thread's priority");
-        Ok(Parts { badge, tcb, sched_context, cspace, endpoint })
+        Ok(Parts { badge, tcb, sched_context, cspace, place: None })
     }
-    pub(super) fn enter_space(&self, parts: &Parts, space: Slot, page: Slot, redirect: Redirect) {
+    /// Puts a thread that was `before` somewhere: what is the same there isn't set again.
+    pub(super) fn enter_space(&self, parts: &Parts, before: Option<Place>, place: Place) {
         let tcb = Tcb(parts.tcb);
-        let guard: CNodeCapData = CNode::plain_guard(CSPACE_BITS);
-        tcb.set_space(parts.endpoint, CNode(parts.cspace), guard, VSpace(space)).must("putting a thread into a space");
-        tcb.set_ipc_buffer(redirect.word, Frame(page)).must("setting a thread's IPC buffer");
+        let Place { space, page, redirect } = place;
         let Redirect { base, length, entry, word } = redirect;
-        tcb.set_redirect(base, length, entry, word).must("redirecting a thread's system calls");
+        let has_same_page = before.is_some_and(|before| before.page == page && before.redirect.word == word);
+        if before.is_none_or(|before| before.space != space) {
+            let guard: CNodeCapData = CNode::plain_guard(CSPACE_BITS);
+            let configured = tcb.configure(CNode(parts.cspace), guard, VSpace(space), word, Frame(page));
+            configured.must("putting a thread into a space");
+        } else if !has_same_page {
+            tcb.set_ipc_buffer(word, Frame(page)).must("setting a thread's IPC buffer");
+        }
+        if before.is_none_or(|before| before.redirect != redirect) {
+            tcb.set_redirect(base, length, entry, word).must("redirecting a thread's system calls");
+        }
     }
     pub(super) fn suspend(&self, parts: &Parts) {
         Tcb(parts.tcb).suspend().must("suspending a thread");

@@ -24,8 +24,16 @@ pub(super) struct Parts {
     pub tcb: Slot,
     pub sched_context: Slot,
     pub cspace: Slot,
-    /// The fault handler: the endpoint with the badge and [`Threads::FAULT`].
-    pub endpoint: Slot,
+    /// Where it was put last.
+    pub place: Option<Place>,
+}
+
+/// What a thread is put into: capabilities of a space and of a thread page, and the redirection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub space: Slot,
+    pub page: Slot,
+    pub redirect: Redirect,
 }
 
 /// What a thread's system calls outside `base..base + length` do: go to `entry` with `word` in R11.
@@ -38,6 +46,7 @@ pub struct Redirect {
 }
 
 impl Parts {
+    /// With the fault handler's, which was set when the thread was made: the endpoint with the badge and [`Threads::FAULT`].
     const SLOTS: usize = 4;
 }
 
@@ -67,7 +76,14 @@ impl Threads {
                 parts
             }
         };
-        Ok(Thread { threads: self, parts, rescheduled: Cell::new(false) })
+        Ok(Thread {
+            threads: self,
+            parts,
+            place: Cell::new(parts.place),
+            rescheduled: Cell::new(false),
+            is_stopped: Cell::new(true),
+            is_measured: Cell::new(true),
+        })
     }
 
     pub(super) fn counts(&self) -> Count {
@@ -84,6 +100,11 @@ impl Threads {
 pub struct Thread {
     threads: &'static Threads,
     parts: Parts,
+    place: Cell<Option<Place>>,
+    /// It has been suspended, or never run, since it was last let run.
+    is_stopped: Cell<bool>,
+    /// It has not run since it was asked for its processor time.
+    is_measured: Cell<bool>,
     /// It has another priority or turn than a new one.
     rescheduled: Cell<bool>,
 }
@@ -96,15 +117,20 @@ impl Thread {
 
     /// Puts the thread, which doesn't run, into a space. `page` is its thread page, `redirect.word` that page's address.
     pub fn enter(&self, space: &Space, page: &Frame, redirect: Redirect) {
-        self.threads.kernel.enter_space(&self.parts, space.root(), page.master(), redirect);
+        let place = Place { space: space.root(), page: page.master(), redirect };
+        let before = self.place.replace(Some(place));
+        self.threads.kernel.enter_space(&self.parts, before, place);
     }
 
     /// Suspends the thread and says where it was. A call that it was making is cancelled.
     pub fn suspend(&self) {
-        self.threads.kernel.suspend(&self.parts);
+        if !self.is_stopped.replace(true) {
+            self.threads.kernel.suspend(&self.parts);
+        }
     }
     /// Lets it run on from its registers.
     pub fn resume(&self) {
+        self.runs();
         self.threads.kernel.resume(&self.parts);
     }
     pub fn registers(&self) -> UserContext {
@@ -112,6 +138,9 @@ impl Thread {
     }
     /// Sets all registers of the thread, which doesn't run, and lets it run if `resume`.
     pub fn set_registers(&self, registers: &UserContext, resume: bool) {
+        if resume {
+            self.runs();
+        }
         self.threads.kernel.set_registers(&self.parts, registers, resume);
     }
     /// Gives it another priority, and turns of so many microseconds.
@@ -121,7 +150,11 @@ impl Thread {
     }
     /// Microseconds of processor time that it has used since this was last asked.
     pub fn consumed(&self) -> u64 {
-        self.threads.kernel.consumed(&self.parts)
+        if self.is_measured.replace(self.is_stopped.get()) { 0 } else { self.threads.kernel.consumed(&self.parts) }
+    }
+    fn runs(&self) {
+        self.is_stopped.set(false);
+        self.is_measured.set(false);
     }
 }
 
@@ -132,6 +165,6 @@ impl Drop for Thread {
             self.schedule(Threads::PRIORITY, Threads::TURN);
         }
         self.consumed();
-        self.threads.idle.borrow_mut().push(self.parts);
+        self.threads.idle.borrow_mut().push(Parts { place: self.place.get(), ..self.parts });
     }
 }

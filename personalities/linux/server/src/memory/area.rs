@@ -61,6 +61,8 @@ pub struct Areas<S> {
     /// Bytes in all.
     total: u64,
     searched: Cell<Searched>,
+    /// The start of the area that was found last: the next address that is asked for mostly lies there, too.
+    found: Cell<u64>,
 }
 
 /// What a search for room has found out, so that the next one doesn't look at all areas again: a program that has made as many as it
@@ -76,7 +78,7 @@ struct Searched {
 
 impl<S> Default for Areas<S> {
     fn default() -> Self {
-        Self { map: BTreeMap::new(), total: 0, searched: Cell::default() }
+        Self { map: BTreeMap::new(), total: 0, searched: Cell::default(), found: Cell::default() }
     }
 }
 
@@ -86,7 +88,7 @@ impl<S: Shown> Areas<S> {
         let those = self.map.iter().filter(|(_, area)| kept(area));
         let map: BTreeMap<u64, Area<S>> = those.map(|(&start, area)| (start, area.clone())).collect();
         let total = map.iter().map(|(&start, area)| area.end - start).sum();
-        Self { map, total, searched: Cell::default() }
+        Self { map, total, searched: Cell::default(), found: Cell::default() }
     }
     pub const fn total(&self) -> u64 {
         self.total
@@ -100,7 +102,15 @@ impl<S: Shown> Areas<S> {
 
     /// The area that an address lies in, with its start.
     pub fn find(&self, address: u64) -> Option<(u64, &Area<S>)> {
+        let found = self.found.get();
+        if found <= address
+            && let Some(area) = self.map.get(&found)
+            && address < area.end
+        {
+            return Some((found, area));
+        }
         let (&start, area) = self.map.range(..=address).next_back()?;
+        self.found.set(start);
         (address < area.end).then_some((start, area))
     }
     /// The first area that begins at or above an address.

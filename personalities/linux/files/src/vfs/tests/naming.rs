@@ -210,6 +210,28 @@ fn the_old_record_has_the_type_behind_the_name() {
 }
 
 #[test]
+fn names_end_with_zeros_whatever_was_there_before() {
+    let world = World::new();
+    // Whatever lies in the server's memory behind a name of any length, zeros end it.
+    for length in 1..40 {
+        world.write(&std::format!("/{}", "x".repeat(length)), "");
+    }
+    let file_of_all = world.open("/", OpenFlags::DIRECTORY).unwrap();
+    let names = encoded_names(&file_of_all, 4096);
+    assert!((1..40).all(|length| names.contains(&alloc::vec![b'x'; length])));
+    let old = world.open("/", OpenFlags::DIRECTORY).unwrap();
+    let mut all = [0xff; 2600];
+    let filled = old.list_encoded_old(&mut SliceSink::new(&mut all)).unwrap();
+    let mut at = 0;
+    while at < filled {
+        let length = u16::from_le_bytes([all[at + 16], all[at + 17]]) as usize;
+        let end = at + 18 + all[at + 18..at + length].iter().position(|&byte| byte == 0).unwrap();
+        assert!(all[end..at + length - 1].iter().all(|&byte| byte == 0), "{:?}", &all[at..at + length]);
+        at += length;
+    }
+}
+
+#[test]
 fn removing_while_reading_skips_nothing() {
     let world = World::new();
     for at in 0..50 {

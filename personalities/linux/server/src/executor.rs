@@ -1,15 +1,15 @@
 //! Runs the futures that blocked calls have become.
 //!
 //! Futures that were woken are polled when [`Executor::run`] is called, between two messages, until none is awake. A future may
-//! start others and wake others meanwhile. Places for futures are used again, each with its waker: so a call that blocks allocates
-//! nothing here, and a waker that outlives its future wakes, at worst, another one too many.
+//! start others and wake others meanwhile. Places for futures are used again, each with its waker, and are never given back: so a call
+//! that blocks allocates nothing here, and a waker that outlives its future wakes, at worst, another one too many.
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::task::Wake;
 use alloc::vec::Vec;
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 use core::future::Future;
 use core::pin::Pin;
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -22,7 +22,7 @@ pub type Task = Pin<Box<dyn Future<Output = ()>>>;
 /// All tasks.
 #[derive(Default)]
 pub struct Executor {
-    places: RefCell<Vec<Place>>,
+    places: RefCell<Vec<&'static Place>>,
     /// Places without a task.
     free: RefCell<Vec<usize>>,
     queue: Arc<Queue>,
@@ -30,7 +30,7 @@ pub struct Executor {
 
 /// Where a task is, except while it is polled.
 struct Place {
-    task: Option<Task>,
+    task: Cell<Option<Task>>,
     awake: Arc<Awake>,
     waker: Waker,
 }
@@ -74,17 +74,27 @@ impl Wake for Awake {
 impl Executor {
     /// Polls the task at the next [`Executor::run`].
     pub fn start(&self, task: impl Future<Output = ()> + 'static) {
+        let free = self.free.borrow_mut().pop();
+        let place = match free.and_then(|index| self.place(index)) {
+            Some(place) => place,
+            None => self.new_place(),
+        };
+        place.task.set(Some(Box::pin(task)));
+        place.awake.wake_by_ref();
+    }
+
+    fn place(&self, index: usize) -> Option<&'static Place> {
+        self.places.borrow().get(index).copied()
+    }
+
+    fn new_place(&self) -> &'static Place {
         let mut places = self.places.borrow_mut();
-        let index = self.free.borrow_mut().pop().unwrap_or_else(|| {
-            let queue = self.queue.clone();
-            let awake = Arc::new(Awake { place: places.len(), queued: AtomicBool::new(false), queue });
-            places.push(Place { task: None, waker: awake.clone().into(), awake });
-            places.len() - 1
-        });
-        if let Some(place) = places.get_mut(index) {
-            place.task = Some(Box::pin(task));
-            place.awake.wake_by_ref();
-        }
+        let queue = self.queue.clone();
+        let awake = Arc::new(Awake { place: places.len(), queued: AtomicBool::new(false), queue });
+        let place: &'static Place =
+            Box::leak(Box::new(Place { task: Cell::new(None), waker: awake.clone().into(), awake }));
+        places.push(place);
+        place
     }
 
     /// Polls what is awake until nothing is.
@@ -104,19 +114,12 @@ impl Executor {
                 next
             };
             let Some(index) = index else { return };
+            let Some(place) = self.place(index) else { continue };
+            place.awake.queued.store(false, Ordering::Relaxed);
             // While it is polled the task is here, so that it may start others.
-            let (task, waker) = match self.places.borrow_mut().get_mut(index) {
-                Some(place) => {
-                    place.awake.queued.store(false, Ordering::Relaxed);
-                    (place.task.take(), place.waker.clone())
-                }
-                None => continue,
-            };
-            let Some(mut task) = task else { continue };
-            if task.as_mut().poll(&mut Context::from_waker(&waker)).is_pending() {
-                if let Some(place) = self.places.borrow_mut().get_mut(index) {
-                    place.task = Some(task);
-                }
+            let Some(mut task) = place.task.take() else { continue };
+            if task.as_mut().poll(&mut Context::from_waker(&place.waker)).is_pending() {
+                place.task.set(Some(task));
             } else {
                 // What the task held may start others when it goes.
                 drop(task);
@@ -127,7 +130,7 @@ impl Executor {
 
     /// Futures that wait.
     pub fn len(&self) -> usize {
-        self.places.borrow().iter().filter(|place| place.task.is_some()).count()
+        self.places.borrow().len() - self.free.borrow().len()
     }
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -139,7 +142,6 @@ mod tests {
     use super::*;
     use alloc::rc::Rc;
     use chestnut_linux_files::wait::{Events, WaitQueue};
-    use core::cell::Cell;
     use core::task::Poll;
 
     #[test]

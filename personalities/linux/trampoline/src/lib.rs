@@ -36,8 +36,14 @@
 //! In all three cases [`Request::TakeSignals`] follows. Frame and FX area hold the thread's state then. For a restart, `rip` −= 2
 //! and `rax` = `number`. For a handler: copy frame, FX area and `blocked` into a signal frame on the program's stack,
 //! set `rip`, `rsp`, `rdi`, `rsi`, `rdx`, `rax` = 0, `rflags` without DF and TF, and `blocked`. Clear attention (set it
-//! again if more is to come), answer [`Reply::Restore`]. `rt_sigreturn`: fill frame, FX area (MXCSR's reserved bits
-//! cleared) and `blocked` from the signal frame, attention if something is pending and unblocked now, answer `Restore`.
+//! again if more is to come), answer [`Reply::Restore`]. The same can be done at the end of any call that comes with the whole state
+//! ([`dispatch::SERVER_ALL`]), after `set_result`. `rt_sigreturn` is the text's own, as all that it
+//! changes is the thread's: registers, mask, alternate stack. The server gets what the text can't read, or can't load into the FPU:
+//! it fills frame, FX area (MXCSR's reserved bits cleared) and `blocked` from the signal frame, sets attention if something is
+//! pending and unblocked now, and answers `Restore`.
+//!
+//! **Actions** on signals are shown on the process page (`show_actions`) once somebody has asked,
+//! and only while no other process shares them.
 //!
 //! **Faults.** RIP in the text: the server resolves the page fault as any other, and if it can't (or it is a general
 //! protection fault), writes RIP = text + [`text::fixup`] of the position and lets the thread go on; without a fix-up the

@@ -63,14 +63,8 @@ pub struct Handler {
 }
 
 impl View<ThreadPage> {
-    /// Makes the page a new thread's: nothing blocked, nothing pending, no alternate stack, fresh FPU, zero frame. The
-    /// memory before this may hold anything.
+    /// Makes a page full of zeros a new thread's: nothing blocked, nothing pending, no alternate stack, fresh FPU, zero frame.
     pub fn initialise(self, tid: u32, at: Addresses) {
-        let words = self.0.as_ptr().cast::<u64>();
-        for i in 0..size_of::<ThreadPage>() / 8 {
-            // SAFETY: inside the page, mapped writable and aligned (`View::new`).
-            unsafe { words.add(i).write_volatile(0) };
-        }
         set!(self, tid, tid);
         self.set_addresses(at);
         self.set_fx(&FxArea::INITIAL);
@@ -235,6 +229,10 @@ impl View<TimePage> {
 impl View<MmPage> {
     pub fn initialise(self) {
         set!(self, waiters, [0; FUTEX_BUCKETS]);
+    }
+    /// What [`set_waiters`](Self::set_waiters) has set.
+    pub fn waiters(self, bucket: usize) -> u32 {
+        if bucket < FUTEX_BUCKETS { get!(self, waiters[bucket]) } else { 0 }
     }
     /// How many threads wait on private futexes whose [`futex_bucket`](crate::pages::futex_bucket) this is. Set it before
     /// reading the futex word of a new waiter. Buckets out of range are ignored.

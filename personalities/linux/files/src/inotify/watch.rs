@@ -3,10 +3,14 @@
 use alloc::rc::{Rc, Weak};
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
+use core::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{Inotify, Load, Mask};
 use crate::inode::{Filesystem, Inode};
 use crate::vfs::Location;
+
+/// Watches that there are, of all instances: mostly none, and then nothing that happens needs a look at who might hear of it.
+static WATCHES: AtomicUsize = AtomicUsize::new(0);
 
 /// One inode's place in one instance.
 pub(super) struct Watch {
@@ -21,6 +25,7 @@ pub(super) struct Watch {
 
 impl Watch {
     pub(super) fn new(owner: &Weak<Inotify>, load: &Rc<Load>, number: i32, inode: &Rc<Inode>, mask: Mask) -> Rc<Self> {
+        WATCHES.fetch_add(1, Ordering::Relaxed);
         load.watches.set(load.watches.get() + 1);
         let load = load.clone();
         let filesystem = inode.filesystem.clone();
@@ -70,6 +75,7 @@ impl Watch {
 
 impl Drop for Watch {
     fn drop(&mut self) {
+        WATCHES.fetch_sub(1, Ordering::Relaxed);
         self.load.watches.set(self.load.watches.get() - 1);
         self.filesystem.watches.set(self.filesystem.watches.get() - 1);
         // Cleared now and then, so that the list isn't much longer than there are watches.
@@ -117,7 +123,14 @@ impl Watches {
 }
 
 /// Something happened to what is at `location`: tells the directory, with the name, and the file.
+#[inline]
 pub(crate) fn tell(location: &Location, mask: Mask) {
+    if WATCHES.load(Ordering::Relaxed) > 0 {
+        tell_both(location, mask);
+    }
+}
+
+fn tell_both(location: &Location, mask: Mask) {
     let inode = location.inode();
     let parent = location.parent().filter(|_| !location.is_mount_root());
     let above = parent.as_ref().is_some_and(|parent| parent.inode().filesystem.watches.get() > 0);

@@ -19,7 +19,7 @@ use crate::inotify::{self, Mask};
 use crate::page::Contents;
 use crate::terminal::Terminal;
 use crate::vfs::{Location, Restrictions};
-use crate::wait::{Events, Wait, WaitQueue};
+use crate::wait::{Events, Registration, Wait, WaitQueue};
 use crate::{Errno, Result};
 
 /// An open file description (open(2)). Descriptors and mappings share it by `Rc`; the last one dropped closes the file.
@@ -183,6 +183,28 @@ impl OpenFile {
                 result => return result,
             }
         }
+    }
+
+    /// The same as a step of a future: whoever asks again after being woken passes the same `waiting`.
+    pub fn poll_read(&self, context: &Context<'_>, waiting: &mut Waiting, sink: &mut dyn Sink) -> Poll<Result<usize>> {
+        waiting.forget();
+        match self.try_read(&mut waiting.attempt, sink) {
+            Err(Errno::EAGAIN) => self.poll_again(context, waiting, Events::READABLE),
+            result => Poll::Ready(result),
+        }
+    }
+
+    /// Waits for a reason to try again, of which the task is told; `EAGAIN` if nobody shall.
+    fn poll_again<T>(&self, context: &Context<'_>, waiting: &mut Waiting, events: Events) -> Poll<Result<T>> {
+        let queue = match self.file.waiters() {
+            Some(queue) if !waiting.attempt.nonblocking => queue,
+            _ => return Poll::Ready(Err(Errno::EAGAIN)),
+        };
+        if let Some(deadline) = waiting.attempt.deadline {
+            waiting.wakeup = Some(Wakeup::new(&self.inode().filesystem.clock, deadline, context.waker()));
+        }
+        waiting.registration = Some(queue.register(events, context.waker()));
+        Poll::Pending
     }
 
     /// pread(2), now: the offset stays. `ESPIPE` if offsets mean nothing here.
@@ -457,6 +479,24 @@ impl Drop for OpenFile {
             let written = self.flags.get().writable();
             inotify::tell(&self.location, if written { Mask::CLOSE_WRITE } else { Mask::CLOSE_NO_WRITE });
         }
+    }
+}
+
+/// What is kept between two tries of a call that waits: the attempt, and where it is to be woken.
+pub struct Waiting {
+    attempt: Attempt,
+    registration: Option<Registration>,
+    wakeup: Option<Wakeup>,
+}
+
+impl Waiting {
+    pub const fn new(attempt: Attempt) -> Self {
+        Waiting { attempt, registration: None, wakeup: None }
+    }
+
+    fn forget(&mut self) {
+        self.registration = None;
+        self.wakeup = None;
     }
 }
 

@@ -17,7 +17,7 @@ mod tests;
 pub use descriptors::{Descriptor, Descriptors};
 pub(crate) use directory::DirectoryFile;
 pub use event::EventCounter;
-pub use file::OpenFile;
+pub use file::{OpenFile, Waiting};
 pub use flags::{OpenFlags, Whence};
 pub use notice::{Look, Notice, Notices, Owner, Reason};
 pub use regular::{GeneratedFile, RegularFile};

@@ -85,20 +85,19 @@ impl WaitQueue {
 
     /// Wakes all who wait for any of `events`.
     pub fn wake(&self, events: Events) {
-        // Wakers are the server's code and may come back here, so none is called while the list is borrowed.
-        let woken: Vec<Who> = self
-            .inner
-            .waiters
-            .borrow()
-            .iter()
-            .filter(|waiter| (waiter.events | Events::ALWAYS).intersects(events))
-            .map(|waiter| waiter.who.clone())
-            .collect();
-        for who in woken {
-            match who {
-                Who::Task(waker) => waker.wake(),
-                Who::Listener(listener) => listener.upgrade().into_iter().for_each(|listener| listener.notify(events)),
+        // A waker only notes that its task is to be polled. Listeners may come back here, so none is called while the list is
+        // borrowed.
+        let mut listeners = Vec::new();
+        for waiter in self.inner.waiters.borrow().iter() {
+            if (waiter.events | Events::ALWAYS).intersects(events) {
+                match &waiter.who {
+                    Who::Task(waker) => waker.wake_by_ref(),
+                    Who::Listener(listener) => listeners.extend(listener.upgrade()),
+                }
             }
+        }
+        for listener in listeners {
+            listener.notify(events);
         }
     }
 

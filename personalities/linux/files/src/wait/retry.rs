@@ -19,7 +19,7 @@ pub(crate) async fn retry<T>(
     deadline: Option<Duration>,
     mut attempt: impl FnMut() -> Result<T>,
 ) -> Result<T> {
-    let mut registrations: Vec<Registration> = Vec::new();
+    let mut registrations: Vec<Registration> = Vec::with_capacity(queues.len());
     let mut wakeup: Option<Wakeup> = None;
     poll_fn(|context| {
         match attempt() {

@@ -24,7 +24,7 @@ pub use kept::KeptSpaces;
 pub use map::{MapRequest, Place, Remap};
 pub use space::{AddressSpace, Fault, Intent, Marks, Shown};
 pub use store::{FramePage, FrameStore, NamelessStore, SizedStore};
-pub use user::{Iovec, UserArgument, UserSink, UserSource};
+pub use user::{Buffers, Iovec, UserArgument, UserSink, UserSource};
 
 use crate::capability::{Capabilities, Frame, OutOfMemory};
 use alloc::rc::Rc;

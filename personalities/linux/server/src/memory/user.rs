@@ -162,26 +162,63 @@ pub struct Iovec {
 
 impl Iovec {
     /// A single buffer, cut to what one call may move.
-    pub fn one(base: u64, length: u64) -> Vec<Self> {
-        vec![Self { base, length: length.min(MAX_BYTES) }]
+    pub fn one(base: u64, length: u64) -> Buffers {
+        Buffers { first: Self { base, length: length.min(MAX_BYTES) }, others: Vec::new() }
+    }
+}
+
+/// The buffers that a call names: mostly one.
+#[derive(Clone, Debug)]
+pub struct Buffers {
+    first: Iovec,
+    others: Vec<Iovec>,
+}
+
+impl Buffers {
+    /// Bytes.
+    pub fn length(&self) -> u64 {
+        self.others.iter().fold(self.first.length, |sum, piece| sum.saturating_add(piece.length))
+    }
+    /// No byte in them.
+    pub fn is_empty(&self) -> bool {
+        self.length() == 0
+    }
+    pub fn into_vec(self) -> Vec<Iovec> {
+        let mut all = vec![self.first];
+        all.extend(self.others);
+        all
+    }
+}
+
+impl From<Vec<Iovec>> for Buffers {
+    fn from(others: Vec<Iovec>) -> Self {
+        Self { first: Iovec { base: 0, length: 0 }, others }
     }
 }
 
 /// A position in a program's buffers.
 struct Cursor {
     space: Rc<AddressSpace>,
-    vector: Vec<Iovec>,
-    /// Entries before this one are used up.
-    entry: usize,
+    /// What is left of the one where it is.
+    piece: Iovec,
+    others: Vec<Iovec>,
+    /// How many of them are used up, or `piece`.
+    used: usize,
     remaining: usize,
-    /// Bytes moved so far, for whoever outlives the operation.
-    moved: Rc<Cell<u64>>,
+    moved: u64,
+    /// The same for whoever outlives the operation.
+    told: Option<Rc<Cell<u64>>>,
 }
 
 impl Cursor {
-    fn new(space: &Rc<AddressSpace>, vector: Vec<Iovec>) -> Self {
-        let remaining = vector.iter().map(|piece| piece.length as usize).sum();
-        Self { space: space.clone(), vector, entry: 0, remaining, moved: Rc::default() }
+    fn new(space: &Rc<AddressSpace>, buffers: impl Into<Buffers>) -> Self {
+        let Buffers { first, others } = buffers.into();
+        let remaining = others.iter().fold(first.length, |sum, piece| sum.saturating_add(piece.length)) as usize;
+        Self { space: space.clone(), piece: first, others, used: 0, remaining, moved: 0, told: None }
+    }
+
+    fn moved(&mut self) -> Rc<Cell<u64>> {
+        self.told.get_or_insert_with(|| Rc::new(Cell::new(self.moved))).clone()
     }
 
     /// Calls `step` with address, offset and length for pieces of the buffers, `length` bytes in all; it returns how many of
@@ -194,9 +231,11 @@ impl Cursor {
         let mut done = 0;
         let length = length.min(self.remaining);
         while done < length {
-            let Some(piece) = self.vector.get_mut(self.entry) else { break };
+            let piece = &mut self.piece;
             if piece.length == 0 {
-                self.entry += 1;
+                let Some(next) = self.others.get(self.used) else { break };
+                *piece = *next;
+                self.used += 1;
                 continue;
             }
             let part = (length - done).min(piece.length as usize);
@@ -209,7 +248,10 @@ impl Cursor {
                 break;
             }
         }
-        self.moved.set(self.moved.get() + done as u64);
+        self.moved += done as u64;
+        if let Some(told) = &self.told {
+            told.set(self.moved);
+        }
         if done == 0 && length > 0 { Err(Errno::EFAULT) } else { Ok(done) }
     }
 }
@@ -218,12 +260,12 @@ impl Cursor {
 pub struct UserSink(Cursor);
 
 impl UserSink {
-    pub fn new(space: &Rc<AddressSpace>, vector: Vec<Iovec>) -> Self {
-        Self(Cursor::new(space, vector))
+    pub fn new(space: &Rc<AddressSpace>, buffers: impl Into<Buffers>) -> Self {
+        Self(Cursor::new(space, buffers))
     }
     /// How many bytes have been put, also after this is gone.
-    pub fn moved(&self) -> Rc<Cell<u64>> {
-        self.0.moved.clone()
+    pub fn moved(&mut self) -> Rc<Cell<u64>> {
+        self.0.moved()
     }
 }
 
@@ -253,12 +295,12 @@ impl Sink for UserSink {
 pub struct UserSource(Cursor);
 
 impl UserSource {
-    pub fn new(space: &Rc<AddressSpace>, vector: Vec<Iovec>) -> Self {
-        Self(Cursor::new(space, vector))
+    pub fn new(space: &Rc<AddressSpace>, buffers: impl Into<Buffers>) -> Self {
+        Self(Cursor::new(space, buffers))
     }
     /// How many bytes have been taken, also after this is gone.
-    pub fn moved(&self) -> Rc<Cell<u64>> {
-        self.0.moved.clone()
+    pub fn moved(&mut self) -> Rc<Cell<u64>> {
+        self.0.moved()
     }
 }
 

@@ -342,8 +342,8 @@ impl Server {
         let frames = self.capabilities.frames;
         let no_memory = |_| Errno::ENOMEM;
         let process = SharedPage::allocate(frames).map_err(no_memory)?;
+        // Full of zeros: nobody waits.
         let mm = Rc::new(SharedPage::<MmPage>::allocate(frames).map_err(no_memory)?);
-        mm.view().initialise();
         let (read, execute) = (Protection::READ, Protection::READ | Protection::EXECUTE);
         put_page(space, at.text, "[trampoline]", &self.text, execute)?;
         // The vDSO finds the time page just below itself.

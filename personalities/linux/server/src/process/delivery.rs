@@ -38,12 +38,14 @@ impl Server {
         }
         self.publish_pending(process);
         self.signals_came.wake(Events::READABLE);
-        let leader = process.leader();
         let wants = |thread: &&Rc<Thread>| {
             !thread.ended.get() && (!thread.mask().contains(info.signal) || thread.awaited.get().contains(info.signal))
         };
-        let target =
-            leader.iter().find(wants).cloned().or_else(|| process.threads.borrow().iter().find(wants).cloned());
+        let target = {
+            let threads = process.threads.borrow();
+            let leader = threads.iter().find(|thread| thread.tid.get() == process.pid);
+            leader.filter(wants).or_else(|| threads.iter().find(wants)).cloned()
+        };
         if let Some(target) = target {
             self.look_at(&target);
         }
@@ -83,13 +85,14 @@ impl Server {
         } else if SignalSet::STOPPING.contains(signal) {
             self.discard(process, SignalSet::of(Signal::CONT));
         }
-        let ignored = process.actions.borrow().borrow().ignores(signal);
+        if !process.actions.borrow().borrow().ignores(signal) {
+            return true;
+        }
         let waits = |thread: &Rc<Thread>| thread.mask().contains(signal) || thread.awaited.get().contains(signal);
-        let wanted = match thread {
+        match thread {
             Some(thread) => waits(thread),
             None => process.threads.borrow().iter().any(waits),
-        };
-        !ignored || wanted
+        }
     }
 
     fn discard(&self, process: &Process, signals: SignalSet) {
@@ -122,7 +125,17 @@ impl Server {
         }
     }
 
+    /// Mostly there is nothing.
+    #[inline]
     fn settle(&self, thread: &Rc<Thread>) -> Settled {
+        match () {
+            () if thread.ended.get() || thread.process.is_stopped() => Settled::Gone,
+            () if thread.deliverable().is_empty() => Settled::Nothing,
+            () => self.settle_some(thread),
+        }
+    }
+
+    fn settle_some(&self, thread: &Rc<Thread>) -> Settled {
         let process = &thread.process;
         loop {
             if thread.ended.get() || process.is_stopped() {
@@ -170,13 +183,14 @@ impl Server {
     /// The three cases of a thread that has a handler to run.
     fn bring_to_handler(&self, thread: &Rc<Thread>) {
         thread.page().set_attention(true);
-        self.flush_answer();
         let running = matches!(&*thread.activity.borrow(), Activity::Running);
         if !running {
             // Its call is held: the future notices, and ends the call.
             thread.wake();
             return;
         }
+        // Its answer may be still to be sent.
+        self.flush_answer();
         thread.machine.suspend();
         let registers = thread.machine.registers();
         let text = thread.process.own_pages.borrow().text_address;

@@ -83,7 +83,6 @@ impl Server {
         for private in [true, false] {
             if let Ok(key) = futex::key(&space, address, private) {
                 self.futexes.wake(key, 1, futex::ANY);
-                self.futexes.publish(&thread.process, key);
             }
         }
     }

@@ -4,12 +4,14 @@
 //! private one by its address space and address, which survives copy-on-write. The count of waiters per bucket on the mm
 //! page lets the trampoline skip a wake that nobody waits for: it is raised before the word is looked at.
 
+use crate::capability::SharedPage;
 use crate::memory::{AddressSpace, Intent};
 use crate::process::Process;
-use alloc::collections::{BTreeMap, VecDeque};
 use alloc::rc::Rc;
+use alloc::vec::Vec;
 use chestnut_linux_files::{Errno, Result};
-use chestnut_linux_trampoline::pages::{FUTEX_BUCKETS, futex_bucket};
+use chestnut_linux_trampoline::MmPage;
+use chestnut_linux_trampoline::pages::futex_bucket;
 use core::cell::{Cell, RefCell};
 use core::future::Future;
 use core::pin::Pin;
@@ -24,8 +26,22 @@ pub enum Key {
     Shared(u32, u16),
 }
 
+impl Key {
+    /// Which queue.
+    const fn place(self) -> usize {
+        let number = match self {
+            Self::Private(space, address) => address >> 2 ^ address >> 12 ^ space as u64 >> 6,
+            Self::Shared(frame, offset) => frame as u64 ^ offset as u64 >> 2,
+        };
+        number as usize % PLACES
+    }
+}
+
 /// FUTEX_BITSET_MATCH_ANY.
 pub const ANY: u32 = u32::MAX;
+
+/// Queues. Futexes of the same one are told apart by their keys.
+const PLACES: usize = 256;
 
 /// One who waits.
 struct Waiter {
@@ -33,12 +49,30 @@ struct Waiter {
     bits: u32,
     woken: Cell<bool>,
     waker: RefCell<Option<Waker>>,
+    /// Where it is counted as long as its futex is private.
+    mm: Rc<SharedPage<MmPage>>,
 }
 
-/// All futexes that somebody waits on.
-#[derive(Default)]
+impl Waiter {
+    /// Tells the trampoline that one more waits, or one fewer. The page is read-only to programs.
+    fn count(&self, more: bool) {
+        if let Key::Private(_, address) = self.key.get() {
+            let (page, bucket) = (self.mm.view(), futex_bucket(address));
+            let before = page.waiters(bucket);
+            page.set_waiters(bucket, if more { before + 1 } else { before.saturating_sub(1) });
+        }
+    }
+}
+
+/// All futexes that somebody waits on: each queue in the order in which they came.
 pub struct Futexes {
-    queues: RefCell<BTreeMap<Key, VecDeque<Rc<Waiter>>>>,
+    queues: [RefCell<Vec<Rc<Waiter>>>; PLACES],
+}
+
+impl Default for Futexes {
+    fn default() -> Self {
+        Self { queues: [const { RefCell::new(Vec::new()) }; PLACES] }
+    }
 }
 
 /// The key of a word of a process's memory, brought in. `EINVAL` unless aligned, `EFAULT` unless readable.
@@ -61,71 +95,64 @@ pub fn load(space: &AddressSpace, address: u64) -> Result<u32> {
 
 impl Futexes {
     /// Waits until woken by somebody whose bits meet `bits`.
-    pub fn wait(self: &Rc<Self>, key: Key, bits: u32, process: &Rc<Process>) -> Wait {
-        let waiter = Rc::new(Waiter { key: Cell::new(key), bits, woken: Cell::new(false), waker: RefCell::new(None) });
-        self.queues.borrow_mut().entry(key).or_default().push_back(waiter.clone());
-        let wait = Wait { futexes: self.clone(), waiter, process: process.clone() };
-        self.publish(process, key);
-        wait
+    pub fn wait(self: &Rc<Self>, key: Key, bits: u32, process: &Process) -> Wait {
+        self.enter(key, bits, process.own_pages.borrow().mm.clone())
+    }
+    fn enter(self: &Rc<Self>, key: Key, bits: u32, mm: Rc<SharedPage<MmPage>>) -> Wait {
+        let (key, woken) = (Cell::new(key), Cell::new(false));
+        let waiter = Rc::new(Waiter { key, bits, woken, waker: RefCell::new(None), mm });
+        waiter.count(true);
+        self.queues[waiter.key.get().place()].borrow_mut().push(waiter.clone());
+        Wait { futexes: self.clone(), waiter }
     }
 
     /// Wakes up to `count` whose bits meet `bits`; returns how many.
     pub fn wake(&self, key: Key, count: u32, bits: u32) -> u32 {
         let mut woken = 0;
-        let mut queues = self.queues.borrow_mut();
-        let Some(queue) = queues.get_mut(&key) else { return 0 };
-        queue.retain(|waiter| {
-            if woken == count || waiter.bits & bits == 0 {
-                return true;
+        let mut queue = self.queues[key.place()].borrow_mut();
+        let mut index = 0;
+        while woken < count
+            && let Some(waiter) = queue.get(index)
+        {
+            if waiter.key.get() != key || waiter.bits & bits == 0 {
+                index += 1;
+                continue;
             }
+            let waiter = queue.remove(index);
             woken += 1;
+            waiter.count(false);
             waiter.woken.set(true);
             if let Some(waker) = &*waiter.waker.borrow() {
                 waker.wake_by_ref();
             }
-            false
-        });
-        if queue.is_empty() {
-            queues.remove(&key);
         }
         woken
     }
 
     /// Moves up to `count` waiters to another futex; returns how many.
     pub fn requeue(&self, from: Key, to: Key, count: u32) -> u32 {
-        let mut queues = self.queues.borrow_mut();
-        if from == to {
-            return queues.get(&from).map_or(0, |queue| (queue.len() as u32).min(count));
+        let mut moved = Vec::new();
+        {
+            let mut queue = self.queues[from.place()].borrow_mut();
+            if from == to {
+                return (queue.iter().filter(|waiter| waiter.key.get() == from).count() as u32).min(count);
+            }
+            queue.retain(|waiter| {
+                let moves = waiter.key.get() == from && moved.len() < count as usize;
+                if moves {
+                    moved.push(waiter.clone());
+                }
+                !moves
+            });
         }
-        let Some(mut queue) = queues.remove(&from) else { return 0 };
-        let moved = (count as usize).min(queue.len());
-        let target = queues.entry(to).or_default();
-        for waiter in queue.drain(..moved) {
+        for waiter in &moved {
+            waiter.count(false);
             waiter.key.set(to);
-            target.push_back(waiter);
+            waiter.count(true);
         }
-        if !queue.is_empty() {
-            queues.insert(from, queue);
-        }
-        if queues.get(&to).is_some_and(VecDeque::is_empty) {
-            queues.remove(&to);
-        }
-        moved as u32
-    }
-
-    /// Tells the trampoline of a process how many wait in a private futex's bucket.
-    pub fn publish(&self, process: &Process, key: Key) {
-        let Key::Private(space, address) = key else { return };
-        let bucket = futex_bucket(address);
-        let queues = self.queues.borrow();
-        let all = Key::Private(space, 0)..=Key::Private(space, u64::MAX);
-        let count: usize = queues
-            .range(all)
-            .filter(|(key, _)| matches!(key, Key::Private(_, address) if futex_bucket(*address) == bucket))
-            .map(|(_, queue)| queue.len())
-            .sum();
-        debug_assert!(bucket < FUTEX_BUCKETS);
-        process.own_pages.borrow().mm.view().set_waiters(bucket, count as u32);
+        let number = moved.len() as u32;
+        self.queues[to.place()].borrow_mut().append(&mut moved);
+        number
     }
 }
 
@@ -133,7 +160,6 @@ impl Futexes {
 pub struct Wait {
     futexes: Rc<Futexes>,
     waiter: Rc<Waiter>,
-    process: Rc<Process>,
 }
 
 impl Wait {
@@ -143,11 +169,12 @@ impl Wait {
 }
 
 impl Future for Wait {
-    type Output = ();
+    /// What futex(2) returns.
+    type Output = Result<u64>;
 
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         if self.is_woken() {
-            return Poll::Ready(());
+            return Poll::Ready(Ok(0));
         }
         *self.waiter.waker.borrow_mut() = Some(context.waker().clone());
         Poll::Pending
@@ -156,15 +183,48 @@ impl Future for Wait {
 
 impl Drop for Wait {
     fn drop(&mut self) {
-        let key = self.waiter.key.get();
-        let mut queues = self.futexes.queues.borrow_mut();
-        if let Some(queue) = queues.get_mut(&key) {
+        if !self.is_woken() {
+            self.waiter.count(false);
+            let mut queue = self.futexes.queues[self.waiter.key.get().place()].borrow_mut();
             queue.retain(|waiter| !Rc::ptr_eq(waiter, &self.waiter));
-            if queue.is_empty() {
-                queues.remove(&key);
-            }
         }
-        drop(queues);
-        self.futexes.publish(&self.process, key);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capability::Capabilities;
+    use crate::capability::Kernel;
+    use alloc::boxed::Box;
+
+    fn wait(futexes: &Rc<Futexes>, key: Key, bits: u32, mm: &Rc<SharedPage<MmPage>>) -> Wait {
+        futexes.enter(key, bits, mm.clone())
+    }
+
+    #[test]
+    fn the_trampoline_is_told_how_many_wait_whatever_becomes_of_them() {
+        let capabilities: &'static Capabilities = Box::leak(Box::new(Capabilities::new(Kernel::hosted(8))));
+        let mm = Rc::new(SharedPage::<MmPage>::allocate(capabilities.frames).unwrap());
+        let futexes = Rc::new(Futexes::default());
+        let (first, second) = (Key::Private(0x1000, 0x40), Key::Private(0x1000, 0x48));
+        let counts = || [0x40, 0x48].map(|address| mm.view().waiters(futex_bucket(address)));
+        let waits: Vec<Wait> = [1, 2, 1, 1].iter().map(|&bits| wait(&futexes, first, bits, &mm)).collect();
+        let other = wait(&futexes, Key::Private(0x2000, 0x40), ANY, &mm);
+        assert_eq!(counts(), [5, 0]);
+        // In their order, and only those whose bits meet.
+        assert_eq!((futexes.wake(first, 2, 1), futexes.wake(first, 0, ANY)), (2, 0));
+        assert_eq!(waits.iter().map(Wait::is_woken).collect::<Vec<_>>(), [true, false, true, false]);
+        assert_eq!(counts(), [3, 0]);
+        assert_eq!((futexes.requeue(first, second, 1), futexes.requeue(first, first, 9)), (1, 1));
+        assert_eq!(counts(), [2, 1]);
+        // A shared one isn't counted.
+        assert_eq!(futexes.requeue(second, Key::Shared(7, 4), 9), 1);
+        assert_eq!((counts(), waits[1].is_woken()), ([2, 0], false));
+        assert_eq!((futexes.wake(Key::Shared(7, 4), 9, ANY), waits[1].is_woken()), (1, true));
+        drop(waits);
+        assert_eq!(counts(), [1, 0]);
+        drop(other);
+        assert_eq!((counts(), futexes.wake(first, 9, ANY)), ([0, 0], 0));
     }
 }

@@ -297,8 +297,11 @@ impl PendingSignals {
         false
     }
     /// Takes the first signal that is in `wanted`.
+    #[inline]
     pub fn take(&mut self, wanted: SignalSet) -> Option<SignalInfo> {
-        let signal = (self.set & wanted).first()?;
+        (self.set & wanted).first().and_then(|signal| self.take_first(signal))
+    }
+    fn take_first(&mut self, signal: Signal) -> Option<SignalInfo> {
         let Some(position) = self.queue.iter().position(|info| info.signal == signal) else {
             self.set = self.set.without(SignalSet::of(signal));
             return Some(SignalInfo { signal, code: code::USER, detail: Detail::None });

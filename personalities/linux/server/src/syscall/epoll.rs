@@ -76,14 +76,22 @@ fn wait(call: &Call, timeout: Option<Duration>) -> Result<Outcome> {
     let file = call.file(0)?;
     let epoll = file.epoll()?;
     let (space, clock) = (call.space(), call.server.clock.clone());
+    let put = move |events: &[EpollEvent]| {
+        let bytes: Vec<u8> = events.iter().flat_map(EpollEvent::encode).collect();
+        space.write(address, &bytes)?;
+        Ok(events.len() as u64)
+    };
+    // Mostly there is something, and nobody need wait.
+    let events = epoll.collect(most as usize);
+    if !events.is_empty() || timeout == Some(Duration::ZERO) {
+        return Ok(put(&events).into());
+    }
     let deadline = timeout.map(|timeout| clock.monotonic() + timeout);
     Ok(call.wait_once(async move {
         let clock: Rc<dyn Clock> = clock;
         let events = epoll.wait(most, deadline, &clock).await?;
         // The instance stays while somebody waits for it, as the call's own reference to the file keeps it.
         drop(file);
-        let bytes: Vec<u8> = events.iter().flat_map(EpollEvent::encode).collect();
-        space.write(address, &bytes)?;
-        Ok(events.len() as u64)
+        put(&events)
     }))
 }

@@ -62,11 +62,10 @@ fn wait(call: &Call, private: bool, bits: u32, deadline: Option<Duration>) -> Re
     if load(&space, address)? != call.half(2) {
         return Err(Errno::EAGAIN);
     }
-    let future = async move {
-        waiting.await;
-        Ok(0)
-    };
-    Ok(with_deadline(call, future, deadline, Errno::ETIMEDOUT, deadline.is_none()))
+    Ok(match deadline {
+        None => call.wait(waiting),
+        _ => with_deadline(call, waiting, deadline, Errno::ETIMEDOUT, false),
+    })
 }
 
 fn wake(call: &Call, private: bool, bits: u32) -> Result<Outcome> {
@@ -75,7 +74,6 @@ fn wake(call: &Call, private: bool, bits: u32) -> Result<Outcome> {
     }
     let key = key(&call.space(), call.word(0), private)?;
     let woken = call.server.futexes.wake(key, call.half(2), bits);
-    call.server.futexes.publish(call.process(), key);
     Ok(Outcome::value(woken))
 }
 
@@ -94,8 +92,6 @@ fn requeue(call: &Call, private: bool, expected: Option<u32>) -> Result<Outcome>
     let futexes = &call.server.futexes;
     let woken = futexes.wake(from, count as u32, ANY);
     let moved = futexes.requeue(from, to, most as u32);
-    futexes.publish(call.process(), from);
-    futexes.publish(call.process(), to);
     let counted = if expected.is_some() { woken + moved } else { woken };
     Ok(Outcome::value(counted))
 }
@@ -135,7 +131,5 @@ fn wake_op(call: &Call, private: bool) -> Result<Outcome> {
     if holds(old as i32, comparand as i32) {
         woken += futexes.wake(second, call.word(3) as u32, ANY);
     }
-    futexes.publish(call.process(), first);
-    futexes.publish(call.process(), second);
     Ok(Outcome::value(woken))
 }

@@ -5,7 +5,7 @@
 use super::sockets::{ADDRESS_MAX, put_address, read_address};
 use super::{Call, Outcome, Waiting, read_write};
 use crate::clock::{duration_of, timespec_of};
-use crate::memory::{AddressSpace, Iovec, UserSink, UserSource};
+use crate::memory::{AddressSpace, Buffers, Iovec, UserSink, UserSource};
 use crate::process::Thread;
 use crate::server::Server;
 use alloc::boxed::Box;
@@ -67,20 +67,20 @@ impl Header {
         }
         Ok(header)
     }
-    fn pieces(&self, space: &AddressSpace) -> Result<Vec<Iovec>> {
-        space.read_vector(self.vector, self.vector_length)
+    fn pieces(&self, space: &AddressSpace) -> Result<Buffers> {
+        space.read_vector(self.vector, self.vector_length).map(Buffers::from)
     }
 }
 
 /// What is to be sent, its address and control messages copied.
 struct Letter {
-    pieces: Vec<Iovec>,
+    pieces: Buffers,
     address: Option<Vec<u8>>,
     ancillary: Ancillary,
 }
 
 impl Letter {
-    fn plain(pieces: Vec<Iovec>) -> Self {
+    fn plain(pieces: Buffers) -> Self {
         Self { pieces, address: None, ancillary: Ancillary::default() }
     }
 }
@@ -176,7 +176,7 @@ impl Party {
         Ok(Outcome::Later(Waiting { future: Box::pin(future), restarts, moved: Some(moved), steady: false }))
     }
 
-    fn receive(self, pieces: Vec<Iovec>, flags: MessageFlags, place: Place) -> Result<Outcome> {
+    fn receive(self, pieces: Buffers, flags: MessageFlags, place: Place) -> Result<Outcome> {
         let mut sink = UserSink::new(&self.space, pieces);
         let impatient = self.is_impatient(flags);
         if impatient || !flags.contains(MessageFlags::WAIT_FOR_ALL) {
@@ -220,8 +220,8 @@ impl Party {
 }
 
 /// read(2) and readv(2) on a socket.
-pub fn read(call: &Call, file: Rc<OpenFile>, pieces: Vec<Iovec>, now: bool) -> Result<Outcome> {
-    if pieces.iter().all(|piece| piece.length == 0) {
+pub fn read(call: &Call, file: Rc<OpenFile>, pieces: Buffers, now: bool) -> Result<Outcome> {
+    if pieces.is_empty() {
         return Ok(Outcome::value(0u64));
     }
     let flags = if now { MessageFlags::DO_NOT_WAIT } else { MessageFlags::empty() };
@@ -229,7 +229,7 @@ pub fn read(call: &Call, file: Rc<OpenFile>, pieces: Vec<Iovec>, now: bool) -> R
 }
 
 /// write(2) and writev(2) on a socket.
-pub fn write(call: &Call, file: Rc<OpenFile>, pieces: Vec<Iovec>, now: bool) -> Result<Outcome> {
+pub fn write(call: &Call, file: Rc<OpenFile>, pieces: Buffers, now: bool) -> Result<Outcome> {
     let party = Party::new(call, file)?;
     let flags = if now { MessageFlags::DO_NOT_WAIT } else { MessageFlags::empty() };
     party.send(Letter::plain(pieces), flags)

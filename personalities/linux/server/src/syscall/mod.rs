@@ -55,9 +55,9 @@ use chestnut_linux_files::vfs::At;
 use chestnut_linux_files::{Errno, Result};
 use chestnut_linux_trampoline::pages::SYSCALLS;
 use core::cell::{Cell, Ref};
-use core::future::{Future, poll_fn};
+use core::future::Future;
 use core::pin::Pin;
-use core::task::Poll;
+use core::task::{Context, Poll};
 
 /// One system call being made.
 pub struct Call {
@@ -224,7 +224,12 @@ impl Server {
                 self.take_signals(thread);
             }
             Outcome::Gone => {}
-            Outcome::Later(waiting) => self.executor.start(finish(self, thread.clone(), waiting, traced)),
+            Outcome::Later(waiting) => {
+                let (thread, traced) = (thread.clone(), traced.map(Box::new));
+                let Waiting { future, restarts, moved, steady } = waiting;
+                let future = Some(future);
+                self.executor.start(Finish { server: self, thread, future, restarts, moved, steady, traced });
+            }
         }
     }
 
@@ -254,26 +259,38 @@ impl Server {
     }
 }
 
-/// Runs a waiting call to its end, a signal's arrival or the thread's.
-async fn finish(server: &'static Server, thread: Rc<Thread>, waiting: Waiting, traced: Option<Traced>) {
-    let Waiting { mut future, restarts, moved, steady } = waiting;
-    let answer = poll_fn(|context| {
+/// A waiting call: goes on to its end, a signal's arrival or the thread's.
+struct Finish {
+    server: &'static Server,
+    thread: Rc<Thread>,
+    /// Gone once it is over.
+    future: Option<Pin<Box<dyn Future<Output = Result<u64>>>>>,
+    restarts: bool,
+    moved: Option<Rc<Cell<u64>>>,
+    steady: bool,
+    traced: Option<Box<Traced>>,
+}
+
+impl Finish {
+    /// What the thread is answered; `None` for nothing, as it has ended.
+    fn result(&mut self, context: &mut Context<'_>) -> Poll<Option<Answer>> {
+        let Self { server, thread, .. } = self;
         if thread.ended.get() {
             return Poll::Ready(None);
         }
         server.current.set(thread.tid.get());
-        match future.as_mut().poll(context) {
-            Poll::Ready(Err(INTERRUPTED)) => return Poll::Ready(Some(Answer::Restart)),
-            Poll::Ready(result) => return Poll::Ready(Some(Answer::Done(register(result)))),
-            Poll::Pending => {}
+        match self.future.as_mut().map(|future| future.as_mut().poll(context)) {
+            Some(Poll::Ready(Err(INTERRUPTED))) => return Poll::Ready(Some(Answer::Restart)),
+            Some(Poll::Ready(result)) => return Poll::Ready(Some(Answer::Done(register(result)))),
+            Some(Poll::Pending) | None => {}
         }
-        if steady {
+        if self.steady {
             *thread.waker.borrow_mut() = Some(context.waker().clone());
             return Poll::Pending;
         }
-        let moved = moved.as_ref().map_or(0, |moved| moved.get());
-        if let Some(action) = server.interruption(&thread) {
-            let restart = restarts && action.flags & action_flag::RESTART != 0;
+        let moved = self.moved.as_ref().map_or(0, |moved| moved.get());
+        if let Some(action) = server.interruption(thread) {
+            let restart = self.restarts && action.flags & action_flag::RESTART != 0;
             return Poll::Ready(Some(match (moved, restart) {
                 (0, true) => Answer::Restart,
                 (0, false) => Answer::Done(register(Err(Errno::EINTR))),
@@ -283,25 +300,39 @@ async fn finish(server: &'static Server, thread: Rc<Thread>, waiting: Waiting, t
         if thread.ended.get() {
             return Poll::Ready(None);
         }
-        if thread.process.is_stopped() && restarts {
+        if thread.process.is_stopped() && self.restarts {
             return Poll::Ready(Some(if moved > 0 { Answer::Done(moved) } else { Answer::Restart }));
         }
-        *thread.waker.borrow_mut() = Some(context.waker().clone());
+        let mut waker = thread.waker.borrow_mut();
+        if !waker.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
+            *waker = Some(context.waker().clone());
+        }
         Poll::Pending
-    })
-    .await;
-    *thread.waker.borrow_mut() = None;
-    drop(future);
-    if let (Some(traced), Some(tracer)) = (traced, server.tracer()) {
-        tracer.end(traced, if let Some(Answer::Done(value)) = answer { Some(value) } else { None });
     }
-    if let Some(answer) = answer {
-        if !matches!(answer, Answer::Restart) {
+}
+
+impl Future for Finish {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let Poll::Ready(answer) = self.result(context) else { return Poll::Pending };
+        let Self { server, thread, future, traced, .. } = &mut *self;
+        *thread.waker.borrow_mut() = None;
+        // What it has waited for goes before the thread does.
+        *future = None;
+        if let (Some(traced), Some(tracer)) = (traced.take(), server.tracer()) {
+            tracer.end(*traced, if let Some(Answer::Done(value)) = answer { Some(value) } else { None });
+        }
+        if let Some(answer) = answer {
             // A temporary mask ends with its call, unless a handler is about to run and will restore it.
-            if thread.deliverable().is_empty() {
+            if !matches!(answer, Answer::Restart)
+                && thread.saved_mask.get().is_some()
+                && thread.deliverable().is_empty()
+            {
                 thread.restore_mask();
             }
+            server.answer(thread, answer);
         }
-        server.answer(&thread, answer);
+        Poll::Ready(())
     }
 }

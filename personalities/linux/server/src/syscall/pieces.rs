@@ -6,7 +6,7 @@
 use super::read_write::signal_failure;
 use super::{Call, Outcome, Waiting};
 use crate::capability::ticks;
-use crate::memory::{Iovec, PAGE, UserSink, UserSource};
+use crate::memory::{Buffers, Iovec, PAGE, UserSink, UserSource};
 use alloc::boxed::Box;
 use alloc::rc::Rc;
 use alloc::vec;
@@ -19,20 +19,19 @@ use core::ops::Range;
 pub const PIECE: u64 = 128 << 10;
 
 /// Is a transfer to be cut?
-pub fn is_long(file: &OpenFile, vector: &[Iovec]) -> bool {
-    let total = vector.iter().fold(0, |sum: u64, part| sum.saturating_add(part.length));
-    total > PIECE && !file.is_path() && file.waiters().is_none()
+pub fn is_long(file: &OpenFile, vector: &Buffers) -> bool {
+    vector.length() > PIECE && !file.is_path() && file.waiters().is_none()
 }
 
 /// The same for a write.
-pub fn is_long_write(file: &OpenFile, vector: &[Iovec]) -> bool {
+pub fn is_long_write(file: &OpenFile, vector: &Buffers) -> bool {
     is_long(file, vector) && !file.flags().contains(OpenFlags::APPEND)
 }
 
 /// Where a transfer begins; `None`: at the file's own offset.
 type Start = Option<u64>;
 
-pub fn read(call: &Call, file: Rc<OpenFile>, vector: Vec<Iovec>, attempt: Attempt, start: Start) -> Outcome {
+pub fn read(call: &Call, file: Rc<OpenFile>, vector: Buffers, attempt: Attempt, start: Start) -> Outcome {
     let space = call.space();
     in_pieces(call, vector, move |piece, done| {
         let (mut sink, mut attempt) = (UserSink::new(&space, piece), attempt.clone());
@@ -43,7 +42,7 @@ pub fn read(call: &Call, file: Rc<OpenFile>, vector: Vec<Iovec>, attempt: Attemp
     })
 }
 
-pub fn write(call: &Call, file: Rc<OpenFile>, vector: Vec<Iovec>, attempt: Attempt, start: Start) -> Outcome {
+pub fn write(call: &Call, file: Rc<OpenFile>, vector: Buffers, attempt: Attempt, start: Start) -> Outcome {
     let (space, server, thread) = (call.space(), call.server, call.thread.clone());
     in_pieces(call, vector, move |piece, done| {
         let (mut source, mut attempt) = (UserSource::new(&space, piece), attempt.clone());
@@ -59,10 +58,10 @@ pub fn write(call: &Call, file: Rc<OpenFile>, vector: Vec<Iovec>, attempt: Attem
 }
 
 /// Calls `step` with each piece and how many bytes were moved before it, until one isn't moved wholly.
-fn in_pieces(call: &Call, vector: Vec<Iovec>, step: impl Fn(Vec<Iovec>, u64) -> Result<usize> + 'static) -> Outcome {
+fn in_pieces(call: &Call, vector: Buffers, step: impl Fn(Vec<Iovec>, u64) -> Result<usize> + 'static) -> Outcome {
     let (server, thread) = (call.server, call.thread.clone());
     let future = async move {
-        let (mut rest, mut done, mut since) = (Rest { vector, entry: 0 }, 0, ticks());
+        let (mut rest, mut done, mut since) = (Rest { vector: vector.into_vec(), entry: 0 }, 0, ticks());
         while let Some((piece, length)) = rest.next() {
             match step(piece, done) {
                 Ok(count) => {

@@ -2,19 +2,21 @@
 
 use super::terminals::{Access, job_control};
 use super::{Call, Outcome, Waiting, messages, pieces};
-use crate::memory::{Iovec, UserSink, UserSource};
+use crate::memory::{Buffers, Iovec, UserSink, UserSource};
 use crate::process::Thread;
 use crate::process::limits;
 use crate::process::signal::{Detail, Signal, SignalInfo, code};
 use crate::server::Server;
 use alloc::boxed::Box;
 use alloc::rc::Rc;
-use alloc::vec::Vec;
 use chestnut_linux_files::buffer::Source;
 use chestnut_linux_files::inode::Body;
-use chestnut_linux_files::open::{Attempt, OpenFile, OpenFlags, Whence};
+use chestnut_linux_files::open::{Attempt, OpenFile, OpenFlags, Waiting as Retry, Whence};
 use chestnut_linux_files::terminal::Use;
 use chestnut_linux_files::{Errno, Result};
+use core::future::Future;
+use core::pin::Pin;
+use core::task::{Context, Poll};
 use linux_raw_sys::general as linux;
 
 /// RWF_NOAPPEND, RWF_ATOMIC and RWF_DONTCACHE, which the header crate leaves out.
@@ -110,8 +112,8 @@ pub fn pwritev2(call: &Call) -> Result<Outcome> {
     write_vector(call, vector, now)
 }
 
-fn vector(call: &Call) -> Result<Vec<Iovec>> {
-    call.space().read_vector(call.word(1), call.word(2))
+fn vector(call: &Call) -> Result<Buffers> {
+    call.space().read_vector(call.word(1), call.word(2)).map(Buffers::from)
 }
 
 fn is_socket(file: &OpenFile) -> bool {
@@ -119,7 +121,7 @@ fn is_socket(file: &OpenFile) -> bool {
 }
 
 /// read(2) and readv(2); with `now` without waiting.
-pub fn read_vector(call: &Call, vector: Vec<Iovec>, now: bool) -> Result<Outcome> {
+pub fn read_vector(call: &Call, vector: Buffers, now: bool) -> Result<Outcome> {
     let file = call.file(0)?;
     if let Access::Denied(outcome) = job_control(call, &file, Use::Read) {
         return Ok(outcome);
@@ -135,13 +137,30 @@ pub fn read_vector(call: &Call, vector: Vec<Iovec>, now: bool) -> Result<Outcome
     let mut attempt = attempt(call, &file, now);
     match file.try_read(&mut attempt, &mut sink) {
         Err(Errno::EAGAIN) if !attempt.nonblocking => {
-            Ok(call.wait(async move { file.read(&mut sink).await.map(|count| count as u64) }))
+            let waiting = Retry::new(file.attempt());
+            Ok(call.wait(Read { file, sink, waiting }))
         }
         result => Ok(result.map(|count| count as u64).into()),
     }
 }
 
-fn read_at(call: &Call, vector: Vec<Iovec>, now: bool) -> Result<Outcome> {
+/// A read that waits.
+struct Read {
+    file: Rc<OpenFile>,
+    sink: UserSink,
+    waiting: Retry,
+}
+
+impl Future for Read {
+    type Output = Result<u64>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let Self { file, sink, waiting } = &mut *self;
+        file.poll_read(context, waiting, sink).map(|result| result.map(|count| count as u64))
+    }
+}
+
+fn read_at(call: &Call, vector: Buffers, now: bool) -> Result<Outcome> {
     let (file, offset) = (call.file(0)?, call.word(3));
     if pieces::is_long(&file, &vector) && offset <= i64::MAX as u64 {
         let attempt = attempt(call, &file, now);
@@ -206,7 +225,7 @@ fn signal_too_large(server: &Server, thread: &Rc<Thread>) {
 }
 
 /// write(2) and writev(2); with `now` without waiting.
-pub fn write_vector(call: &Call, vector: Vec<Iovec>, now: bool) -> Result<Outcome> {
+pub fn write_vector(call: &Call, vector: Buffers, now: bool) -> Result<Outcome> {
     let file = call.file(0)?;
     if let Access::Denied(outcome) = job_control(call, &file, Use::Write) {
         return Ok(outcome);
@@ -260,7 +279,7 @@ enum Append {
     No,
 }
 
-fn write_at(call: &Call, vector: Vec<Iovec>, append: Append, now: bool) -> Result<Outcome> {
+fn write_at(call: &Call, vector: Buffers, append: Append, now: bool) -> Result<Outcome> {
     let (file, offset) = (call.file(0)?, call.word(3));
     if append == Append::AsOpened && offset <= i64::MAX as u64 && pieces::is_long_write(&file, &vector) {
         let attempt = attempt(call, &file, now);

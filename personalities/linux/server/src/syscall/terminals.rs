@@ -17,8 +17,15 @@ pub enum Access {
 }
 
 /// A process in the background is stopped when it uses its terminal, and tries again when it is continued.
+#[inline]
 pub fn job_control(call: &Call, file: &Rc<OpenFile>, wanted: Use) -> Access {
-    let Some(terminal) = file.terminal() else { return Access::Allowed };
+    match file.terminal() {
+        None => Access::Allowed,
+        Some(terminal) => terminal_access(call, terminal, wanted),
+    }
+}
+
+fn terminal_access(call: &Call, terminal: &Rc<Terminal>, wanted: Use) -> Access {
     let verdict = terminal.check_access(&call.caller(), wanted);
     let signal = match verdict {
         Verdict::Allowed => return Access::Allowed,

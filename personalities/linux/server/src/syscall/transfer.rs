@@ -151,9 +151,9 @@ pub fn vmsplice(call: &Call) -> Result<Outcome> {
     }
     let impatient = flags & linux::SPLICE_F_NONBLOCK != 0;
     if file.is_writable() {
-        read_write::write_vector(call, vector, impatient)
+        read_write::write_vector(call, vector.into(), impatient)
     } else {
-        read_write::read_vector(call, vector, impatient)
+        read_write::read_vector(call, vector.into(), impatient)
     }
 }
 

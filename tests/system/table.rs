@@ -204,6 +204,7 @@ const C: &[&str] = &[
     "signalfds",
     "signals",
     "sockets",
+    "sys",
     "terminal",
     "threads",
     "timerfd",

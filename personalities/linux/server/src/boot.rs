@@ -10,7 +10,7 @@ use crate::process::{INIT, limits};
 use crate::server::{Parts, Server};
 use crate::session::Session;
 use crate::trace::Tracer;
-use crate::{procfs, session};
+use crate::{fixed, procfs, session, sysfs};
 use alloc::boxed::Box;
 use alloc::rc::Rc;
 use chestnut_linux_files::caller::Caller;
@@ -47,6 +47,7 @@ const NAMELESS_DEVICE: u64 = 2;
 const DEV_DEVICE: u64 = 3;
 const PROC_DEVICE: u64 = 4;
 const PTS_DEVICE: u64 = 5;
+const SYS_DEVICE: u64 = 7;
 
 /// `f_type` of the file system of pipes and the like.
 const NAMELESS_MAGIC: u64 = 0x5049_5045;
@@ -103,7 +104,8 @@ pub fn make(given: Given) -> (&'static Server, Devices) {
     let devices = devfs::mount(&server.vfs, DEV_DEVICE, files_clock.clone(), store.clone(), generator, console.clone());
     devices.expect("/dev can be made");
     pty::mount(&server.vfs, PTS_DEVICE, files_clock, store, Rc::new(Jobs(server))).expect("/dev/pts can be made");
-    procfs::mount(server, PROC_DEVICE).expect("/proc can be made");
+    fixed::mount(server, b"/proc", procfs::root(server, PROC_DEVICE)).expect("/proc can be made");
+    fixed::mount(server, b"/sys", sysfs::root(server, SYS_DEVICE)).expect("/sys can be made");
     server.new_process(INIT, 0, Caller::root(server.vfs.root())).expect("memory for init");
 
     server.executor.start(server.files.follow_clock(server.clock.clone()));

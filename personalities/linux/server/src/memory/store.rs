@@ -20,6 +20,8 @@ pub struct FrameStore {
     used: Rc<Cell<u64>>,
     /// Those of files with names.
     named: Rc<Cell<u64>>,
+    /// Those that show what the boot image has.
+    imaged: Rc<Cell<u64>>,
 }
 
 impl FrameStore {
@@ -27,7 +29,7 @@ impl FrameStore {
     const RESERVE: usize = 512;
 
     pub fn new(capabilities: &'static Capabilities) -> Self {
-        Self { capabilities, used: Rc::default(), named: Rc::default() }
+        Self { capabilities, used: Rc::default(), named: Rc::default(), imaged: Rc::default() }
     }
 
     /// Pages of all files.
@@ -39,8 +41,12 @@ impl FrameStore {
     fn frames(&self) -> u64 {
         self.capabilities.frames.available().saturating_sub(Self::RESERVE) as u64
     }
+    /// Pages that files with names may have.
+    fn allowance(&self) -> u64 {
+        self.capabilities.frames.total() as u64 / 2
+    }
     fn left(&self) -> u64 {
-        self.total().saturating_sub(self.named.get())
+        self.allowance().saturating_sub(self.named.get())
     }
 
     /// A page that these count.
@@ -64,13 +70,14 @@ impl PageStore for FrameStore {
         self.named_page(None)
     }
     fn allocate_for_image(&self) -> Result<PageRef> {
-        self.page([None, None])
+        self.page([Some(Charge::new(&self.imaged)), None])
     }
     fn available(&self) -> u64 {
         self.frames().min(self.left())
     }
+    /// What df(1) shows: the pages of the boot image are in use, and come on top of the allowance.
     fn total(&self) -> u64 {
-        self.capabilities.frames.total() as u64 / 2
+        self.allowance() + self.imaged.get()
     }
     fn takes_names(&self) -> bool {
         Pressure::of_heap(self.capabilities) < Pressure::Names

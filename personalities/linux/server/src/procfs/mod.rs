@@ -12,6 +12,7 @@ mod system;
 
 pub use process::process_of;
 
+use crate::fixed::{self, Files, Folder};
 use crate::process::{INIT, Process};
 use crate::server::Server;
 use alloc::boxed::Box;
@@ -19,11 +20,8 @@ use alloc::format;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use chestnut_linux_files::caller::Caller;
-use chestnut_linux_files::inode::{
-    Body, Directory, FIRST_COOKIE, Filesystem, Inode, Kind, Link, Listed, OpenRequest, Openable, Target,
-};
-use chestnut_linux_files::open::{File, GeneratedFile};
-use chestnut_linux_files::vfs::{At, Follow, Location};
+use chestnut_linux_files::inode::{Body, Directory, Filesystem, Inode, Kind, Link, Listed, Target};
+use chestnut_linux_files::vfs::Location;
 use chestnut_linux_files::{Errno, Result};
 
 /// `f_type` of statfs(2).
@@ -33,21 +31,13 @@ const NUMBERS_PER_PROCESS: u64 = 1 << 20;
 /// Cookies of processes in the root directory begin after those of the fixed names.
 const PROCESS_COOKIES: u64 = 1 << 16;
 
-/// Mounts it at /proc, which is made if it isn't there.
-pub fn mount(server: &'static Server, device: u64) -> Result<()> {
-    let caller = Caller::root(server.vfs.root());
-    let place = match server.vfs.make_directory(&caller, At::WorkingDirectory, b"/proc", 0o555) {
-        Err(Errno::EEXIST) => server.vfs.lookup(&caller, At::WorkingDirectory, b"/proc", Follow::Yes)?,
-        made => made?,
-    };
-    server.vfs.mount(&place, root(server, device)).map(drop)
-}
-
 /// The root directory of one more instance.
 pub fn root(server: &'static Server, device: u64) -> Rc<Inode> {
     let clock = server.clock.clone();
     let filesystem = Filesystem::new("proc", MAGIC, device, false, clock, server.memory.store.clone());
-    Proc { server, filesystem }.system_directory(Vec::new(), 1)
+    let fixed = Folder::root(server, filesystem.clone(), SYSTEM, Errno::ENOENT);
+    let proc = Proc { server, filesystem };
+    proc.directory(1, (0, 0), Root { proc: proc.clone(), fixed })
 }
 
 /// What every directory here knows.
@@ -57,11 +47,8 @@ struct Proc {
     filesystem: Rc<Filesystem>,
 }
 
-/// A file's bytes, when it is opened.
-type Text = fn(&'static Server) -> Vec<u8>;
-
-/// Files of the system by path below /proc; folders come of themselves.
-const SYSTEM: &[(&str, Text)] = &[
+/// Files of the system by path below /proc.
+const SYSTEM: Files = &[
     ("chestnut/longest", resources::longest),
     ("chestnut/resources", resources::text),
     ("cmdline", system::command_line),
@@ -95,14 +82,6 @@ const SYSTEM: &[(&str, Text)] = &[
     ("sys/vm/overcommit_memory", system::overcommit),
 ];
 
-struct Generated<F>(F);
-
-impl<F: Fn() -> Result<Vec<u8>>> Openable for Generated<F> {
-    fn open(&self, _: &OpenRequest<'_>) -> Result<Rc<dyn File>> {
-        Ok(Rc::new(GeneratedFile::new((self.0)()?)))
-    }
-}
-
 struct Made<T, P> {
     text: T,
     target: P,
@@ -129,12 +108,10 @@ impl Proc {
         owner: (u32, u32),
         text: impl Fn() -> Result<Vec<u8>> + 'static,
     ) -> Rc<Inode> {
-        let body = Body::Generated(Rc::new(Generated(text)));
-        Inode::numbered(&self.filesystem, number, body, permissions, owner.0, owner.1)
+        fixed::file(&self.filesystem, number, permissions, owner, text)
     }
     fn directory(&self, number: u64, owner: (u32, u32), directory: impl Directory + 'static) -> Rc<Inode> {
-        let body = Body::Directory(Box::new(directory));
-        Inode::numbered(&self.filesystem, number, body, 0o555, owner.0, owner.1)
+        fixed::directory(&self.filesystem, number, owner, directory)
     }
     /// A link whose text is a path to follow.
     fn path_link(&self, number: u64, text: impl Fn(&Caller) -> Result<Vec<u8>> + Clone + 'static) -> Rc<Inode> {
@@ -158,72 +135,25 @@ impl Proc {
         Inode::numbered(&self.filesystem, number, Body::Link(Box::new(link)), permissions, owner.0, owner.1)
     }
 
-    fn system_directory(&self, prefix: Vec<u8>, number: u64) -> Rc<Inode> {
-        self.directory(number, (0, 0), SystemDirectory { proc: self.clone(), prefix })
-    }
-
     fn live(&self, pid: u32) -> Result<Rc<Process>> {
         self.server.table.process(pid).ok_or(Errno::ESRCH)
     }
 }
 
-/// /proc itself (with an empty prefix), and the folders of fixed files.
-struct SystemDirectory {
+/// /proc itself.
+struct Root {
     proc: Proc,
-    prefix: Vec<u8>,
-}
-
-/// What a name in a folder of fixed files is.
-enum Fixed {
-    File(usize),
-    Folder,
-}
-
-impl SystemDirectory {
-    /// Names right below the prefix, in order, with the place in the table where each is found first.
-    fn names(&self) -> Vec<(&'static [u8], usize, Fixed)> {
-        let mut names: Vec<(&'static [u8], usize, Fixed)> = Vec::new();
-        for (index, (path, _)) in SYSTEM.iter().enumerate() {
-            let Some(rest) = path.as_bytes().strip_prefix(&self.prefix[..]) else { continue };
-            match rest.iter().position(|&byte| byte == b'/') {
-                None => names.push((rest, index, Fixed::File(index))),
-                Some(end) if names.iter().all(|(name, ..)| *name != &rest[..end]) => {
-                    names.push((&rest[..end], index, Fixed::Folder));
-                }
-                Some(_) => {}
-            }
-        }
-        names
-    }
-    fn is_root(&self) -> bool {
-        self.prefix.is_empty()
-    }
-    fn number(&self, index: usize, folder: bool) -> u64 {
-        // Deeper folders of one file have longer prefixes.
-        16 + index as u64 * 64 + if folder { 1 + self.prefix.len() as u64 } else { 0 }
-    }
+    fixed: Folder,
 }
 
 const SELF: &[u8] = b"self";
 const THREAD_SELF: &[u8] = b"thread-self";
 
-impl Directory for SystemDirectory {
+impl Directory for Root {
     fn lookup(&self, name: &[u8]) -> Result<Rc<Inode>> {
         let server = self.proc.server;
-        if let Some((name, index, fixed)) = self.names().into_iter().find(|(known, ..)| *known == name) {
-            return Ok(match fixed {
-                Fixed::File(index) => {
-                    let text = SYSTEM[index].1;
-                    self.proc.file(self.number(index, false), 0o444, (0, 0), move || Ok(text(server)))
-                }
-                Fixed::Folder => {
-                    let prefix = [&self.prefix[..], name, b"/"].concat();
-                    self.proc.system_directory(prefix, self.number(index, true))
-                }
-            });
-        }
-        if !self.is_root() {
-            return Err(Errno::ENOENT);
+        if let Some(found) = self.fixed.find(name) {
+            return Ok(found);
         }
         if name == SELF {
             return Ok(self.proc.path_link(2, |caller| Ok(format!("{}", caller.process).into_bytes())));
@@ -239,17 +169,7 @@ impl Directory for SystemDirectory {
     }
 
     fn list(&self, after: u64, emit: &mut dyn FnMut(&Listed<'_>) -> bool) -> Result<()> {
-        for (position, (name, index, fixed)) in self.names().into_iter().enumerate() {
-            let (kind, folder) = match fixed {
-                Fixed::File(_) => (Kind::Regular, false),
-                Fixed::Folder => (Kind::Directory, true),
-            };
-            let cookie = FIRST_COOKIE + position as u64;
-            if cookie > after && !emit(&Listed { name, number: self.number(index, folder), kind, cookie }) {
-                return Ok(());
-            }
-        }
-        if !self.is_root() {
+        if !self.fixed.emit(after, emit) {
             return Ok(());
         }
         let links = [(SELF, 2), (THREAD_SELF, 3)];

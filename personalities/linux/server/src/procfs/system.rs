@@ -41,7 +41,7 @@ pub fn overcommit(_: &'static Server) -> Vec<u8> {
     b"0\n".to_vec()
 }
 pub fn filesystems(_: &'static Server) -> Vec<u8> {
-    b"nodev\tproc\nnodev\ttmpfs\nnodev\tdevtmpfs\nnodev\tpipefs\n".to_vec()
+    b"nodev\tsysfs\nnodev\tproc\nnodev\ttmpfs\nnodev\tdevtmpfs\nnodev\tpipefs\n".to_vec()
 }
 
 pub fn mounts(server: &'static Server) -> Vec<u8> {

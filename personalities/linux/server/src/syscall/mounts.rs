@@ -148,12 +148,13 @@ fn make(call: &Call, place: &Rc<Location>, kind: &[u8], options: &[u8]) -> Resul
             server.files.add_filesystem(&filesystem);
             server.vfs.mount(place, root)
         }
-        b"proc" if options.is_empty() => {
-            let filesystem = crate::procfs::root(server, server.files.new_device()?);
-            server.files.add_filesystem(&filesystem.filesystem);
-            server.vfs.mount(place, filesystem)
+        b"proc" | b"sysfs" if options.is_empty() => {
+            let root = if kind == b"proc" { crate::procfs::root } else { crate::sysfs::root };
+            let root = root(server, server.files.new_device()?);
+            server.files.add_filesystem(&root.filesystem);
+            server.vfs.mount(place, root)
         }
-        b"proc" => Err(Errno::EINVAL),
+        b"proc" | b"sysfs" => Err(Errno::EINVAL),
         _ => Err(Errno::ENODEV),
     }
 }

@@ -146,9 +146,12 @@ static int signals(int argc, char **argv) {
     printf("seen %d, pending %d\n", (int)seen, sigismember(&pending, SIGUSR1));
     CHECK(sigsuspend(&none) == -1 && errno == EINTR);
     printf("seen %d\n", (int)seen);
+    // Blocked until it is waited for: on a busy machine it might come before that.
     struct itimerval soon = {.it_value = {0, 20000}};
-    CHECK(setitimer(ITIMER_REAL, &soon, NULL) == 0);
-    CHECK(pause() == -1 && errno == EINTR);
+    sigaddset(&blocked, SIGALRM);
+    CHECK(sigprocmask(SIG_BLOCK, &blocked, NULL) == 0 && setitimer(ITIMER_REAL, &soon, NULL) == 0);
+    CHECK(sigsuspend(&none) == -1 && errno == EINTR);
+    CHECK(sigprocmask(SIG_UNBLOCK, &blocked, NULL) == 0);
     printf("seen %d\n", (int)seen);
     struct sigaction detailed = {.sa_sigaction = inform, .sa_flags = SA_SIGINFO | SA_ONSTACK};
     stack_t stack = {.ss_sp = malloc(65536), .ss_size = 65536};

@@ -188,9 +188,9 @@ int main(void) {
     struct timex timex = {0};
     expect(adjtimex(&timex) >= 0 && timex.tick > 0 && labs(timex.time.tv_sec - time(NULL)) <= 1);
 
-    // The limit of processor time.
+    // The limit of processor time. The hard one is far away: if this machine is busy, much time may go by between two looks at it.
     if ((pid = fork()) == 0) {
-        setrlimit(RLIMIT_CPU, &(struct rlimit){1, 2});
+        setrlimit(RLIMIT_CPU, &(struct rlimit){1, 60});
         for (;;)
             ;
     }

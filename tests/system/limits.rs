@@ -32,6 +32,7 @@ pub fn trials() -> Vec<Trial> {
 }
 
 fn hold(what: &str, found: u64, most: u64, details: &str) -> Result<(), Failed> {
+    println!("{found} {what}, of {most}");
     if found <= most { Ok(()) } else { Err(format!("{what}: {found}, at most {most} are allowed\n{details}").into()) }
 }
 

@@ -35,7 +35,12 @@ const SIZE: u64 = 0xfff;
 /// The message of the running thread, if it has words only, and, in the commonest case, no more than fit in registers.
 #[inline(always)]
 pub fn plain_message<const COMMONEST: bool>(thread: Ref<Tcb>) -> Result<MessageInfo, Miss> {
-    let info = thread.context.message_info();
+    plain_info::<COMMONEST>(thread.context.message_info())
+}
+
+/// The same of the word that describes it.
+#[inline(always)]
+pub fn plain_info<const COMMONEST: bool>(info: u64) -> Result<MessageInfo, Miss> {
     let most = if COMMONEST { REGISTER_WORDS } else { MAX_LENGTH };
     if info & SIZE <= most as u64 {
         Ok(MessageInfo(info))
@@ -72,7 +77,7 @@ pub fn long_message_apart<'k>(
     long_message::<false>(k, info, from, to)
 }
 
-#[inline(always)]
+#[inline(never)]
 fn copy_long<'k>(k: Kernel<'k>, info: MessageInfo, from: Ref<'k, Tcb>, to: Ref<'k, Tcb>) -> bool {
     let (Some(source), Some(target)) = (Buffer::of(k, from, false), Buffer::of(k, to, true)) else { return false };
     target.copy_words(source, MSG_WORD + REGISTER_WORDS, info.length() - REGISTER_WORDS);
@@ -132,6 +137,12 @@ pub fn moment<'k>(k: Kernel<'k>, own: Ref<'k, SchedContext>) -> Result<Moment, M
     time::moment_for(k, own).ok_or(Miss::Common)
 }
 
+/// Changes from one round-robin context to another, as the last thing that is looked at and the first that is changed.
+#[inline(always)]
+pub fn switch_slices<'k>(k: Kernel<'k>, from: Ref<'k, SchedContext>, own: Ref<'k, SchedContext>) -> Result<(), Miss> {
+    if time::switch_slices(k, from, own) { Ok(()) } else { Err(Miss::Common) }
+}
+
 /// The message goes from one thread to the other, but for what [`long_message`] has copied.
 #[inline(always)]
 pub fn hand_over<'k>(from: Ref<'k, Tcb>, to: Ref<'k, Tcb>, info: MessageInfo, badge: u64) {
@@ -153,12 +164,24 @@ pub fn give<'k>(context: Ref<'k, SchedContext>, from: Ref<'k, Tcb>, to: Ref<'k, 
 pub fn run<'k>(k: Kernel<'k>, from: Ref<'k, Tcb>, to: Ref<'k, Tcb>, root: u64) {
     k.current.set(Some(to));
     arch::activate_vspace(root);
-    if k.fpu_owner.is(to) {
-        arch::fpu_enable();
-    } else {
-        arch::fpu_disable();
+    let (old, new) = (&from.get().context, &to.get().context);
+    match old.extended.get() | new.extended.get() {
+        0 => arch::switch_context(old, new, 0),
+        extended => switch_extended(k, from, to, extended),
     }
-    arch::switch_context(&from.get().context, &to.get().context);
+}
+
+/// The same where at least one of the two has more than its general registers.
+#[inline(never)]
+fn switch_extended<'k>(k: Kernel<'k>, from: Ref<'k, Tcb>, to: Ref<'k, Tcb>, extended: u64) {
+    if extended & arch::Context::FPU != 0 {
+        if k.fpu_owner.is(to) {
+            arch::fpu_enable();
+        } else {
+            arch::fpu_disable();
+        }
+    }
+    arch::switch_context(&from.get().context, &to.get().context, extended);
 }
 
 /// When a thread runs that waits no more.

@@ -10,7 +10,7 @@ use crate::process::signal::Signal;
 use crate::process::thread::{Activity, Answer};
 use crate::process::{Ending, Thread};
 use crate::server::Server;
-use crate::syscall::register;
+use crate::syscall::{Call, register};
 use alloc::rc::Rc;
 use chestnut_linux_files::Errno;
 use chestnut_linux_trampoline::Request;
@@ -23,13 +23,19 @@ impl Server {
         let mut since = ticks();
         loop {
             self.executor.run();
-            if self.clock.run() {
+            let mut now = ticks();
+            if self.clock.is_due(now) {
+                self.clock.run();
                 self.executor.run();
+                now = ticks();
             }
             devices.flush();
             self.watch_memory();
-            self.end_service(served.take(), ticks().wrapping_sub(since));
-            self.check_turns();
+            self.end_service(served.take(), now.wrapping_sub(since));
+            let somebody_waits = self.turns.are_waited_for();
+            if somebody_waits {
+                self.check_turns();
+            }
             let (reply, answer) = match self.take_answer() {
                 Some((reply, answer)) => (reply, Some(answer)),
                 // Without a reply object nobody's call can be taken; memory for one is found once something ends.
@@ -39,7 +45,7 @@ impl Server {
                 },
             };
             let answer = answer.map(Answer::message);
-            let message = if self.turns.has_pieces() {
+            let message = if somebody_waits && self.turns.has_pieces() {
                 let message = self.kernel.look(&reply, answer);
                 self.turns.next_piece();
                 message
@@ -59,11 +65,7 @@ impl Server {
     #[inline]
     fn take_message(&'static self, reply: Reply, message: Message) -> Option<Rc<Thread>> {
         let thread = self.table.by_badge(message.badge)?;
-        let mut activity = thread.activity.borrow_mut();
-        let ran = matches!(&*activity, Activity::Running);
-        *activity = Activity::Held(reply);
-        drop(activity);
-        if !ran {
+        if thread.hold(reply) != Activity::Running {
             // It sent something while the server still owed it an answer, which no trampoline does.
             log::warn!("thread {} sent a second message", thread.tid.get());
             self.end_process(&thread.process, Ending::Killed(Signal::SYS));
@@ -80,7 +82,9 @@ impl Server {
         }
         let [first, second, third, fourth, _] = message.words;
         match Request::decode(message.info, [first, second, third, fourth], thread.page()) {
-            Some(Request::Syscall { number, arguments }) => self.system_call(thread, number, arguments),
+            Some(Request::Syscall { number, arguments }) => {
+                self.system_call(&Call { server: self, thread, number, arguments });
+            }
             Some(Request::TakeSignals) => self.take_signals(thread),
             None => self.answer(thread, Answer::Done(register(Err(Errno::ENOSYS)))),
         }

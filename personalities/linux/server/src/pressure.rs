@@ -106,6 +106,8 @@ type Herald = Box<dyn Fn(&str)>;
 pub struct Watch {
     /// There was some pressure at the last look.
     scarce: Cell<bool>,
+    /// What there was then of all that makes for pressure ([`Server::headroom`]).
+    headroom: Cell<usize>,
     /// When those who hold much were told from the others, and when it may be done again: ticks.
     next_weighing: Cell<u64>,
     /// Nobody could be ended: not to be tried before then, ticks.
@@ -129,8 +131,23 @@ impl Server {
         heap.max(files).max(sockets)
     }
 
-    /// Looks how things are, and ends processes if it must be. Called between two messages.
+    /// What the heap has and can get, and how much of all else is taken, in one number: while it stays the same, the pressure does.
+    #[inline]
+    fn headroom(&self) -> usize {
+        let taken = OpenFile::count().wrapping_add(self.files.sockets.memory_used());
+        self.capabilities.headroom().wrapping_sub(taken)
+    }
+
+    /// Looks how things are if they have changed, and ends processes if it must be. Called between two messages.
+    #[inline]
     pub fn watch_memory(&'static self) {
+        let headroom = self.headroom();
+        if self.watch.headroom.replace(headroom) != headroom || self.watch.is_scarce() {
+            self.look_at_memory();
+        }
+    }
+
+    fn look_at_memory(&'static self) {
         let pressure = self.pressure();
         self.watch.scarce.set(pressure >= Pressure::Scarce);
         if pressure == Pressure::Now {

@@ -126,9 +126,8 @@ impl Seccomp {
 impl Thread {
     /// Restricts it from its next call on.
     pub fn restrict(&self, seccomp: Seccomp) {
-        let traced = !seccomp.is_off();
-        *self.seccomp.borrow_mut() = seccomp;
-        if traced {
+        self.set_seccomp(seccomp);
+        if self.is_restricted() {
             self.send_all_calls();
         }
     }
@@ -144,7 +143,7 @@ impl Server {
     pub fn restrict_call(&self, call: &Call) -> Option<Outcome> {
         const ALLOWED: [u64; 4] = [0, 1, 15, 60];
         let thread = &call.thread;
-        let seccomp = thread.seccomp.borrow().clone();
+        let seccomp = thread.seccomp().clone();
         let position = thread.page().frame().rip;
         let (said, logs) = match &seccomp {
             Seccomp::Off => return None,

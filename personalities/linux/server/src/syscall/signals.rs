@@ -354,12 +354,8 @@ pub fn signalfd4(call: &Call) -> Result<u64> {
 /// signalfd(fd, mask, set size)
 pub fn signalfd(call: &Call) -> Result<u64> {
     let [fd, mask, size, ..] = call.arguments;
-    let call = Call {
-        server: call.server,
-        thread: call.thread.clone(),
-        number: call.number,
-        arguments: [fd, mask, size, 0, 0, 0],
-    };
+    let call =
+        Call { server: call.server, thread: call.thread, number: call.number, arguments: [fd, mask, size, 0, 0, 0] };
     signalfd4(&call)
 }
 

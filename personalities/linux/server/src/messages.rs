@@ -30,22 +30,16 @@ impl Server {
                 now = ticks();
             }
             devices.flush();
-            self.watch_memory();
-            self.end_service(served.take(), now.wrapping_sub(since));
-            let somebody_waits = self.turns.are_waited_for();
-            if somebody_waits {
+            self.watch_memory(now);
+            self.end_service(served.as_ref(), now.wrapping_sub(since));
+            if self.turns.are_waited_for() {
                 self.check_turns();
             }
             let (reply, answer) = match self.take_answer() {
                 Some((reply, answer)) => (reply, Some(answer)),
-                // Without a reply object nobody's call can be taken; memory for one is found once something ends.
-                None => match self.capabilities.replies.allocate() {
-                    Ok(reply) => (reply, None),
-                    Err(_) => panic!("no memory for a reply object"),
-                },
+                None => (self.next_reply(&mut served), None),
             };
-            let answer = answer.map(Answer::message);
-            let message = if somebody_waits && self.turns.has_pieces() {
+            let message = if self.turns.are_waited_for() && self.turns.has_pieces() {
                 let message = self.kernel.look(&reply, answer);
                 self.turns.next_piece();
                 message
@@ -54,28 +48,39 @@ impl Server {
             };
             since = ticks();
             if message.badge < Threads::BADGE_UNIT {
+                served = None;
                 devices.notified(message.badge);
                 continue;
             }
-            served = self.take_message(reply, message);
+            self.take_message(&mut served, reply, message);
         }
     }
 
-    /// A message of a thread, whom `reply` holds if it wants an answer. The thread, if it was served.
-    #[inline]
-    fn take_message(&'static self, reply: Reply, message: Message) -> Option<Rc<Thread>> {
-        let thread = self.table.by_badge(message.badge)?;
+    /// A reply object to receive with, when nobody is answered. Nothing is kept of a thread that has ended.
+    #[cold]
+    fn next_reply(&self, served: &mut Option<Rc<Thread>>) -> Reply {
+        served.take_if(|thread| thread.ended.get());
+        // Without a reply object nobody's call can be taken; memory for one is found once something ends.
+        self.capabilities.replies.allocate().unwrap_or_else(|_| panic!("no memory for a reply object"))
+    }
+
+    /// A message of a thread, whom `reply` holds if it wants an answer. `served` is the last one's thread, and becomes this one's: mostly it is the same.
+    #[inline(always)]
+    fn take_message(&'static self, served: &mut Option<Rc<Thread>>, reply: Reply, message: Message) {
+        if served.as_ref().is_none_or(|thread| thread.machine.badge() != message.badge) {
+            *served = self.table.by_badge(message.badge);
+        }
+        let Some(thread) = served else { return };
         if thread.hold(reply) != Activity::Running {
             // It sent something while the server still owed it an answer, which no trampoline does.
             log::warn!("thread {} sent a second message", thread.tid.get());
-            self.end_process(&thread.process, Ending::Killed(Signal::SYS));
-            return None;
+            return self.end_process(&thread.process, Ending::Killed(Signal::SYS));
         }
-        self.serve_thread(&thread, message);
-        Some(thread)
+        self.serve_thread(thread, message);
     }
 
     /// One call or fault of a thread, which is held from now on.
+    #[inline(always)]
     fn serve_thread(&'static self, thread: &Rc<Thread>, message: Message) {
         if message.badge & Threads::FAULT != 0 {
             return self.fault(thread, FaultMessage { label: message.info.label(), words: message.words });

@@ -106,8 +106,8 @@ type Herald = Box<dyn Fn(&str)>;
 pub struct Watch {
     /// There was some pressure at the last look.
     scarce: Cell<bool>,
-    /// What there was then of all that makes for pressure ([`Server::headroom`]).
-    headroom: Cell<usize>,
+    /// When that was: ticks.
+    looked: Cell<u64>,
     /// When those who hold much were told from the others, and when it may be done again: ticks.
     next_weighing: Cell<u64>,
     /// Nobody could be ended: not to be tried before then, ticks.
@@ -131,18 +131,12 @@ impl Server {
         heap.max(files).max(sockets)
     }
 
-    /// What the heap has and can get, and how much of all else is taken, in one number: while it stays the same, the pressure does.
+    /// Looks how things are if the server can have done much since the last look, and ends processes if it must be. Called between two messages;
+    /// `now` is the reading of the time-stamp counter.
     #[inline]
-    fn headroom(&self) -> usize {
-        let taken = OpenFile::count().wrapping_add(self.files.sockets.memory_used());
-        self.capabilities.headroom().wrapping_sub(taken)
-    }
-
-    /// Looks how things are if they have changed, and ends processes if it must be. Called between two messages.
-    #[inline]
-    pub fn watch_memory(&'static self) {
-        let headroom = self.headroom();
-        if self.watch.headroom.replace(headroom) != headroom || self.watch.is_scarce() {
+    pub fn watch_memory(&'static self, now: u64) {
+        if now.wrapping_sub(self.watch.looked.get()) >= LOOKS || self.watch.is_scarce() {
+            self.watch.looked.set(now);
             self.look_at_memory();
         }
     }
@@ -176,6 +170,9 @@ impl Server {
         }
     }
 }
+
+/// Between two looks: ticks. The calls that so little time is enough for don't take what lies between two kinds of [`Pressure`].
+const LOOKS: u64 = 8192;
 
 /// Between two attempts to end somebody, after one that was in vain: nanoseconds.
 const ATTEMPTS: u64 = 10_000_000;

@@ -21,7 +21,7 @@ use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
-use chestnut_abi::UserContext;
+use chestnut_abi::{MessageInfo, UserContext};
 use chestnut_linux_files::devfs::Generator;
 use chestnut_linux_files::inode::Filesystem;
 use chestnut_linux_files::terminal::Terminal;
@@ -75,7 +75,8 @@ pub struct Server {
 #[derive(Default)]
 struct NextAnswer {
     reply: Cell<Option<Reply>>,
-    answer: Cell<Answer>,
+    info: Cell<u64>,
+    word: Cell<u64>,
     /// Whose it is.
     badge: Cell<u64>,
 }
@@ -139,46 +140,48 @@ impl Server {
     #[inline]
     pub fn answer(&self, thread: &Thread, answer: Answer) {
         if let Some(reply) = thread.let_go(answer) {
-            self.send_answer(thread, reply, answer);
+            self.send_answer(thread, reply, answer.message());
         }
     }
 
     /// Sends the answer of a thread that is taken to run already.
     #[inline]
-    pub fn send_answer(&self, thread: &Thread, reply: Reply, answer: Answer) {
-        let NextAnswer { reply: next, answer: its_answer, badge } = &self.next_answer;
-        if let Some(first) = next.replace(Some(reply)) {
-            return self.send_second(first, answer);
+    pub fn send_answer(&self, thread: &Thread, reply: Reply, message: (MessageInfo, u64)) {
+        let next = &self.next_answer;
+        if let Some(first) = next.reply.replace(Some(reply)) {
+            return self.send_second(first, message);
         }
-        its_answer.set(answer);
-        badge.set(thread.machine.badge());
+        next.info.set(message.0.0);
+        next.word.set(message.1);
+        next.badge.set(thread.machine.badge());
     }
 
     /// `first` waits for the next receive already: the answer in its place goes out now.
     #[cold]
-    fn send_second(&self, first: Reply, answer: Answer) {
+    fn send_second(&self, first: Reply, (info, word): (MessageInfo, u64)) {
         if let Some(second) = self.next_answer.reply.replace(Some(first)) {
-            send(&second, answer);
+            second.send(info, word);
         }
     }
 
     /// Takes a thread's answer back, if it is the one that waits for the next receive.
-    pub fn withdraw_answer(&self, thread: &Thread) -> Option<(Reply, Answer)> {
+    pub fn withdraw_answer(&self, thread: &Thread) -> Option<(Reply, (MessageInfo, u64))> {
         if self.next_answer.badge.get() == thread.machine.badge() { self.take_answer() } else { None }
     }
 
     /// Sends the answers that wait for the next receive or for a turn: their threads then are where their activities say.
     pub fn flush_answer(&self) {
         self.forget_turns();
-        if let Some((reply, answer)) = self.take_answer() {
-            send(&reply, answer);
+        if let Some((reply, (info, word))) = self.take_answer() {
+            reply.send(info, word);
         }
     }
 
     /// The answer to send along with the next receive, and the reply object to receive with.
     #[inline]
-    pub fn take_answer(&self) -> Option<(Reply, Answer)> {
-        self.next_answer.reply.take().map(|reply| (reply, self.next_answer.answer.get()))
+    pub fn take_answer(&self) -> Option<(Reply, (MessageInfo, u64))> {
+        let next = &self.next_answer;
+        next.reply.take().map(|reply| (reply, (MessageInfo(next.info.get()), next.word.get())))
     }
 
     /// Lets a thread whose fault the server holds go on with other registers.
@@ -192,9 +195,4 @@ impl Server {
     pub fn process_or_self(&self, caller: &Rc<Process>, pid: u32) -> Option<Rc<Process>> {
         if pid == 0 || pid == caller.pid { Some(caller.clone()) } else { self.table.process(pid) }
     }
-}
-
-fn send(reply: &Reply, answer: Answer) {
-    let (info, word) = answer.message();
-    reply.send(info, word);
 }

@@ -10,11 +10,11 @@
 
 use crate::capability::{Reply, ticks};
 use crate::process::Thread;
-use crate::process::thread::Answer;
 use crate::server::Server;
 use alloc::collections::VecDeque;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
+use chestnut_abi::MessageInfo;
 use chestnut_linux_files::clock::Clock;
 use core::cell::{Cell, RefCell};
 use core::future::poll_fn;
@@ -37,7 +37,7 @@ struct Waiting {
 
 /// How it goes on.
 enum How {
-    Answer(Reply, Answer),
+    Answer(Reply, (MessageInfo, u64)),
     /// With the next piece of its call.
     Wake(Waker),
 }
@@ -88,14 +88,14 @@ impl Turns {
 impl Server {
     /// The server has done what there was to do, for a thread if that was a thread's message; it took so many ticks.
     #[inline]
-    pub fn end_service(&'static self, thread: Option<Rc<Thread>>, took: u64) {
+    pub fn end_service(&'static self, thread: Option<&Rc<Thread>>, took: u64) {
         if took > self.turns.longest.get().0 {
-            self.turns.longest.set((took, thread.as_ref().map(|thread| thread.last_call.get())));
+            self.turns.longest.set((took, thread.map(|thread| thread.last_call.get())));
         }
         let Some(thread) = thread else { return };
         let debt = thread.charge(took);
         if debt >= self.clock.turn() {
-            self.end_turn(&thread, debt);
+            self.end_turn(thread, debt);
         }
     }
 
@@ -106,9 +106,9 @@ impl Server {
             return thread.forgive_debt();
         }
         // If its answer is on its way, or it has to wait for something anyway, it is for the next time.
-        let Some((reply, answer)) = self.withdraw_answer(thread) else { return };
+        let Some((reply, message)) = self.withdraw_answer(thread) else { return };
         thread.forgive_debt();
-        self.wait_for_turn(thread, debt, others, How::Answer(reply, answer));
+        self.wait_for_turn(thread, debt, others, How::Answer(reply, message));
     }
 
     /// Other threads that could run, as far as they count.
@@ -136,7 +136,7 @@ impl Server {
             thread.waits_for_turn.set(false);
             match how {
                 How::Wake(waker) => waker.wake(),
-                How::Answer(reply, answer) if !thread.ended.get() => self.send_answer(&thread, reply, answer),
+                How::Answer(reply, message) if !thread.ended.get() => self.send_answer(&thread, reply, message),
                 How::Answer(..) => {}
             }
         }

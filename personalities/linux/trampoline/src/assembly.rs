@@ -2,7 +2,7 @@
 
 use core::mem::offset_of;
 
-use chestnut_abi::{MessageInfo, Syscall, layout};
+use chestnut_abi::{Syscall, layout};
 
 use crate::pages::{AltStack, FUTEX_BUCKETS, PAGE, SIGNALS, STACK, SYSCALLS, context};
 use crate::{Frame, MmPage, ProcessPage, ThreadPage, TimePage, dispatch, message};
@@ -113,8 +113,8 @@ core::arch::global_asm!(
     FUTEX_BUCKETS = const FUTEX_BUCKETS,
     USER_END = const layout::USER_END,
     SERVER_CPTR = const message::SERVER_CPTR,
-    INFO_SYSCALL = const MessageInfo::new(message::SYSCALL, 0, 0, 4).0,
-    INFO_TAKE_SIGNALS = const MessageInfo::new(message::TAKE_SIGNALS, 0, 0, 0).0,
+    INFO_SYSCALL = const message::INFO_SYSCALL.0,
+    INFO_TAKE_SIGNALS = const message::INFO_TAKE_SIGNALS.0,
     RESTORE = const message::RESTORE,
     RESTART = const message::RESTART,
     CALL = const Syscall::Call as i64,

@@ -127,7 +127,7 @@ fn send(server: &'static Server, thread: &Thread, label: u64, length: u64, numbe
 }
 fn take(server: &'static Server, badge: u64, info: MessageInfo, words: [u64; 5]) {
     let reply = server.capabilities.replies.allocate().unwrap();
-    server.take_message(reply, Message { badge, info, words });
+    server.take_message(&mut None, reply, Message { badge, info, words });
     server.executor.run();
     server.clock.run();
     server.flush_answer();

@@ -169,9 +169,9 @@ impl Server {
         Some(match what {
             action::ALLOW | action::LOG => return None,
             action::ERROR if value == 0 => Outcome::value(0u64),
-            action::ERROR => Outcome::Done(Err(Errno(value.min(MOST_ERROR) as u16))),
+            action::ERROR => Outcome::fails(Errno(value.min(MOST_ERROR) as u16)),
             // Nobody traces, nobody listens.
-            action::TRACE | 0x7fc0_0000 => Outcome::Done(Err(Errno::ENOSYS)),
+            action::TRACE | 0x7fc0_0000 => Outcome::fails(Errno::ENOSYS),
             action::TRAP => {
                 let detail = Detail::SystemCall { address: position, number: call.number as u32, data: value };
                 let info = SignalInfo { signal: Signal::SYS, code: CODE, detail };

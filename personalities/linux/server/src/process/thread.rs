@@ -31,7 +31,7 @@ pub enum Answer {
 
 impl Answer {
     /// The message, with its first word.
-    #[inline]
+    #[inline(always)]
     pub const fn message(self) -> (MessageInfo, u64) {
         match self {
             Self::Done(value) => Reply::Done(value).encode(),

@@ -70,9 +70,10 @@ pub struct Call<'a> {
 /// What a waiting call ends with to begin anew after a handler, whether that has SA_RESTART or not: no program sees it.
 pub const INTERRUPTED: Errno = Errno(513);
 
-/// What a handler says.
+/// What a handler says, in two words.
 pub enum Outcome {
-    Done(Result<u64>),
+    /// What RAX gets ([`register`]).
+    Done(u64),
     Later(Box<Waiting>),
     /// The same call again, once signals have been taken and the process runs.
     Again,
@@ -106,7 +107,11 @@ pub struct Waiting {
 impl Outcome {
     /// Done, with this value.
     pub fn value(value: impl Into<u64>) -> Self {
-        Self::Done(Ok(value.into()))
+        Self::Done(value.into())
+    }
+    /// Done, with an error.
+    pub fn fails(error: Errno) -> Self {
+        Self::Done(register(Err(error)))
     }
     /// As [`Call::later`], for who hasn't the call at hand.
     pub fn later(
@@ -131,16 +136,17 @@ impl Outcome {
 
 impl From<Result<u64>> for Outcome {
     fn from(result: Result<u64>) -> Self {
-        Self::Done(result)
+        Self::Done(register(result))
     }
 }
 impl From<Result<Outcome>> for Outcome {
     fn from(result: Result<Outcome>) -> Self {
-        result.unwrap_or_else(|error| Self::Done(Err(error)))
+        result.unwrap_or_else(Self::fails)
     }
 }
 
 /// A result as it is in RAX.
+#[inline]
 pub fn register(result: Result<u64>) -> u64 {
     match result {
         Ok(value) => value,
@@ -240,7 +246,7 @@ impl Call<'_> {
 
 impl Server {
     /// Carries a call out, as far as that goes without waiting.
-    #[inline]
+    #[inline(always)]
     pub fn system_call(&'static self, call: &Call) {
         let thread = call.thread;
         thread.last_call.set(call.number);
@@ -249,7 +255,7 @@ impl Server {
             return self.watched_system_call(call);
         }
         match table::handler(call.number)(call) {
-            Outcome::Done(result) => self.answer(thread, Answer::Done(register(result))),
+            Outcome::Done(value) => self.answer(thread, Answer::Done(value)),
             outcome => self.go_on(thread, outcome, None),
         }
     }
@@ -268,7 +274,7 @@ impl Server {
         let restricted = if call.thread.is_restricted() { self.restrict_call(call) } else { None };
         let outcome = match (restricted, refusal) {
             (Some(outcome), _) => outcome,
-            (None, Some(error)) => Outcome::Done(Err(error)),
+            (None, Some(error)) => Outcome::fails(error),
             (None, None) => table::handler(call.number)(call),
         };
         let traced = traced.and_then(|traced| self.trace_outcome(traced, &outcome));
@@ -277,7 +283,7 @@ impl Server {
 
     fn go_on(&'static self, thread: &Rc<Thread>, outcome: Outcome, traced: Option<Traced>) {
         match outcome {
-            Outcome::Done(result) => self.answer(thread, Answer::Done(register(result))),
+            Outcome::Done(value) => self.answer(thread, Answer::Done(value)),
             Outcome::Again => self.answer(thread, Answer::Restart),
             Outcome::Restore => self.answer(thread, Answer::Restore),
             Outcome::Signals => {
@@ -296,14 +302,14 @@ impl Server {
     fn missing(&self, call: &Call) -> Outcome {
         // Numbers that will never be calls are neither remembered nor told: there are four thousand million of them.
         if call.number as usize >= SYSCALLS {
-            return Outcome::Done(Err(Errno::ENOSYS));
+            return Outcome::fails(Errno::ENOSYS);
         }
         if self.reported.borrow_mut().insert(call.number) {
             let name = names::of(call.number).unwrap_or("no such call");
             log::warn!("system call {} ({name}) is missing", call.number);
         }
         call.process().own_pages.borrow().process.view().retire(call.number);
-        Outcome::Done(Err(Errno::ENOSYS))
+        Outcome::fails(Errno::ENOSYS)
     }
 
     /// The same once the launcher has read what traced threads did before.

@@ -43,7 +43,7 @@ pub fn done(call: &Call) -> Outcome {
     match () {
         () if call.thread.ended.get() => Outcome::Gone,
         () if !call.thread.deliverable().is_empty() => Outcome::Signals,
-        () => Outcome::Done(Ok(0)),
+        () => Outcome::Done(0),
     }
 }
 
@@ -329,7 +329,7 @@ pub fn rt_sigreturn(call: &Call) -> Outcome {
             return Outcome::Gone;
         }
         // The registers stay as they are: the handler's frame is put below the broken one.
-        return Outcome::Done(Ok(0));
+        return Outcome::Done(0);
     }
     attention_if_deliverable(call);
     Outcome::Restore

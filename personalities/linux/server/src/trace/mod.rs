@@ -12,7 +12,7 @@ use crate::devices::HostChannel;
 use crate::process::signal::SignalInfo;
 use crate::process::{Ending, Process, Thread};
 use crate::server::Server;
-use crate::syscall::{Call, Outcome, register};
+use crate::syscall::{Call, Outcome};
 use alloc::format;
 use alloc::rc::Rc;
 use alloc::string::{String, ToString};
@@ -181,7 +181,7 @@ impl Server {
     pub fn trace_outcome(&self, traced: Traced, outcome: &Outcome) -> Option<Traced> {
         let tracer = self.tracer()?;
         let result = match outcome {
-            Outcome::Done(result) => Some(register(*result)),
+            Outcome::Done(value) => Some(*value),
             Outcome::Signals => Some(0),
             Outcome::Restore => Some(traced.thread.page().frame().rax),
             // Its first call in the new program is not this one: execve has succeeded.

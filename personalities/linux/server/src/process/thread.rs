@@ -27,18 +27,27 @@ pub enum Answer {
     /// The faulting instruction again.
     #[default]
     Retry,
+    /// On from an exception, at an address in the text, with this stack pointer and all other registers as they are.
+    Enter { ip: u64, sp: u64 },
 }
 
+/// What a thread is sent: a message with its first two words. All have [`FLAGS`] as their third.
+pub type Sent = (MessageInfo, [u64; 2]);
+
+/// RFLAGS with which a thread comes to the text.
+pub const FLAGS: u64 = 0x202;
+
 impl Answer {
-    /// The message, with its first word.
     #[inline(always)]
-    pub const fn message(self) -> (MessageInfo, u64) {
-        match self {
+    pub const fn message(self) -> Sent {
+        let (info, word) = match self {
             Self::Done(value) => Reply::Done(value).encode(),
             Self::Restore => Reply::Restore.encode(),
             Self::Restart => Reply::Restart.encode(),
             Self::Retry => (MessageInfo::new(0, 0, 0, 0), 0),
-        }
+            Self::Enter { ip, sp } => return (MessageInfo::new(0, 0, 0, 3), [ip, sp]),
+        };
+        (info, [word, 0])
     }
 }
 
@@ -309,7 +318,7 @@ impl Thread {
         UserContext {
             rip: text + position,
             rsp: view::stack_pointer(self.page_address.get()),
-            rflags: 0x202,
+            rflags: FLAGS,
             fs_base,
             gs_base,
             ..UserContext::default()

@@ -3,6 +3,7 @@
 //! There is one [`Server`] for the machine's life; everything in it is a cell, and no borrow is held across an await or a
 //! call back into the server.
 
+use crate::agenda::Agenda;
 use crate::capability::{Capabilities, Frame, Kernel, OutOfMemory, Reply};
 use crate::clock::SystemClock;
 use crate::executor::Executor;
@@ -36,6 +37,7 @@ pub struct Server {
     pub capabilities: &'static Capabilities,
     pub memory: Rc<Memory>,
     pub clock: Rc<SystemClock>,
+    pub agenda: Agenda,
     pub executor: Executor,
     pub table: Table,
     pub futexes: Rc<Futexes>,
@@ -84,6 +86,7 @@ struct NextAnswer {
 /// What [`Server::new`] is made of.
 pub struct Parts {
     pub kernel: &'static Kernel,
+    pub agenda: Agenda,
     pub capabilities: &'static Capabilities,
     pub memory: Rc<Memory>,
     pub clock: Rc<SystemClock>,
@@ -95,7 +98,7 @@ pub struct Parts {
 
 impl Server {
     pub fn new(parts: Parts) -> Result<&'static Self, OutOfMemory> {
-        let Parts { kernel, capabilities, memory, clock, generator, vfs, nameless, features } = parts;
+        let Parts { kernel, agenda, capabilities, memory, clock, generator, vfs, nameless, features } = parts;
         let page = |bytes: &[u8]| {
             let frame = capabilities.frames.allocate()?;
             frame.write(0, bytes);
@@ -107,7 +110,8 @@ impl Server {
             capabilities,
             memory,
             clock,
-            executor: Executor::default(),
+            executor: Executor::new(agenda.clone()),
+            agenda,
             table: Table::default(),
             futexes: Rc::default(),
             pi_futexes: Rc::default(),

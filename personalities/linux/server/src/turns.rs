@@ -109,6 +109,8 @@ impl Server {
         let Some((reply, message)) = self.withdraw_answer(thread) else { return };
         thread.forgive_debt();
         self.wait_for_turn(thread, debt, others, How::Answer(reply, message));
+        // So that somebody sleeps until then: perhaps no message comes.
+        self.executor.run();
     }
 
     /// Other threads that could run, as far as they count.

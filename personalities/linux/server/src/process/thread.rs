@@ -234,11 +234,12 @@ impl Thread {
     pub fn is_held(&self) -> bool {
         matches!(self.activity(), Activity::Held | Activity::Answered)
     }
-    /// It has sent a call or a fault: `reply` holds it from now on. What it did before, which is to run.
+    /// It ran and has sent a call or a fault: `reply` holds it from now on.
     #[inline]
-    pub fn hold(&self, reply: capability::Reply) -> Activity {
-        self.reply.set(Some(reply));
-        self.activity.replace(Activity::Held)
+    pub fn hold(&self, reply: capability::Reply) {
+        // Who runs is held by nothing: there is no other to be dropped.
+        core::mem::forget(self.reply.replace(Some(reply)));
+        self.activity.set(Activity::Held);
     }
     /// Its answer is there: it runs once that is sent by what has held it. `None` if nobody waits for it: the call was cancelled, or the
     /// thread has ended. If its process is stopped, the answer is kept until [`take_answer`](Self::take_answer).

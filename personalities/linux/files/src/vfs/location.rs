@@ -13,7 +13,7 @@ use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 
 use super::Restrictions;
-use super::recent::RecentPlace;
+use super::recent::{RecentPlace, is_same_name};
 use crate::Result;
 use crate::inode::Inode;
 
@@ -204,11 +204,13 @@ impl Location {
     }
 
     /// The same, giving this handle up.
+    #[inline]
     pub(super) fn into_top(self: Rc<Self>) -> Rc<Location> {
         if self.is_covered() { self.top() } else { self }
     }
 
     /// Is something mounted here?
+    #[inline]
     pub fn is_covered(&self) -> bool {
         self.covered_by.borrow().is_some()
     }
@@ -229,6 +231,15 @@ impl Location {
     pub(super) fn cover_place(self: &Rc<Self>, place: &Rc<Location>) {
         *self.link.borrow_mut() = Link::Root { covers: Some(place.clone()) };
         place.cover(Some(self.clone()));
+    }
+
+    /// Whether this is its name now, in this directory.
+    #[inline]
+    pub(super) fn is_named(&self, directory: &Rc<Location>, name: &[u8]) -> bool {
+        match &*self.link.borrow() {
+            Link::Name { parent, name: own } => Rc::ptr_eq(parent, directory) && is_same_name(own, name),
+            _ => false,
+        }
     }
 
     /// The location that a live holder already has of a name in this directory.

@@ -256,47 +256,41 @@ impl Cursor {
         }
     }
 
-    /// Steps over the next `length` bytes if they all lie in one page of the buffer where it is, as most do, and in one that can be had:
-    /// its memory, and where in it.
+    /// Steps over the next bytes, at most `most`, that lie in one page of one buffer: its memory, where in it, how many. `None` behind the
+    /// last, and where the memory behind a buffer isn't there.
     #[inline]
-    fn next_in_page(&mut self, length: usize, intent: Intent) -> Option<(Window, usize)> {
-        let Iovec { base, length: left } = self.piece;
+    fn next_part(&mut self, most: usize, intent: Intent) -> Option<(Window, usize, usize)> {
+        while self.piece.length == 0 {
+            self.piece = *self.others.get(self.used)?;
+            self.used += 1;
+        }
+        let Iovec { base, length } = self.piece;
         let offset = (base % PAGE) as usize;
-        if length == 0 || length as u64 > left || length > PAGE as usize - offset || base >= USER_END {
+        let part = most.min(PAGE as usize - offset).min(length as usize);
+        if base >= USER_END {
             return None;
         }
         let window = self.space.window(base, intent).ok()?;
-        self.piece = Iovec { base: base + length as u64, length: left - length as u64 };
-        self.count(length);
-        Some((window, offset))
+        self.piece = Iovec { base: base + part as u64, length: length - part as u64 };
+        self.count(part);
+        Some((window, offset, part))
     }
 
-    /// Calls `step` with address, offset and length for pieces of the buffers, `length` bytes in all; it returns how many of
-    /// them it could move. Stops at the first that isn't moved whole.
+    /// Calls `step` for each part of the next `length` bytes that lies in one page: its memory, the offset in it, the offset in those bytes,
+    /// its length. Returns how many bytes were there; `EFAULT` if none, though some were asked for.
+    #[inline]
     fn advance(
         &mut self,
         length: usize,
-        mut step: impl FnMut(&AddressSpace, u64, usize, usize) -> usize,
+        intent: Intent,
+        mut step: impl FnMut(Window, usize, usize, usize),
     ) -> Result<usize> {
-        let mut done = 0;
         let length = length.min(self.remaining);
+        let mut done = 0;
         while done < length {
-            let piece = &mut self.piece;
-            if piece.length == 0 {
-                let Some(next) = self.others.get(self.used) else { break };
-                *piece = *next;
-                self.used += 1;
-                continue;
-            }
-            let part = (length - done).min(piece.length as usize);
-            let moved = step(&self.space, piece.base, done, part);
-            piece.base = piece.base.wrapping_add(moved as u64);
-            piece.length -= moved as u64;
-            self.count(moved);
-            done += moved;
-            if moved < part {
-                break;
-            }
+            let Some((window, offset, part)) = self.next_part(length - done, intent) else { break };
+            step(window, offset, done, part);
+            done += part;
         }
         if done == 0 && length > 0 { Err(Errno::EFAULT) } else { Ok(done) }
     }
@@ -320,28 +314,15 @@ impl Sink for UserSink {
         self.0.remaining
     }
     fn put(&mut self, bytes: &[u8]) -> Result<usize> {
-        if let Some((window, at)) = self.0.next_in_page(bytes.len(), Intent::Write) {
-            window.write(at, bytes);
-            return Ok(bytes.len());
-        }
-        self.0.advance(bytes.len(), |space, address, done, part| space.write_some(address, &bytes[done..done + part]))
+        self.0.advance(bytes.len(), Intent::Write, |window, at, done, part| window.write(at, &bytes[done..done + part]))
     }
     fn put_zeros(&mut self, length: usize) -> Result<usize> {
-        self.0.advance(length, |space, address, _, part| {
-            space.each_page(address, part, Intent::Write, |window, at, _, part| window.clear_part(at, part))
-        })
+        self.0.advance(length, Intent::Write, |window, at, _, part| window.clear_part(at, part))
     }
     fn put_page(&mut self, page: &dyn Page, offset: usize, length: usize) -> Result<usize> {
         let source = FramePage::frame_of(page).ok_or(Errno::EFAULT)?.window();
-        if let Some((window, at)) = self.0.next_in_page(length, Intent::Write) {
-            window.copy_from(at, source, offset, length);
-            return Ok(length);
-        }
-        self.0.advance(length, |space, address, done, part| {
-            space.each_page(address, part, Intent::Write, |window, at, moved, part| {
-                window.copy_from(at, source, offset + done + moved, part);
-            })
-        })
+        self.0
+            .advance(length, Intent::Write, |window, at, done, part| window.copy_from(at, source, offset + done, part))
     }
 }
 
@@ -363,28 +344,14 @@ impl Source for UserSource {
         self.0.remaining
     }
     fn take(&mut self, into: &mut [u8]) -> Result<usize> {
-        if let Some((window, at)) = self.0.next_in_page(into.len(), Intent::Read) {
-            window.read(at, into);
-            return Ok(into.len());
-        }
-        self.0.advance(into.len(), |space, address, done, part| space.read_some(address, &mut into[done..done + part]))
+        self.0.advance(into.len(), Intent::Read, |window, at, done, part| window.read(at, &mut into[done..done + part]))
     }
     fn append_to(&mut self, into: &mut Vec<u8>, length: usize) -> Result<usize> {
-        self.0.advance(length, |space, address, _, part| {
-            space.each_page(address, part, Intent::Read, |window, at, _, part| window.append_to(at, part, into))
-        })
+        self.0.advance(length, Intent::Read, |window, at, _, part| window.append_to(at, part, into))
     }
     fn take_page(&mut self, page: &dyn Page, offset: usize, length: usize) -> Result<usize> {
         let target = FramePage::frame_of(page).ok_or(Errno::EFAULT)?.window();
-        if let Some((window, at)) = self.0.next_in_page(length, Intent::Read) {
-            target.copy_from(offset, window, at, length);
-            return Ok(length);
-        }
-        self.0.advance(length, |space, address, done, part| {
-            space.each_page(address, part, Intent::Read, |window, at, moved, part| {
-                target.copy_from(offset + done + moved, window, at, part);
-            })
-        })
+        self.0.advance(length, Intent::Read, |window, at, done, part| target.copy_from(offset + done, window, at, part))
     }
 }
 

@@ -65,7 +65,7 @@ pub struct Message {
     /// Of a thread, or bits of the server's notification.
     pub badge: u64,
     pub info: MessageInfo,
-    /// The first five words.
+    /// The first four words, and of a fault the fifth.
     pub words: [u64; 5],
 }
 

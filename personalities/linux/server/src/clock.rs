@@ -4,7 +4,7 @@
 //! trampoline and the vDSO, so that no two of them disagree. Reading it needs nobody else. Waking needs the timer service, which
 //! gets the earliest deadline each time that changes.
 
-use crate::capability::{SharedPage, ticks};
+use crate::capability::{SharedPage, Threads, ticks};
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::rc::Rc;
@@ -23,6 +23,7 @@ pub struct SystemClock {
     tsc_base: u64,
     tsc_mhz: u64,
     multiplier: u64,
+    turn: u64,
     /// Nanoseconds from the monotonic clock to the wall's.
     wall_offset: Cell<u64>,
     time_page: SharedPage<TimePage>,
@@ -50,6 +51,7 @@ impl SystemClock {
             tsc_base,
             tsc_mhz,
             multiplier: TimePage::multiplier_for(tsc_mhz),
+            turn: Threads::TURN * tsc_mhz,
             wall_offset: Cell::new(wall),
             time_page,
             sleepers: RefCell::default(),
@@ -61,6 +63,10 @@ impl SystemClock {
         })
     }
 
+    /// Ticks of a thread's turn.
+    pub const fn turn(&self) -> u64 {
+        self.turn
+    }
     pub const fn tsc_mhz(&self) -> u64 {
         self.tsc_mhz
     }
@@ -92,17 +98,13 @@ impl SystemClock {
         Duration::from_nanos(self.wall_offset.get())
     }
 
-    /// Wakes all whose time has come and tells the timer service of the next. Costs next to nothing as long as the first one's time
-    /// is still to come, as it is done for each message. Whether anybody may have been woken.
+    /// Whether there is anything to do at this reading of the time-stamp counter ([`run`](Self::run)): it is looked at for each message.
     #[inline]
-    pub fn run(&self) -> bool {
-        let looks = self.changed.get() || ticks() >= self.told.get();
-        if looks {
-            self.look();
-        }
-        looks
+    pub fn is_due(&self, now: u64) -> bool {
+        self.changed.get() || now >= self.told.get()
     }
-    fn look(&self) {
+    /// Wakes all whose time has come and tells the timer service of the next.
+    pub fn run(&self) {
         self.changed.set(false);
         let now = self.monotonic();
         let due: Vec<Waker> = {

@@ -1,13 +1,12 @@
 //! read(2), write(2), and all calls that move bytes between a program's memory and one file.
 
 use super::terminals::{Access, job_control};
-use super::{Call, Outcome, Waiting, messages, pieces};
+use super::{Call, Outcome, messages, pieces};
 use crate::memory::{Buffers, Iovec, UserSink, UserSource};
 use crate::process::Thread;
 use crate::process::limits;
 use crate::process::signal::{Detail, Signal, SignalInfo, code};
 use crate::server::Server;
-use alloc::boxed::Box;
 use alloc::rc::Rc;
 use chestnut_linux_files::buffer::Source;
 use chestnut_linux_files::inode::Body;
@@ -267,7 +266,7 @@ fn write_on(call: &Call, file: Rc<OpenFile>, mut source: UserSource, before: u64
             }
         }
     };
-    Outcome::Later(Waiting { future: Box::pin(future), restarts: true, moved: Some(moved), steady: false })
+    call.later(future, true, Some(moved))
 }
 
 /// Where a write with an offset goes.
@@ -300,7 +299,7 @@ fn write_at(call: &Call, vector: Buffers, append: Append, now: bool) -> Result<O
         Err(Errno::EAGAIN) if !attempt.nonblocking => {
             let moved = source.moved();
             let future = async move { file.write_at(offset, &mut source).await.map(|count| count as u64) };
-            Ok(Outcome::Later(Waiting { future: Box::pin(future), restarts: true, moved: Some(moved), steady: false }))
+            Ok(call.later(future, true, Some(moved)))
         }
         Err(error) => Err(failed(call, &attempt, error)),
         Ok(count) => Ok(Outcome::value(count as u64)),

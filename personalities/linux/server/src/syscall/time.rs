@@ -1,7 +1,7 @@
 //! Calls on time: clocks, sleeping, processor time.
 
 use super::processes::encode_usage;
-use super::{Call, Outcome, Waiting};
+use super::{Call, Outcome};
 use crate::clock::{duration_of, timespec_of};
 use crate::exec::load::TICKS_PER_SECOND;
 use crate::process::Thread;
@@ -292,5 +292,5 @@ pub fn with_deadline(
         })
         .await
     };
-    Outcome::Later(Waiting { future: Box::pin(future), restarts, moved: None, steady: false })
+    call.later(future, restarts, None)
 }

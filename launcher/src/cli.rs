@@ -97,10 +97,12 @@ struct GuestArguments {
 impl GuestArguments {
     /// Brings the user's files into the guest.
     fn take_over(&self, files: &mut RootFiles) -> Result<()> {
-        match &self.root {
-            Some(folder) => files.copy_tree("", folder).context("taking over the folder given by --root"),
-            None => Ok(()),
+        let Some(folder) = &self.root else { return Ok(()) };
+        let left_out = files.take_over(folder).context("taking over the folder given by --root")?;
+        for path in left_out {
+            eprintln!("chestnut: left out: {} is neither a file, a folder nor a link", path.display());
         }
+        Ok(())
     }
 }
 

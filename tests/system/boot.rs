@@ -39,6 +39,8 @@ const LIMIT: Duration = Duration::from_secs(60);
 const RUN_LIMIT: Duration = Duration::from_secs(600);
 /// What the kernel's tests print first.
 const FIRST_LINE: &str = " tests";
+/// What they log first. The log's lines come whole; what they print may be cut by one of these.
+const FIRST_LOGGED: &str = "boot::";
 /// KiB of RAM that the kernel may keep.
 const MOST_KEPT: u64 = 1024;
 
@@ -235,7 +237,7 @@ fn command_ends_at_ctrl_bracket() -> Result<(), Failed> {
     let mut keyboard = pair.master.take_writer().map_err(explain)?;
     let mut output = Vec::new();
     let mut buffer = [0; 1024];
-    while !String::from_utf8_lossy(&output).contains(FIRST_LINE) {
+    while !String::from_utf8_lossy(&output).contains(FIRST_LOGGED) {
         match screen.read(&mut buffer) {
             Ok(length @ 1..) => output.extend_from_slice(&buffer[..length]),
             _ => return Err(format!("ended too early:\n{}", String::from_utf8_lossy(&output)).into()),

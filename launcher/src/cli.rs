@@ -162,6 +162,17 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     }
 }
 
+/// The system for a machine that the user wants.
+fn prepare(machine: &MachineArguments) -> Result<System> {
+    let mut system = System::prepare(&Workspace::find()?, machine.kernel)?;
+    system.trace = machine.trace;
+    if machine.icount {
+        // While nobody does anything the clock would jump from one question to the next.
+        system.manifest.ask_nobody();
+    }
+    Ok(system)
+}
+
 fn shell(machine: &MachineArguments) -> Result<u8> {
     if !is_interactive() {
         bail!(
@@ -169,8 +180,7 @@ fn shell(machine: &MachineArguments) -> Result<u8> {
              `cargo run -- run PROGRAM ARGUMENTS`"
         );
     }
-    let mut system = System::prepare(&Workspace::find()?, machine.kernel)?;
-    system.trace = machine.trace;
+    let system = prepare(machine)?;
     let command = Command {
         program: "/bin/sh".to_owned(),
         // The hyphen makes it a login shell, which reads /etc/profile.
@@ -183,8 +193,7 @@ fn shell(machine: &MachineArguments) -> Result<u8> {
 }
 
 fn run_program(run: &RunArguments) -> Result<u8> {
-    let mut system = System::prepare(&Workspace::find()?, run.machine.kernel)?;
-    system.trace = run.machine.trace;
+    let mut system = prepare(&run.machine)?;
     if let Some(folder) = &run.root {
         system.files.copy_tree("", folder).context("taking over the folder given by --root")?;
     }

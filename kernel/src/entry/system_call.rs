@@ -41,9 +41,10 @@ pub fn call() {
 /// Makes a Call to a server that waits, or of an object that needs no more than [`invocation`] does.
 #[inline(always)]
 fn short_call<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>) -> Result<(), NotFast> {
-    match fastpath::call(k, thread) {
-        Err(NotFast) if invocation::call(k, thread) => Ok(()),
-        outcome => outcome,
+    let (slot, cap) = fastpath::find_slot(k, thread, thread.context.capability_register())?;
+    match cap.as_callable_endpoint(k) {
+        Some(endpoint) => fastpath::call(k, thread, endpoint, cap.badge()),
+        None => invocation::call(k, thread, slot),
     }
 }
 

@@ -46,6 +46,11 @@ impl Socket {
         if self.is_stream() { self.receive_stream(flags, sink) } else { self.receive_message(flags, sink) }
     }
 
+    /// Whether a receive that finds nothing waits for as long as it takes: messages may come, and there is no SO_RCVTIMEO.
+    pub fn waits_for_messages(&self) -> bool {
+        !self.shut_reading.get() && !self.has_receive_timeout()
+    }
+
     /// recv(2): waits unless `nonblocking` or MSG_DONTWAIT, at most SO_RCVTIMEO; with MSG_WAITALL a stream waits until the sink is
     /// full, the stream ends or files come. Dropped then, it has received what is in the sink; else it loses nothing.
     pub async fn receive(&self, flags: MessageFlags, nonblocking: bool, sink: &mut dyn Sink) -> Result<Received> {

@@ -27,6 +27,9 @@ pub struct SystemClock {
     /// Nanoseconds from the monotonic clock to the wall's.
     wall_offset: Cell<u64>,
     time_page: SharedPage<TimePage>,
+    /// The stamp that inodes get before that reading of the time-stamp counter.
+    stamp: Cell<Timestamp>,
+    stamp_until: Cell<u64>,
     sleepers: RefCell<BTreeMap<(Duration, u64), Waker>>,
     next_key: Cell<u64>,
     /// Tells the timer service the earliest deadline, in ticks.
@@ -40,6 +43,8 @@ pub struct SystemClock {
 }
 
 const NANOSECONDS: u64 = 1_000_000_000;
+/// Between two stamps that differ: microseconds. Linux takes one to ten milliseconds.
+const STAMPS: u64 = 1000;
 
 impl SystemClock {
     /// `wall` is the time now, in nanoseconds since 1970.
@@ -54,6 +59,8 @@ impl SystemClock {
             turn: Threads::TURN * tsc_mhz,
             wall_offset: Cell::new(wall),
             time_page,
+            stamp: Cell::default(),
+            stamp_until: Cell::new(0),
             sleepers: RefCell::default(),
             next_key: Cell::new(0),
             alarm,
@@ -91,6 +98,7 @@ impl SystemClock {
         let offset = (wall.as_nanos() as u64).wrapping_sub(self.monotonic().as_nanos() as u64);
         self.wall_offset.set(offset);
         self.time_page.view().set_wall_offset(offset);
+        self.stamp_until.set(0);
         self.wall_was_set.wake(Events::all());
     }
     /// What to add to the monotonic clock for the wall's.
@@ -143,6 +151,14 @@ impl Clock for SystemClock {
     fn realtime(&self) -> Timestamp {
         let wall = self.wall();
         Timestamp { seconds: wall.as_secs() as i64, nanoseconds: wall.subsec_nanos() }
+    }
+    fn stamp(&self) -> Timestamp {
+        let now = ticks();
+        if now >= self.stamp_until.get() {
+            self.stamp.set(self.realtime());
+            self.stamp_until.set(now + STAMPS * self.tsc_mhz);
+        }
+        self.stamp.get()
     }
     fn monotonic(&self) -> Duration {
         Duration::from_nanos(TimePage::monotonic(ticks(), self.tsc_base, self.multiplier))

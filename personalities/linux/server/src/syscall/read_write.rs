@@ -121,20 +121,23 @@ fn is_socket(file: &OpenFile) -> bool {
 }
 
 /// read(2) and readv(2); with `now` without waiting.
+#[inline]
 pub fn read_vector(call: &Call, vector: Buffers, now: bool) -> Result<Outcome> {
     let file = call.file(0)?;
-    if let Access::Denied(outcome) = job_control(call, &file, Use::Read) {
-        return Ok(outcome);
-    }
-    if is_socket(&file) {
-        return messages::read(call, file, vector, now);
+    if file.is_special() {
+        if let Access::Denied(outcome) = job_control(call, &file, Use::Read) {
+            return Ok(outcome);
+        }
+        if is_socket(&file) {
+            return messages::read(call, file, vector, now);
+        }
     }
     if pieces::is_long(&file, &vector) {
-        let attempt = attempt(call, &file, now);
+        let attempt = reading(&file, now);
         return Ok(pieces::read(call, file, vector, attempt, None));
     }
     let mut sink = UserSink::new(&call.space(), vector);
-    let mut attempt = attempt(call, &file, now);
+    let mut attempt = reading(&file, now);
     match file.try_read(&mut attempt, &mut sink) {
         Err(Errno::EAGAIN) if !attempt.nonblocking => {
             if matches!(file.inode().body, Body::Fifo(_)) && may_park(call) {
@@ -172,11 +175,11 @@ impl Future for Read {
 fn read_at(call: &Call, vector: Buffers, now: bool) -> Result<Outcome> {
     let (file, offset) = (call.file(0)?, call.word(3));
     if pieces::is_long(&file, &vector) && offset <= i64::MAX as u64 {
-        let attempt = attempt(call, &file, now);
+        let attempt = reading(&file, now);
         return Ok(pieces::read(call, file, vector, attempt, Some(offset)));
     }
     let mut sink = UserSink::new(&call.space(), vector);
-    let mut attempt = attempt(call, &file, now);
+    let mut attempt = reading(&file, now);
     match file.try_read_at(&mut attempt, offset, &mut sink) {
         Err(Errno::EAGAIN) if !attempt.nonblocking => {
             Ok(call.wait(async move { file.read_at(offset, &mut sink).await.map(|count| count as u64) }))
@@ -185,12 +188,16 @@ fn read_at(call: &Call, vector: Buffers, now: bool) -> Result<Outcome> {
     }
 }
 
-/// The first try of a call: O_NONBLOCK or RWF_NOWAIT, and RLIMIT_FSIZE.
-fn attempt(call: &Call, file: &OpenFile, now: bool) -> Attempt {
+/// The first try of a call that reads: O_NONBLOCK or RWF_NOWAIT.
+fn reading(file: &OpenFile, now: bool) -> Attempt {
     let mut attempt = file.attempt();
     attempt.nonblocking |= now;
-    attempt.size_limit = size_limit(call);
     attempt
+}
+
+/// The same for one that writes, with RLIMIT_FSIZE.
+fn attempt(call: &Call, file: &OpenFile, now: bool) -> Attempt {
+    Attempt { size_limit: size_limit(call), ..reading(file, now) }
 }
 
 /// RLIMIT_FSIZE, if there is one.
@@ -234,13 +241,16 @@ fn signal_too_large(server: &Server, thread: &Rc<Thread>) {
 }
 
 /// write(2) and writev(2); with `now` without waiting.
+#[inline]
 pub fn write_vector(call: &Call, vector: Buffers, now: bool) -> Result<Outcome> {
     let file = call.file(0)?;
-    if let Access::Denied(outcome) = job_control(call, &file, Use::Write) {
-        return Ok(outcome);
-    }
-    if is_socket(&file) {
-        return messages::write(call, file, vector, now);
+    if file.is_special() {
+        if let Access::Denied(outcome) = job_control(call, &file, Use::Write) {
+            return Ok(outcome);
+        }
+        if is_socket(&file) {
+            return messages::write(call, file, vector, now);
+        }
     }
     if pieces::is_long_write(&file, &vector) {
         let attempt = attempt(call, &file, now);

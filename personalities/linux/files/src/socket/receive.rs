@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::message::Message;
+use super::send::DATAGRAMS_MAX;
 use super::{MessageFlags, ProcessCredentials, Socket, address};
 use crate::buffer::{Sink, partial};
 use crate::open::OpenFile;
@@ -151,8 +152,10 @@ impl Socket {
         received.flags.set(MessageFlags::TRUNCATED, wanted < length);
         received.count = if flags.contains(MessageFlags::TRUNCATED) { length } else { wanted };
         let done = if flags.contains(MessageFlags::PEEK) { None } else { queue.pop_front() };
+        // Others wait only while there are more.
+        let has_room_again = done.is_some() && queue.len() == DATAGRAMS_MAX;
         drop(queue);
-        if done.is_some() {
+        if has_room_again {
             self.room.wake(Events::WRITABLE);
             self.wake_followers();
         }

@@ -167,7 +167,8 @@ impl Drop for Registration {
     fn drop(&mut self) {
         let mut waiters = self.queue.inner.waiters.borrow_mut();
         if let Some(index) = waiters.iter().position(|waiter| waiter.key == self.key) {
-            let gone = waiters.remove(index);
+            // Mostly the last one.
+            let gone = if index + 1 == waiters.len() { waiters.pop() } else { Some(waiters.remove(index)) };
             // Nothing is borrowed while a listener goes.
             drop(waiters);
             drop(gone);

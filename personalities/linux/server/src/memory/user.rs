@@ -231,8 +231,9 @@ struct Cursor {
     /// How many of them are used up, or `piece`.
     used: usize,
     remaining: usize,
-    moved: u64,
-    /// The same for whoever outlives the operation.
+    /// How many bytes there were in all.
+    total: usize,
+    /// How many have been moved, for whoever outlives the operation.
     told: Option<Rc<Cell<u64>>>,
 }
 
@@ -240,19 +241,19 @@ impl Cursor {
     #[inline]
     fn new(space: &Rc<AddressSpace>, buffers: impl Into<Buffers>) -> Self {
         let Buffers { first, others } = buffers.into();
-        let remaining = others.iter().fold(first.length, |sum, piece| sum.saturating_add(piece.length)) as usize;
-        Self { space: space.clone(), piece: first, others, used: 0, remaining, moved: 0, told: None }
+        let total = others.iter().fold(first.length, |sum, piece| sum.saturating_add(piece.length)) as usize;
+        Self { space: space.clone(), piece: first, others, used: 0, remaining: total, total, told: None }
     }
 
     fn moved(&mut self) -> Rc<Cell<u64>> {
-        self.told.get_or_insert_with(|| Rc::new(Cell::new(self.moved))).clone()
+        let moved = (self.total - self.remaining) as u64;
+        self.told.get_or_insert_with(|| Rc::new(Cell::new(moved))).clone()
     }
     #[inline]
     fn count(&mut self, moved: usize) {
         self.remaining -= moved;
-        self.moved += moved as u64;
         if let Some(told) = &self.told {
-            told.set(self.moved);
+            told.set((self.total - self.remaining) as u64);
         }
     }
 

@@ -60,10 +60,22 @@ impl Read {
         let (server, thread) = (call.server, call.thread.clone());
         let sink = RefCell::new(Some(sink));
         let read = Rc::new(Self { server, thread, file, socket, sink, place: Cell::default() });
-        let listener: Weak<dyn Listener> = Rc::<Self>::downgrade(&read);
-        read.place.set(read.file.waiters().map(|queue| queue.listen(Events::READABLE, listener)));
+        read.wait();
         call.thread.park(Parked::Read(read));
         Outcome::Gone
+    }
+
+    fn wait(self: &Rc<Self>) {
+        let listener: Weak<dyn Listener> = Rc::<Self>::downgrade(self);
+        self.place.set(self.file.waiters().map(|queue| queue.listen(Events::READABLE, listener)));
+    }
+
+    /// Somebody else has read it.
+    fn wait_again(&self) {
+        if let Some(Parked::Read(read)) = self.thread.take_parked() {
+            read.wait();
+            self.thread.park(Parked::Read(read));
+        }
     }
 
     fn attempt(&self, sink: &mut UserSink) -> Result<usize> {
@@ -95,6 +107,8 @@ impl Read {
 
 impl Listener for Read {
     fn notify(&self, events: Events) {
+        // What it does itself needs no telling.
+        self.place.set(None);
         let result = match &mut *self.sink.borrow_mut() {
             Some(sink) => self.attempt(sink),
             None => return,
@@ -102,12 +116,9 @@ impl Listener for Read {
         match result {
             // Something else has happened than that there is something to read.
             Err(Errno::EAGAIN) if events.intersects(Events::ALWAYS) => self.thread.wake(),
-            Err(Errno::EAGAIN) => {}
+            Err(Errno::EAGAIN) => self.wait_again(),
             result => {
-                self.place.set(None);
-                self.sink.take();
-                // What this lies in goes with it.
-                let _parked = self.thread.take_parked();
+                drop(self.thread.take_parked());
                 self.server.answer(&self.thread, Answer::Done(register(result.map(|count| count as u64))));
             }
         }

@@ -209,7 +209,7 @@ pub fn size_limit(call: &Call) -> Option<u64> {
 /// Whether a file may be made so long by truncating it up or allocating: `EFBIG`, with SIGXFSZ, beyond RLIMIT_FSIZE.
 pub fn check_size(call: &Call, now: u64, wanted: u64) -> Result<()> {
     if wanted > now && size_limit(call).is_some_and(|limit| wanted > limit) {
-        signal_too_large(call.server, &call.thread);
+        signal_too_large(call.server, call.thread);
         return Err(Errno::EFBIG);
     }
     Ok(())
@@ -217,7 +217,7 @@ pub fn check_size(call: &Call, now: u64, wanted: u64) -> Result<()> {
 
 /// The signals that come with errors of writing.
 fn failed(call: &Call, attempt: &Attempt, error: Errno) -> Errno {
-    signal_failure(call.server, &call.thread, attempt.size_limit, error);
+    signal_failure(call.server, call.thread, attempt.size_limit, error);
     error
 }
 

@@ -88,7 +88,7 @@ fn set_filter(call: &Call, flags: u32, argument: u64) -> Result<u64> {
     let new = old.with(program, flags & FLAG_LOG != 0)?;
     let threads = call.process().threads.borrow().clone();
     for thread in &threads {
-        if flags & FLAG_SYNCHRONISE != 0 || Rc::ptr_eq(thread, &call.thread) {
+        if flags & FLAG_SYNCHRONISE != 0 || Rc::ptr_eq(thread, call.thread) {
             thread.restrict(new.clone());
         }
     }

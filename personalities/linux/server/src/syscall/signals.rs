@@ -323,9 +323,9 @@ impl Drop for Awaiting {
 
 /// rt_sigreturn()
 pub fn rt_sigreturn(call: &Call) -> Outcome {
-    if frame::pop(&call.thread).is_err() {
+    if frame::pop(call.thread).is_err() {
         let detail = crate::process::thread::FaultDetail::default();
-        if !call.server.force(&call.thread, SignalInfo::kernel(Signal::SEGV), detail) {
+        if !call.server.force(call.thread, SignalInfo::kernel(Signal::SEGV), detail) {
             return Outcome::Gone;
         }
         // The registers stay as they are: the handler's frame is put below the broken one.

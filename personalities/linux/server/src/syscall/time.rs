@@ -27,7 +27,7 @@ fn read_clock(call: &Call, clock: u32) -> Result<Duration> {
         | linux::CLOCK_BOOTTIME
         | linux::CLOCK_BOOTTIME_ALARM => clocks.monotonic(),
         linux::CLOCK_PROCESS_CPUTIME_ID => Duration::from_micros(call.process().total_usage().time()),
-        linux::CLOCK_THREAD_CPUTIME_ID => thread_time(&call.thread),
+        linux::CLOCK_THREAD_CPUTIME_ID => thread_time(call.thread),
         other => return processor_clock(call, other),
     })
 }

@@ -166,7 +166,7 @@ pub fn copy_file_range(call: &Call) -> Result<u64> {
     let (space, limit) = (call.space(), size_limit(call));
     let (from, to) = (offset_at(&space, source_address)?, offset_at(&space, target_address)?);
     let moved = copy_range(End::new(&source, from), End::new(&target, to).limited(limit), count);
-    let moved = moved.inspect_err(|&error| signal_failure(call.server, &call.thread, limit, error))?;
+    let moved = moved.inspect_err(|&error| signal_failure(call.server, call.thread, limit, error))?;
     put_offset(&space, source_address, from, moved)?;
     put_offset(&space, target_address, to, moved)?;
     Ok(moved as u64)

@@ -80,12 +80,10 @@ impl Frames {
         Some(Frame { frames: self, index })
     }
 
-    /// The memory of the frame of this index, without a share in it; `None` as for [`Frames::hold`].
+    /// Whether there is just one share in the frame of this index.
     #[inline]
-    pub fn window(&self, index: u32, alone: bool) -> Option<Window> {
-        let entries = self.entries.borrow();
-        let entry = entries.get(index as usize)?;
-        (entry.holders == 1 || (entry.holders > 1 && !alone)).then_some(entry.window)
+    pub fn has_one_holder(&self, index: u32) -> bool {
+        self.entries.borrow().get(index as usize).is_some_and(|entry| entry.holders == 1)
     }
 
     fn grow(&self) -> Result<(), OutOfMemory> {

@@ -286,6 +286,28 @@ impl Cursor {
         intent: Intent,
         mut step: impl FnMut(Window, usize, usize, usize),
     ) -> Result<usize> {
+        // Mostly all of them lie in one page, which was found before.
+        let Iovec { base, length: left } = self.piece;
+        let offset = (base % PAGE) as usize;
+        if length != 0
+            && length as u64 <= left
+            && length <= PAGE as usize - offset
+            && let Some(window) = self.space.window_found(base, intent)
+        {
+            self.piece = Iovec { base: base + length as u64, length: left - length as u64 };
+            self.count(length);
+            step(window, offset, 0, length);
+            return Ok(length);
+        }
+        self.advance_by_parts(length, intent, &mut step)
+    }
+
+    fn advance_by_parts(
+        &mut self,
+        length: usize,
+        intent: Intent,
+        step: &mut dyn FnMut(Window, usize, usize, usize),
+    ) -> Result<usize> {
         let length = length.min(self.remaining);
         let mut done = 0;
         while done < length {

@@ -100,6 +100,9 @@ impl WaitQueue {
         while let Some((key, listener)) = self.wake_up_to_listener(events, from..behind) {
             listener.notify(events);
             from = key + 1;
+            if self.is_empty() {
+                break;
+            }
         }
     }
 

@@ -302,6 +302,7 @@ impl Cursor {
         self.advance_by_parts(length, intent, &mut step)
     }
 
+    #[inline(never)]
     fn advance_by_parts(
         &mut self,
         length: usize,

@@ -60,7 +60,8 @@ impl RootFiles {
     fn lead_applets_to(&mut self, user: &RootFiles) {
         let folders = || PATH.split(':').map(|folder| folder.trim_start_matches('/'));
         for (path, entry) in &mut self.entries {
-            let Some((folder, name)) = path.rsplit_once('/').filter(|(folder, _)| folders().any(|known| known == *folder))
+            let Some((folder, name)) =
+                path.rsplit_once('/').filter(|(folder, _)| folders().any(|known| known == *folder))
             else {
                 continue;
             };

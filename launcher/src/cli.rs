@@ -187,6 +187,17 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     }
 }
 
+/// The system for a machine that the user wants.
+fn prepare(machine: &MachineArguments) -> Result<System> {
+    let mut system = System::prepare(&Workspace::find()?, machine.kernel)?;
+    system.trace = machine.trace;
+    if machine.icount {
+        // While nobody does anything the clock would jump from one question to the next.
+        system.manifest.ask_nobody();
+    }
+    Ok(system)
+}
+
 fn shell(guest: &GuestArguments, machine: &MachineArguments) -> Result<u8> {
     if !is_interactive() {
         bail!(
@@ -194,8 +205,7 @@ fn shell(guest: &GuestArguments, machine: &MachineArguments) -> Result<u8> {
              `cargo run -- run PROGRAM ARGUMENTS`"
         );
     }
-    let mut system = System::prepare(&Workspace::find()?, machine.kernel)?;
-    system.trace = machine.trace;
+    let mut system = prepare(machine)?;
     guest.take_over(&mut system.files)?;
     let command = Command {
         program: "/bin/sh".to_owned(),
@@ -209,8 +219,7 @@ fn shell(guest: &GuestArguments, machine: &MachineArguments) -> Result<u8> {
 }
 
 fn run_program(run: &RunArguments) -> Result<u8> {
-    let mut system = System::prepare(&Workspace::find()?, run.machine.kernel)?;
-    system.trace = run.machine.trace;
+    let mut system = prepare(&run.machine)?;
     run.guest.take_over(&mut system.files)?;
     let name = run.command.first().context("no program is named")?;
     let program = program::find(name, &mut system.files, run.guest.root.as_deref())?;

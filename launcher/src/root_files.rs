@@ -107,7 +107,7 @@ impl RootFiles {
     }
 
     /// Adds all that is below a folder of the host, at the same places below `to`. What an archive can't hold goes to `left_out`.
-    fn copy_tree(&mut self, to: &str, host: &Path, left_out: &mut Vec<PathBuf>) -> Result<()> {
+    pub fn copy_tree(&mut self, to: &str, host: &Path, left_out: &mut Vec<PathBuf>) -> Result<()> {
         let entries = std::fs::read_dir(host).with_context(|| format!("reading the folder {}", host.display()))?;
         for entry in entries {
             let entry = entry.with_context(|| format!("reading the folder {}", host.display()))?;

@@ -155,7 +155,7 @@ impl Batch {
         for (index, case) in self.cases.iter().enumerate() {
             let folder = format!("{GUEST_CASES}/{index}");
             system.files.add(&folder, Kind::Folder, 0o755);
-            system.files.copy_tree(&folder, &fixture()).map_err(explain)?;
+            system.files.copy_tree(&folder, &fixture(), &mut Vec::new()).map_err(explain)?;
             for extra in &case.files {
                 let (name, file) = extra.file()?;
                 system.files.copy(&format!("{folder}/{name}"), &file).map_err(explain)?;

@@ -292,6 +292,12 @@ impl Cap {
     pub const fn cnode_bits(self) -> u64 {
         (self.flags() & 0x3f) as u64
     }
+    /// Number of slots as a power of two, below 64, if this is a CNode that isn't in a TCB's slot.
+    #[inline(always)]
+    pub const fn bits_if_cnode(self) -> Option<u64> {
+        let bits = (self.word0 >> 48).wrapping_sub((Kind::CNode as u64) << 8);
+        if bits < 64 { Some(bits) } else { None }
+    }
     /// CNode.
     #[inline(always)]
     pub const fn guard(self) -> CNodeCapData {

@@ -5,20 +5,18 @@
 #![forbid(unsafe_code)]
 
 use super::steps::{
-    NotFast, answer_fault, find, hand_over, has_faulted, leave_queue, lets_go_on, long_message_apart, plain_message,
-    take_turn, turn,
+    NotFast, answer_fault, find, hand_over, has_faulted, leave_queue, lets_go_on, plain_message, take_turn, turn,
 };
 use crate::cap::Kind;
 use crate::mem::Ref;
 use crate::object::{Above, Endpoint, Kernel, Notification, Reply, Tcb, ThreadState};
-use chestnut_abi::message::REGISTER_WORDS;
 use chestnut_abi::{CapRights, MessageInfo};
 
 /// Makes a Send or NBSend of `thread`, which runs, if it is a common one.
 #[inline(always)]
 pub fn send<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>) -> Result<(), NotFast> {
-    let info = plain_message::<false>(thread)?;
-    let cap = find::<false>(k, thread, thread.context.capability_register())?;
+    let info = plain_message(thread)?;
+    let cap = find(k, thread, thread.context.capability_register())?;
     if let Some(reply) = cap.as_reply(k) {
         return answer(k, thread, info, reply);
     }
@@ -80,9 +78,6 @@ fn answer<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, info: MessageInfo, reply: Ref
     }
     let own = caller.sched_context.get(k).ok_or(NotFast)?;
     let turn = turn(k, thread, caller, own)?;
-    if !faulted && info.length() > REGISTER_WORDS {
-        long_message_apart(k, info, thread, caller)?;
-    }
 
     caller.reply.clear();
     reply.tcb.clear();
@@ -90,7 +85,7 @@ fn answer<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, info: MessageInfo, reply: Ref
         answer_fault(k, thread, caller, info);
         caller.state.set(ThreadState::Restart);
     } else {
-        hand_over(thread, caller, info, 0);
+        hand_over(k, thread, caller, info, 0);
         caller.state.set(ThreadState::Running);
     }
     take_turn(k, thread, caller, own, turn);
@@ -110,9 +105,6 @@ fn send_message<'k>(
     let receiver = endpoint.queue.first(k).filter(receives).ok_or(NotFast)?;
     let own = receiver.sched_context.get(k).ok_or(NotFast)?;
     let turn = turn(k, thread, receiver, own)?;
-    if info.length() > REGISTER_WORDS {
-        long_message_apart(k, info, thread, receiver)?;
-    }
 
     endpoint.queue.pop_front(k, receiver);
     receiver.endpoint.clear();
@@ -121,7 +113,7 @@ fn send_message<'k>(
     if let Some(reply) = receiver.reply.take(k) {
         reply.tcb.clear();
     }
-    hand_over(thread, receiver, info, badge);
+    hand_over(k, thread, receiver, info, badge);
     take_turn(k, thread, receiver, own, turn);
     Ok(())
 }

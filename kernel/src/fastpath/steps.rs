@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use crate::arch;
-use crate::cap::Cap;
+use crate::cap::{Cap, CapRef};
 use crate::ipc::{self, Buffer};
 use crate::mem::Ref;
 use crate::object::{Endpoint, Fault, Kernel, Notification, Place, Reply, SchedContext, Tcb, ThreadState};
@@ -15,86 +15,37 @@ use chestnut_abi::message::{MAX_LENGTH, REGISTER_WORDS};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotFast;
 
-/// The case isn't the commonest one; nothing has been changed.
-pub enum Miss {
-    /// It may be one of the other common ones.
-    Commonest,
-    /// It is for the general way.
-    Common,
-}
-
-impl From<Miss> for NotFast {
-    fn from(_: Miss) -> Self {
-        Self
-    }
-}
-
 /// Unwrapped capabilities (not the sender's to say), extra capabilities and length.
 const SIZE: u64 = 0xfff;
 
-/// The message of the running thread, if it has words only, and, in the commonest case, no more than fit in registers.
+/// The message of the running thread, if it has words only.
 #[inline(always)]
-pub fn plain_message<const COMMONEST: bool>(thread: Ref<Tcb>) -> Result<MessageInfo, Miss> {
+pub fn plain_message(thread: Ref<Tcb>) -> Result<MessageInfo, NotFast> {
     let info = thread.context.message_info();
-    let most = if COMMONEST { REGISTER_WORDS } else { MAX_LENGTH };
-    if info & SIZE <= most as u64 {
-        Ok(MessageInfo(info))
-    } else if info & SIZE <= MAX_LENGTH as u64 {
-        Err(Miss::Commonest)
-    } else {
-        Err(Miss::Common)
-    }
+    if info & SIZE <= MAX_LENGTH as u64 { Ok(MessageInfo(info)) } else { Err(NotFast) }
 }
 
-/// The words that don't fit in registers go from one buffer to the other; both must be there if there are such words. To be called when
-/// everything else has been looked at.
+/// The slot at an address of the thread's CSpace, and the capability in it.
 #[inline(always)]
-pub fn long_message<'k, const COMMONEST: bool>(
-    k: Kernel<'k>,
-    info: MessageInfo,
-    from: Ref<'k, Tcb>,
-    to: Ref<'k, Tcb>,
-) -> Result<(), Miss> {
-    if COMMONEST || info.length() <= REGISTER_WORDS || copy_long(k, info, from, to) {
-        return Ok(());
-    }
-    Err(Miss::Common)
-}
-
-/// The same where it isn't worth the room to have it at hand.
-#[inline(never)]
-pub fn long_message_apart<'k>(
-    k: Kernel<'k>,
-    info: MessageInfo,
-    from: Ref<'k, Tcb>,
-    to: Ref<'k, Tcb>,
-) -> Result<(), Miss> {
-    long_message::<false>(k, info, from, to)
-}
-
-#[inline(always)]
-fn copy_long<'k>(k: Kernel<'k>, info: MessageInfo, from: Ref<'k, Tcb>, to: Ref<'k, Tcb>) -> bool {
-    let (Some(source), Some(target)) = (Buffer::of(k, from, false), Buffer::of(k, to, true)) else { return false };
-    target.copy_words(source, MSG_WORD + REGISTER_WORDS, info.length() - REGISTER_WORDS);
-    true
-}
-
-/// The capability at an address of the thread's CSpace; in the commonest case that is one CNode.
-#[inline(always)]
-pub fn find<'k, const COMMONEST: bool>(k: Kernel<'k>, thread: Ref<'k, Tcb>, address: u64) -> Result<Cap, Miss> {
+pub fn find_slot<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, address: u64) -> Result<(CapRef<'k>, Cap), NotFast> {
     let slot = match thread.cspace.get().slot(k.entry(), address) {
         Some(slot) => slot,
-        None if COMMONEST => return Err(Miss::Commonest),
-        None => thread.named_slot(k, address).map_err(|_| Miss::Common)?,
+        None => thread.slot_below(k, address).ok_or(NotFast)?,
     };
-    Ok(slot.cap())
+    Ok((slot, slot.cap()))
+}
+
+/// The capability at an address of the thread's CSpace.
+#[inline(always)]
+pub fn find<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, address: u64) -> Result<Cap, NotFast> {
+    find_slot(k, thread, address).map(|(_, cap)| cap)
 }
 
 /// What to load in the processor for a thread's address space, if it has one.
 #[inline(always)]
-pub fn loadable<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>) -> Result<u64, Miss> {
+pub fn loadable<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>) -> Result<u64, NotFast> {
     match thread.vspace.get(k).map_or(0, |root| root.loadable()) {
-        0 => Err(Miss::Common),
+        0 => Err(NotFast),
         root => Ok(root),
     }
 }
@@ -128,16 +79,29 @@ pub fn answer_fault<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, faulted: Ref<'k, Tc
 
 /// Before a thread runs on a scheduling context of its own, and the running one stops.
 #[inline(always)]
-pub fn moment<'k>(k: Kernel<'k>, own: Ref<'k, SchedContext>) -> Result<Moment, Miss> {
-    time::moment_for(k, own).ok_or(Miss::Common)
+pub fn moment<'k>(k: Kernel<'k>, own: Ref<'k, SchedContext>) -> Result<Moment, NotFast> {
+    time::moment_for(k, own).ok_or(NotFast)
 }
 
-/// The message goes from one thread to the other, but for what [`long_message`] has copied.
+/// The message goes from one thread to the other.
 #[inline(always)]
-pub fn hand_over<'k>(from: Ref<'k, Tcb>, to: Ref<'k, Tcb>, info: MessageInfo, badge: u64) {
+pub fn hand_over<'k>(k: Kernel<'k>, from: Ref<'k, Tcb>, to: Ref<'k, Tcb>, info: MessageInfo, badge: u64) {
     from.context.copy_message(&to.get().context, info.length());
-    to.context.set_message_info(info.0);
+    let given = if info.length() > REGISTER_WORDS { copy_long(k, from, to, info) } else { info };
+    to.context.set_message_info(given.0);
     to.context.set_badge(badge);
+}
+
+/// The words that don't fit in registers go from one buffer to the other; they are lost if there aren't two.
+#[inline(always)]
+fn copy_long<'k>(k: Kernel<'k>, from: Ref<'k, Tcb>, to: Ref<'k, Tcb>, info: MessageInfo) -> MessageInfo {
+    match (Buffer::of(k, from, false), Buffer::of(k, to, true)) {
+        (Some(source), Some(target)) => {
+            target.copy_words(source, MSG_WORD + REGISTER_WORDS, info.length() - REGISTER_WORDS);
+            info
+        }
+        _ => MessageInfo::new(info.label(), 0, 0, REGISTER_WORDS as u64),
+    }
 }
 
 /// Moves a scheduling context from one thread to another.
@@ -177,15 +141,15 @@ pub fn turn<'k>(
     thread: Ref<'k, Tcb>,
     woken: Ref<'k, Tcb>,
     own: Ref<'k, SchedContext>,
-) -> Result<Turn<'k>, Miss> {
+) -> Result<Turn<'k>, NotFast> {
     if woken.priority.get() <= thread.priority.get() {
         // By the time of the last look at the clock: what had come then has come now.
-        return if time::has_time(k, own) { Ok(Turn::Later) } else { Err(Miss::Common) };
+        return if time::has_time(k, own) { Ok(Turn::Later) } else { Err(NotFast) };
     }
     if !time::outranks_ready(k, woken) {
-        return Err(Miss::Common);
+        return Err(NotFast);
     }
-    let from = thread.sched_context.get(k).ok_or(Miss::Common)?;
+    let from = thread.sched_context.get(k).ok_or(NotFast)?;
     let root = loadable(k, woken)?;
     Ok(Turn::Now { root, moment: moment(k, own)?, from })
 }

@@ -187,22 +187,28 @@ impl<'a> Builder<'a> {
     fn map_shared(&mut self) -> Result<()> {
         for memory in &self.shared.memory {
             if memory.users.contains(&self.service.name) {
-                self.map_region(&memory.name, memory.bytes, &memory.frames, Access::READ_WRITE)?;
+                self.map_region(&memory.name, memory.bytes, memory.frames.iter().copied(), Access::READ_WRITE)?;
             }
         }
         if let Some(hpet) = self.shared.hpet
             && self.service.devices.contains(&Device::Hpet)
         {
-            self.map_region("hpet", PAGE, &[hpet], Access::DEVICE)?;
+            self.map_region("hpet", PAGE, [hpet], Access::DEVICE)?;
         }
         Ok(())
     }
 
     /// Maps frames that stay, by copies of their capabilities, and names the region.
-    fn map_region(&mut self, name: &str, bytes: u64, frames: &[Frame], access: Access) -> Result<()> {
+    fn map_region(
+        &mut self,
+        name: &str,
+        bytes: u64,
+        frames: impl IntoIterator<Item = Frame>,
+        access: Access,
+    ) -> Result<()> {
         let address = self.layout.place(bytes, PAGE);
-        for (frame, address) in frames.iter().zip((address..).step_by(PAGE as usize)) {
-            let copy = self.arena.copy_frame(self.resources, *frame)?;
+        for (frame, address) in frames.into_iter().zip((address..).step_by(PAGE as usize)) {
+            let copy = self.arena.copy_frame(self.resources, frame)?;
             self.space
                 .map([copy], address, access, self.arena, self.resources)
                 .doing(format_args!("mapping region {name}"))?;
@@ -238,8 +244,7 @@ impl<'a> Builder<'a> {
     fn map_archive(&mut self) -> Result<()> {
         if self.service.archive {
             let archive = &self.shared.archive;
-            let frames: Vec<Frame> = archive.frames().collect();
-            self.map_region("archive", archive.bytes, &frames, Access::READ)?;
+            self.map_region("archive", archive.bytes, archive.frames(), Access::READ)?;
         }
         Ok(())
     }

@@ -16,7 +16,7 @@ mod tables;
 
 pub use calibrate::calibrate;
 pub use console::{Hex, Print, console_init, console_put};
-pub use context::Context;
+pub use context::{Context, SYSTEM_CALL_LENGTH};
 pub use cpu::{
     Features, FpuState, activate_vspace, active_vspace, adopt_kernel_root, features, fpu_disable, fpu_enable, fpu_load,
     fpu_save, global_bit, has_1g_pages, has_fsgsbase, invalidate_all, kernel_root_entry,
@@ -25,7 +25,7 @@ pub use current::{cpu_init, set_current_context, switch_context};
 pub use failure::{kernel_fault, stop};
 #[cfg(feature = "bench")]
 pub use failure::{read_msr, recover, write_msr};
-pub use instructions::{fault_address, halt, invalidate_page, now, port_in, port_out};
+pub use instructions::{copy_words, fault_address, halt, invalidate_page, now, port_in, port_out};
 pub use interrupts::{
     MAX_IOAPICS, TIMER_VECTOR, ioapic_add, ioapic_count, ioapic_pins, ioapic_route, irq_acknowledge, irq_mask,
     irq_unmask, lapic_init, set_deadline, timer_fired, unexpected_vector,

@@ -16,7 +16,9 @@ mod debug;
 
 pub use events::{exception, fpu_unavailable, interrupt, page_fault, timer};
 pub use exit::leave;
-pub use system_call::{call, other_call, reply_recv, system_call};
+#[cfg(not(target_os = "none"))]
+pub use system_call::system_call;
+pub use system_call::{call, other_call, reply_recv};
 
 pub use crate::object::enter;
 #[cfg(not(target_os = "none"))]

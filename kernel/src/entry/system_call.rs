@@ -1,4 +1,4 @@
-//! System calls: which one, on which capability.
+//! System calls: which one, on which capability. Those that a thread's redirection sends elsewhere don't come here: the stub looks first.
 
 use super::exit::{has_budget, leave};
 use super::invocation;
@@ -13,14 +13,21 @@ use crate::{fastpath, time};
 use chestnut_abi::registers::Register;
 use chestnut_abi::{CapRights, LookupFailure, MessageInfo, Syscall};
 
-const CALL: i64 = Syscall::Call as i64;
-const REPLY_RECV: i64 = Syscall::ReplyRecv as i64;
-
-/// The running thread executed `syscall`.
+/// The running thread executed `syscall`, on the simulated machine: what the stubs of the real one do, and the same entrances.
+#[cfg(not(target_os = "none"))]
 pub fn system_call() {
+    let k = enter();
+    if let Some(thread) = k.current.get(k) {
+        let returns = thread.context.get(Register::Rip);
+        if let Some((entry, word)) = thread.redirect.get().of_call(returns) {
+            thread.context.set(Register::Rcx, returns);
+            thread.context.set(Register::R11, word);
+            return thread.context.set(Register::Rip, entry);
+        }
+    }
     begin(|k, thread| match thread.context.system_call_number() {
-        CALL => short_call(k, thread),
-        REPLY_RECV => fastpath::reply_recv(k, thread),
+        number if number == Syscall::Call as i64 => short_call(k, thread),
+        number if number == Syscall::ReplyRecv as i64 => fastpath::reply_recv(k, thread),
         _ => fastpath::other(k, thread),
     });
 }
@@ -57,7 +64,7 @@ pub fn other_call() {
 fn begin(fast: impl for<'k> Fn(Kernel<'k>, Ref<'k, Tcb>) -> Result<(), NotFast>) {
     let k = enter();
     let Some(thread) = k.current.get(k) else { return nobody(k) };
-    if !redirected(thread) && ways::short(k, || fast(k, thread)).is_err() {
+    if ways::short(k, || fast(k, thread)).is_err() {
         general(k, thread);
     }
 }
@@ -75,16 +82,6 @@ fn general<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>) {
         dispatch(k, thread);
     }
     leave(k);
-}
-
-/// Sends a `syscall` that isn't a native one to the thread's own entry. Nothing but RIP, RCX and R11 changes, and nobody else runs.
-fn redirected(thread: Ref<Tcb>) -> bool {
-    let redirect = thread.redirect.get();
-    if redirect.length == 0 || thread.context.fault_ip().wrapping_sub(redirect.base) < redirect.length {
-        return false;
-    }
-    thread.context.redirect(redirect.entry, redirect.word);
-    true
 }
 
 fn dispatch<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>) {
@@ -106,13 +103,13 @@ fn dispatch<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>) {
         Syscall::Yield => time::yield_now(k),
         Syscall::SetTlsBase => thread.context.set(Register::FsBase, capability),
         #[cfg(feature = "debug")]
-        _ if thread.redirect.get().length == 0 && super::debug::system_call(k, thread, call) => {}
+        _ if thread.redirect.get().is_off() && super::debug::system_call(k, thread, call) => {}
         #[cfg(feature = "bench")]
-        Syscall::X86DangerousWrmsr if thread.redirect.get().length == 0 => {
+        Syscall::X86DangerousWrmsr if thread.redirect.get().is_off() => {
             crate::arch::write_msr(capability as u32, thread.context.message_register(0));
         }
         #[cfg(feature = "bench")]
-        Syscall::X86DangerousRdmsr if thread.redirect.get().length == 0 => {
+        Syscall::X86DangerousRdmsr if thread.redirect.get().is_off() => {
             thread.context.set_message_register(0, crate::arch::read_msr(capability as u32));
         }
         _ => fault(k, thread, unknown),

@@ -443,6 +443,7 @@ fn set_redirect<'k>(call: &Arguments<'k>, thread: Ref<'k, Tcb>) -> Outcome {
     if length != 0 && !(in_lower_half(entry) && end.is_some_and(|end| end <= USER_END)) {
         return Err(Error::Range(0, USER_END - 1).into());
     }
-    thread.redirect.set(if length == 0 { Redirect::default() } else { Redirect { base, length, entry, word } });
+    let redirect = if length == 0 { Redirect::OFF } else { Redirect::unless_within(base, length, entry, word) };
+    thread.redirect.set(redirect);
     Ok(())
 }

@@ -5,19 +5,30 @@
 //! that entered by `syscall` leaves by `sysretq`, which loses RCX and R11 as the interface says; every other one leaves
 //! by `iretq`, complete. Interrupts are off throughout.
 //!
+//! A `syscall` that the thread's redirection (`object::Redirect`) sends to the thread's own entry goes no further than its stub: no register
+//! is saved that isn't changed, nothing but the return address, stack pointer and flags is written, and no state of the kernel is different
+//! afterwards. What the context says of how the kernel was entered is then out of date, and read by nobody: the thread runs, and its next
+//! entry says it anew. RIP is the entry, which SetRedirect took only below the user's end; RFLAGS are those that the processor had in user mode.
+//!
 //! The one upward symbol of the kernel is here: the stubs' addresses, handed down to `arch` at boot.
 
 use chestnut_abi::Syscall;
 use chestnut_kernel::arch::{self, Context, EntryPoints};
 use chestnut_kernel::entry;
+use chestnut_kernel::object::{Redirect, Tcb};
 use core::arch::global_asm;
 
 /// Pushes what the processor didn't, in the order of [`Context`], from its `entered` word down.
 macro_rules! save_registers {
     () => {
-        "push rcx
-        push r11
-        push r14
+        concat!("push rcx\npush r11\n", save_but_rcx_and_r11!())
+    };
+}
+
+/// The same below R11: what a `syscall` leaves as the thread had it.
+macro_rules! save_but_rcx_and_r11 {
+    () => {
+        "push r14
         push rbp
         push rbx
         push rax
@@ -33,8 +44,8 @@ macro_rules! save_registers {
     };
 }
 
-/// Pops what [`save_registers`] pushed, but R11 and RCX.
-macro_rules! restore_registers {
+/// Pops what that pushed.
+macro_rules! restore_but_rcx_and_r11 {
     () => {
         "pop rdi
         pop rsi
@@ -78,11 +89,15 @@ global_asm!(
     "mov rsp, [rip + {task_state} + {rsp0}]",
     "mov [rsp + {rip} - {end}], rcx",
     "mov [rsp + {rflags} - {end}], r11",
-    "lea rsp, [rsp + {entered} + 8 - {end}]",
-    "push -1",
-    save_registers!(),
-    "mov rax, [rip + {user_rsp}]",
-    "mov [rsp + {rsp}], rax",
+    // Is it a native one? Both words are in the frame: RCX is free.
+    "sub rcx, [rsp + {redirect_first} - {end}]",
+    "cmp rcx, [rsp + {redirect_length} - {end}]",
+    "mov rcx, [rip + {user_rsp}]",
+    "mov [rsp + {rsp} - {end}], rcx",
+    "jae redirect",
+    "mov qword ptr [rsp + {entered} - {end}], -1",
+    "lea rsp, [rsp + {r11} - {end}]",
+    save_but_rcx_and_r11!(),
     "lea rsp, [rip + {stack} + {stack_size} - 8]",
     // RDX is the number still. The two commonest calls have entrances of their own, which keep the registers that they use few.
     "cmp rdx, {number_call}",
@@ -90,19 +105,26 @@ global_asm!(
     "cmp rdx, {number_reply_recv}",
     "je {reply_recv}",
     "jmp {other_call}",
+    // Returns from the frame that the processor would have pushed, to the thread's own entry.
+    "redirect:",
+    "lea rsp, [rsp + {rip} - {end}]",
+    "pop rcx",
+    "push qword ptr [rsp + {redirect_entry} - {rip} - 8]",
+    "mov r11, [rsp + {redirect_word} - {rip}]",
+    "iretq",
     ".global return_to_thread",
     "return_to_thread:",
     "mov rsp, [rip + {task_state} + {rsp0}]",
     "cmp qword ptr [rsp + {entered} - {end}], -1",
     "lea rsp, [rsp - {end}]",
     "jne restore_all",
-    restore_registers!(),
+    restore_but_rcx_and_r11!(),
     "mov rcx, [rsp + {rip} - {r11}]",
     "mov r11, [rsp + {rflags} - {r11}]",
     "mov rsp, [rsp + {rsp} - {r11}]",
     "sysretq",
     "restore_all:",
-    restore_registers!(),
+    restore_but_rcx_and_r11!(),
     "pop r11",
     "pop rcx",
     "add rsp, 16",
@@ -195,6 +217,10 @@ global_asm!(
     rsp = const Context::RSP,
     r11 = const Context::R11,
     end = const Context::END,
+    redirect_first = const Tcb::REDIRECT_OFFSET + Redirect::FIRST,
+    redirect_length = const Tcb::REDIRECT_OFFSET + Redirect::LENGTH,
+    redirect_entry = const Tcb::REDIRECT_OFFSET + Redirect::ENTRY,
+    redirect_word = const Tcb::REDIRECT_OFFSET + Redirect::WORD,
     stack = sym arch::KERNEL_STACK,
     stack_size = const arch::KERNEL_STACK_SIZE,
     number_call = const Syscall::Call as i64,

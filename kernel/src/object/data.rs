@@ -4,6 +4,7 @@
 //! Sizes are the interface's and asserted here. What is used together shares a cache line where that is possible.
 
 use super::fault::Fault;
+use super::redirect::Redirect;
 use super::x86_64::Table;
 use crate::arch::{Context, FpuState};
 use crate::cap::{BufferCache, RootCache, Slot};
@@ -63,19 +64,6 @@ pub enum TcbSlot {
     TimeoutHandler,
 }
 
-/// Where `syscall` instructions of this thread go that aren't native (extension (a) of the design).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Redirect {
-    /// First address whose `syscall` is a native one.
-    pub base: u64,
-    /// Bytes of the native range; 0 turns redirection off.
-    pub length: u64,
-    /// Where the thread goes on.
-    pub entry: u64,
-    /// What it finds in R11.
-    pub word: u64,
-}
-
 /// Thread control block.
 #[repr(C, align(64))]
 pub struct Tcb {
@@ -123,7 +111,7 @@ pub struct Tcb {
     pub name: Cell<[u8; 32]>,
 }
 
-const _: () = assert!(size_of::<Tcb>() <= 1 << TCB_BITS);
+const _: () = assert!(size_of::<Tcb>() <= 1 << TCB_BITS && core::mem::offset_of!(Tcb, context) == 0);
 
 /// Where senders and receivers meet.
 #[repr(C)]

@@ -6,6 +6,7 @@ mod endpoint;
 mod fault;
 mod irq;
 mod queue;
+mod redirect;
 mod reply;
 mod sched_context;
 mod state;
@@ -14,12 +15,11 @@ mod token;
 mod typed;
 pub mod x86_64;
 
-pub use data::{
-    Endpoint, Notification, Place, Queue, Redirect, Refill, Reply, SchedContext, Tcb, TcbSlot, ThreadState,
-};
+pub use data::{Endpoint, Notification, Place, Queue, Refill, Reply, SchedContext, Tcb, TcbSlot, ThreadState};
 pub use domain::{DomainSchedule, MAX_DURATION};
 pub use fault::Fault;
 pub use irq::{IRQS, IrqState, Irqs};
+pub use redirect::Redirect;
 pub use reply::Above;
 pub use state::{Action, Kernel, State};
 pub use token::enter;

@@ -1,6 +1,7 @@
 //! Thread control block: a thread's registers, what it waits for, and the five capabilities that are its own.
 
 use super::data::{Place, Tcb, TcbSlot, ThreadState};
+use super::redirect::Redirect;
 use super::state::Kernel;
 use crate::cap::{CapRef, lookup};
 use crate::mem::Ref;
@@ -12,11 +13,15 @@ impl Tcb {
     /// Where they begin, in bytes from the TCB's start.
     pub const SLOTS_OFFSET: u64 = core::mem::offset_of!(Tcb, slots) as u64;
 
+    /// Where the stub of `syscall` finds the redirection, in bytes from the TCB's start, where the context is.
+    pub const REDIRECT_OFFSET: usize = core::mem::offset_of!(Tcb, redirect);
+
     /// Sets what a cleared TCB must have before first use.
     pub fn initialise(&self) {
         self.context.initialise();
         self.fpu.initialise();
         self.fault.set(None);
+        self.redirect.set(Redirect::OFF);
     }
 
     /// Whether it could run if it had time.

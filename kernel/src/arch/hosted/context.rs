@@ -8,6 +8,8 @@ pub struct Context {
     fault_ip: Cell<u64>,
 }
 
+/// Bytes in a `syscall` instruction.
+pub const SYSTEM_CALL_LENGTH: u64 = 2;
 const INTERRUPT_FLAG: u64 = 1 << 9;
 const ALWAYS_ONE: u64 = 1 << 1;
 /// CF PF AF ZF SF TF DF OF RF AC ID.
@@ -40,12 +42,6 @@ impl Context {
     }
     pub fn restart(&self) {
         self.set(Register::Rip, self.fault_ip.get());
-    }
-    /// A system call goes to `entry` instead: R11 becomes `word`, RCX the address after the `syscall`.
-    pub fn redirect(&self, entry: u64, word: u64) {
-        self.set(Register::Rcx, self.get(Register::Rip));
-        self.set(Register::R11, word);
-        self.set(Register::Rip, entry);
     }
     pub fn system_call_number(&self) -> i64 {
         self.get(Register::Rdx) as i64

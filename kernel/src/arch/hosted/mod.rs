@@ -4,5 +4,5 @@
 mod context;
 mod machine;
 
-pub use context::{Context, FpuState};
+pub use context::{Context, FpuState, SYSTEM_CALL_LENGTH};
 pub use machine::*;

@@ -11,7 +11,7 @@
 use super::cpu;
 use super::instructions::{MSR_FS_BASE, MSR_GS_BASE, write_msr};
 use super::tables::{self, selector};
-use chestnut_abi::registers::Register;
+use chestnut_abi::registers::Register::{self, FsBase, GsBase, R11, Rcx, Rflags, Rip};
 use core::cell::Cell;
 use core::mem::offset_of;
 
@@ -48,7 +48,7 @@ pub struct Context {
     pub(super) gs_base: Word,
 }
 
-/// Entered by `syscall`, RCX and R11 may be lost: the return goes by `sysretq`.
+/// Entered by `syscall`, which leaves RIP in RCX and RFLAGS in R11: these aren't saved, and the return goes by `sysretq`.
 const SYSTEM_CALL: u64 = u64::MAX;
 /// Entered by `syscall`, but somebody has set RCX or R11 since: the return goes by `iretq`.
 const SYSTEM_CALL_CHANGED: u64 = u64::MAX - 1;
@@ -56,7 +56,7 @@ const SYSTEM_CALL_CHANGED: u64 = u64::MAX - 1;
 const OTHER: u64 = 0x100;
 
 /// Bytes in a `syscall` instruction.
-const SYSTEM_CALL_LENGTH: u64 = 2;
+pub const SYSTEM_CALL_LENGTH: u64 = 2;
 /// Carry, parity, auxiliary, zero, sign, trap, direction, overflow, alignment check, identification: the user's own.
 const USER_FLAGS: u64 = 0x0024_0dd5;
 /// Interrupts on, and the bit that is always 1.
@@ -92,11 +92,7 @@ impl Context {
 
     /// A copy of what stub and processor pushed elsewhere than into a context.
     pub(super) fn from_frame(frame: &[u64; Self::FRAME_WORDS]) -> Self {
-        let mut words = [0; Self::FRAME_WORDS + 2];
-        for (word, pushed) in words.iter_mut().zip(frame) {
-            *word = *pushed;
-        }
-        Self::of(words)
+        Self::of(core::array::from_fn(|index| frame.get(index).copied().unwrap_or(0)))
     }
 
     /// Makes this the context of a kernel-mode loop at `rip` that keeps its stack pointer at the context's own end.
@@ -115,12 +111,12 @@ impl Context {
 
     fn word(&self, r: Register) -> &Word {
         match r {
-            Register::Rip => &self.rip,
+            Rip => &self.rip,
             Register::Rsp => &self.rsp,
-            Register::Rflags => &self.rflags,
+            Rflags => &self.rflags,
             Register::Rax => &self.rax,
             Register::Rbx => &self.rbx,
-            Register::Rcx => &self.rcx,
+            Rcx => &self.rcx,
             Register::Rdx => &self.rdx,
             Register::Rsi => &self.rsi,
             Register::Rdi => &self.rdi,
@@ -128,13 +124,13 @@ impl Context {
             Register::R8 => &self.r8,
             Register::R9 => &self.r9,
             Register::R10 => &self.r10,
-            Register::R11 => &self.r11,
+            R11 => &self.r11,
             Register::R12 => &self.r12,
             Register::R13 => &self.r13,
             Register::R14 => &self.r14,
             Register::R15 => &self.r15,
-            Register::FsBase => &self.fs_base,
-            Register::GsBase => &self.gs_base,
+            FsBase => &self.fs_base,
+            GsBase => &self.gs_base,
         }
     }
 
@@ -151,28 +147,22 @@ impl Context {
         self.gs_base.set(gs_base);
     }
 
-    /// Brings the bases up to date if they are in the processor.
-    fn read_back_bases(&self) {
+    /// Makes the context say what nobody has saved yet: the bases if they are in the processor, RCX and R11 of a system call.
+    #[inline(never)]
+    fn complete(&self) {
         if self.end() == tables::current_end() && cpu::has_fsgsbase() {
             self.save_bases();
         }
-    }
-
-    /// Loads the bases into the processor if this is the current context.
-    fn write_through_bases(&self) {
-        if self.end() == tables::current_end() {
-            // SAFETY: canonical: `Context::set` has just made sure of one, the other is as the processor had it.
-            unsafe {
-                write_msr(MSR_FS_BASE, self.fs_base.get());
-                write_msr(MSR_GS_BASE, self.gs_base.get());
-            }
+        if self.entered.get() == SYSTEM_CALL {
+            self.rcx.set(self.rip.get());
+            self.r11.set(self.rflags.get());
         }
     }
 
     /// The saved value; of a segment base the live one while the thread is current.
     pub fn get(&self, r: Register) -> u64 {
-        if matches!(r, Register::FsBase | Register::GsBase) {
-            self.read_back_bases();
+        if matches!(r, Rcx | R11 | FsBase | GsBase) {
+            self.complete();
         }
         self.word(r).get()
     }
@@ -181,20 +171,31 @@ impl Context {
     /// user's bits. Setting RIP, RCX or R11 makes the next return restore all registers.
     pub fn set(&self, r: Register, value: u64) {
         let value = match r {
-            Register::Rip | Register::FsBase | Register::GsBase if value >= chestnut_abi::layout::USER_END => 0,
-            Register::Rflags => value & USER_FLAGS | FIXED_FLAGS,
+            Rip | FsBase | GsBase if value >= chestnut_abi::layout::USER_END => 0,
+            Rflags => value & USER_FLAGS | FIXED_FLAGS,
             _ => value,
         };
         match r {
-            Register::Rip => self.entered.set(OTHER),
-            Register::Rcx | Register::R11 if self.entered.get() == SYSTEM_CALL => self.entered.set(SYSTEM_CALL_CHANGED),
-            // The other base may have been changed by the thread itself: it mustn't be lost.
-            Register::FsBase | Register::GsBase => self.read_back_bases(),
+            Rip | Rcx | R11 | FsBase | GsBase => self.set_special(r, value),
+            _ => self.word(r).set(value),
+        }
+    }
+
+    #[inline(never)]
+    fn set_special(&self, r: Register, value: u64) {
+        self.complete();
+        match r {
+            Rip => self.entered.set(OTHER),
+            Rcx | R11 if self.entered.get() == SYSTEM_CALL => self.entered.set(SYSTEM_CALL_CHANGED),
             _ => {}
         }
         self.word(r).set(value);
-        if matches!(r, Register::FsBase | Register::GsBase) {
-            self.write_through_bases();
+        if matches!(r, FsBase | GsBase) && self.end() == tables::current_end() {
+            // SAFETY: canonical: one has just been made so, the other is as the processor had it.
+            unsafe {
+                write_msr(MSR_FS_BASE, self.fs_base.get());
+                write_msr(MSR_GS_BASE, self.gs_base.get());
+            }
         }
     }
 
@@ -207,19 +208,14 @@ impl Context {
 
     /// Makes `ip` the instruction that [`Context::restart`] goes back to, and where the thread goes on until then.
     pub fn set_fault_ip(&self, ip: u64) {
-        self.set(Register::Rip, ip);
-    }
-
-    /// A system call goes to `entry` instead: R11 becomes `word`, RCX the address after the `syscall`.
-    pub fn redirect(&self, entry: u64, word: u64) {
-        self.rcx.set(self.rip.get());
-        self.r11.set(word);
-        self.set(Register::Rip, entry);
+        self.set(Rip, ip);
     }
 
     /// Makes the thread execute the instruction that entered the kernel again.
     pub fn restart(&self) {
-        self.set(Register::Rip, self.fault_ip());
+        if self.fault_ip() != self.rip.get() {
+            self.set(Rip, self.fault_ip());
+        }
     }
 
     pub fn capability_register(&self) -> u64 {
@@ -278,6 +274,6 @@ const _: () = {
     assert!(Context::END.is_multiple_of(16) && Context::END == 176);
     assert!(size_of::<Context>() == 192);
     assert!(Context::RIP + 40 == Context::END && Context::RSP + 16 == Context::END);
-    // `sysretq` pops thirteen registers and then addresses from R11.
+    // Thirteen registers, which a `syscall` saves and `sysretq` needs, are below R11.
     assert!(Context::R11 == 13 * 8 && Context::ENTERED == 15 * 8);
 };

@@ -16,7 +16,7 @@ mod tables;
 
 pub use calibrate::calibrate;
 pub use console::{Hex, Print, console_init, console_put};
-pub use context::Context;
+pub use context::{Context, SYSTEM_CALL_LENGTH};
 pub use cpu::{
     Features, FpuState, activate_vspace, active_vspace, adopt_kernel_root, features, fpu_disable, fpu_enable, fpu_load,
     fpu_save, global_bit, has_1g_pages, has_fsgsbase, invalidate_all, kernel_root_entry,

@@ -114,6 +114,8 @@ tests! {
         the_own_registers_cannot_be_read_or_written;
         reading_can_suspend_the_source;
         writing_fewer_registers_leaves_the_others;
+        a_thread_in_a_system_call_has_its_address_and_flags_in_rcx_and_r11;
+        rcx_and_r11_can_be_set_while_a_thread_waits;
         writing_can_resume_the_target;
         writing_from_a_short_message_returns_truncated_message;
         dangerous_flags_are_not_taken_over;
@@ -493,6 +495,8 @@ tests! {
     }
     redirect {
         a_call_from_outside_goes_to_the_entry: TcbSetRedirect[Success];
+        flags_that_the_kernel_runs_without_are_kept;
+        a_thread_is_interrupted_at_its_entry_as_anywhere;
         every_number_is_redirected;
         a_native_call_is_a_system_call;
         an_unknown_native_call_is_a_fault;

@@ -11,6 +11,8 @@ use chestnut_abi::layout::USER_END;
 use chestnut_abi::{Error, Label, UserContext};
 
 const WORD: u64 = 0x1122_3344_5566_7788;
+const INTERRUPTS: u64 = 1 << 9;
+const PRIVILEGE: u64 = 3 << 12;
 
 /// A program's system call, and an invalid instruction where it comes back to if it is not redirected.
 #[unsafe(naked)]
@@ -23,6 +25,20 @@ const FOREIGN_CALL: u64 = 2;
 #[unsafe(naked)]
 extern "C" fn entry() {
     core::arch::naked_asm!("ud2")
+}
+
+/// A program's system call with flags set that the processor clears on its way into the kernel.
+#[unsafe(naked)]
+extern "C" fn flagged() {
+    core::arch::naked_asm!("pushfq", "or dword ptr [rsp], {flags}", "popfq", "syscall", "ud2", flags = const FLAGS)
+}
+/// Carry, direction, nested task, alignment check, identification.
+const FLAGS: u64 = 0x24_4401;
+
+/// An entry that is never left.
+#[unsafe(naked)]
+extern "C" fn endless() {
+    core::arch::naked_asm!("2: jmp 2b")
 }
 
 /// A native system call, then an invalid instruction.
@@ -84,6 +100,39 @@ pub fn a_call_from_outside_goes_to_the_entry(t: &Scene) {
     let kept =
         |c: UserContext| [c.rax, c.rbx, c.rdx, c.rsi, c.rdi, c.rbp, c.r8, c.r9, c.r10, c.r12, c.r13, c.r14, c.r15];
     equal(kept(now), kept(context), "all other registers");
+}
+
+pub fn flags_that_the_kernel_runs_without_are_kept(t: &Scene) {
+    let (thread, faults, reply) = redirected(t);
+    thread.start_with(&UserContext { rip: address(flagged), ..pattern(thread) });
+    let fault = recv(faults, reply);
+    equal(fault.word(exception::FAULT_IP), address(entry), "where it stopped");
+    let now = thread.read();
+    equal(now.rflags & (FLAGS | INTERRUPTS | PRIVILEGE), FLAGS | INTERRUPTS, "the flags");
+    equal((now.rsp, now.rdx), (thread.stack(), 4), "RSP and RDX");
+}
+
+pub fn a_thread_is_interrupted_at_its_entry_as_anywhere(t: &Scene) {
+    let (thread, faults, reply) = redirected(t);
+    must(thread.tcb, Label::TcbSetRedirect, &[address(native), NATIVE_BYTES, address(endless), WORD], &[]);
+    thread.set_budget(2_000, 1_000_000, 0);
+    thread.set_timeout_handler(faults);
+    let context = UserContext { rip: address(foreign), ..pattern(thread) };
+    thread.start_with(&context);
+    equal(recv(faults, reply).label(), label::TIMEOUT, "what was told");
+    // What a system call was is no more: RIP isn't the instruction before.
+    let now = thread.read();
+    equal((now.rip, now.rcx, now.r11), (address(endless), address(foreign) + FOREIGN_CALL + 2, WORD), "RIP, RCX, R11");
+    equal((now.rsp, now.rax, now.r15), (context.rsp, context.rax, context.r15), "RSP, RAX and R15");
+    must(thread.tcb, Label::TcbWriteRegisters, &[1, 1, address(entry)], &[]);
+    thread.set_budget(20_000, 20_000, 0);
+    let fault = recv(faults, reply);
+    equal(
+        (fault.label(), fault.word(exception::FAULT_IP)),
+        (label::USER_EXCEPTION, address(entry)),
+        "where it goes on",
+    );
+    equal(thread.read().r11, WORD, "R11");
 }
 
 pub fn every_number_is_redirected(t: &Scene) {

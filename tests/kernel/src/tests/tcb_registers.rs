@@ -82,6 +82,73 @@ pub fn writing_fewer_registers_leaves_the_others(t: &Scene) {
     check(same_but_flags(thread.read(), expected), "only RIP and RSP changed");
 }
 
+pub fn a_thread_in_a_system_call_has_its_address_and_flags_in_rcx_and_r11(t: &Scene) {
+    #[unsafe(naked)]
+    extern "C" fn body() {
+        core::arch::naked_asm!("stc", "syscall", "ud2")
+    }
+    const RECV: i64 = -7;
+    let behind = body as *const () as u64 + 3;
+    let (thread, endpoint, faults, reply) = (t.thread(ABOVE), t.endpoint(), t.endpoint(), t.reply());
+    thread.set_handler(faults);
+    let context = UserContext {
+        rip: body as *const () as u64,
+        rsp: thread.stack(),
+        rdx: RECV as u64,
+        rdi: endpoint,
+        r12: t.reply(),
+        rcx: 1,
+        r11: 2,
+        r14: 3,
+        ..Default::default()
+    };
+    thread.start_with(&context);
+    let now = thread.read();
+    check(now.rflags & 1 != 0, "the carry flag");
+    equal((now.rcx, now.r11, now.r14), (behind, now.rflags, 3), "RCX, R11 and R14 of a thread that waits");
+    // They stay what they are when the thread is sent elsewhere.
+    must(thread.tcb, Label::TcbWriteRegisters, &[1, 1, behind], &[]);
+    equal(recv(faults, reply).label(), fault::label::USER_EXCEPTION, "the fault of the thread sent elsewhere");
+    let after = thread.read();
+    equal((after.rcx, after.r11, after.r14), (behind, now.rflags, 3), "RCX, R11 and R14 of a thread sent elsewhere");
+}
+
+pub fn rcx_and_r11_can_be_set_while_a_thread_waits(t: &Scene) {
+    #[unsafe(naked)]
+    extern "C" fn body() {
+        core::arch::naked_asm!("syscall", "ud2")
+    }
+    const WAIT: i64 = -9;
+    let behind = body as *const () as u64 + 2;
+    let (thread, notification, faults, reply) = (t.thread(ABOVE), t.notification(), t.endpoint(), t.reply());
+    thread.set_handler(faults);
+    let rip = body as *const () as u64;
+    thread.start_with(&UserContext {
+        rip,
+        rsp: thread.stack(),
+        rdx: WAIT as u64,
+        rdi: notification,
+        ..Default::default()
+    });
+    // Integer registers, but not the frame that RIP is in.
+    let source = t.passive(BELOW);
+    source.write(&UserContext {
+        r11: 0x11,
+        rcx: 0xc,
+        r14: 0x14,
+        rdx: WAIT as u64,
+        rdi: notification,
+        ..Default::default()
+    });
+    must(thread.tcb, Label::TcbCopyRegisters, &[1 << 3], &[source.tcb]);
+    let now = thread.read();
+    equal((now.rcx, now.r11), (0xc, 0x11), "RCX and R11 while it waits");
+    crate::scene::message::signal(notification);
+    equal(recv(faults, reply).word(fault::user_exception::FAULT_IP), behind, "where the system call came back");
+    let now = thread.read();
+    equal((now.rcx, now.r11, now.r14), (0xc, 0x11, 0x14), "RCX, R11 and R14 afterwards");
+}
+
 pub fn writing_can_resume_the_target(t: &Scene) {
     extern "C" fn body() -> ! {
         shared::set(0, 7);

@@ -2,11 +2,17 @@
 //!
 //! Root takes a service apart in the middle of whatever it does (`Failure` in the manifest), twenty times, and makes
 //! it anew, while a program moves bytes through both directions of the host channel and another one sleeps and looks at the clock.
+//!
+//! Services that stop answering — silent ones, and such as go round in circles — are found out and made anew likewise. That is played by
+//! counted instructions, so that what is late is so by the machine's own clock.
 
 use crate::shared::{Shared, explain, system};
 use chestnut::machine::Settings;
 use chestnut::pump::{Event, Pump};
-use chestnut_manifest::{Command, Failure, GuestMessage, HostMessage, LOG_FATAL, MAX_PAYLOAD, STDIN_WINDOW, Stdio};
+use chestnut::system::System;
+use chestnut_manifest::{
+    Command, Failure, GuestMessage, HostMessage, LOG_FATAL, MAX_PAYLOAD, Manner, STDIN_WINDOW, Stdio,
+};
 use libtest_mimic::{Failed, Trial};
 use std::time::{Duration, Instant};
 
@@ -17,6 +23,8 @@ const TESTS: &[(&str, Check)] = &[
     ("timer_fails", || fails(&["timer"])),
     ("entropy_fails", || fails(&["entropy"])),
     ("all_fail", || fails(&["serial", "timer", "entropy"])),
+    ("silent_ones_are_found_out", || stops_answering(Manner::Silence)),
+    ("spinning_ones_are_found_out", || stops_answering(Manner::Spin)),
 ];
 
 /// How often each fails.
@@ -39,7 +47,7 @@ sleeper() {
         read after _ < /proc/uptime
         before=${before%.*}${before#*.}
         after=${after%.*}${after#*.}
-        took=$((${after#0} - ${before#0}))
+        took=$((${after#"${after%%[1-9]*}"} - ${before#"${before%%[1-9]*}"}))
         [ $took -ge 4 ] && [ $took -le 305 ] || late="$late $took"
     done
     echo "late: $late" >&2
@@ -57,48 +65,85 @@ pub fn trials() -> Vec<Trial> {
 }
 
 /// Bytes without a pattern that a lost or doubled one would fit.
-fn bytes() -> Vec<u8> {
+fn bytes(count: usize) -> Vec<u8> {
     let mut state = 1u32;
     let mut next = || {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         (state >> 24) as u8
     };
-    (0..BYTES).map(|_| next()).collect()
+    (0..count).map(|_| next()).collect()
 }
 
 fn fails(services: &[&str]) -> Result<(), Failed> {
     let mut system = system()?.clone();
-    let failure = |service: &&str| Failure { service: (*service).to_owned(), times: TIMES, every: EVERY };
+    let failure =
+        |service: &&str| Failure { service: (*service).to_owned(), times: TIMES, every: EVERY, manner: Manner::Crash };
     system.manifest.failures = services.iter().map(failure).collect();
+    let found = play(&system, &Settings::default(), SCRIPT, &bytes(BYTES))?;
+    for service in services {
+        let restarts = found.restarts(service);
+        if restarts != TIMES as usize {
+            return Err(format!("{service} was made anew {restarts} times, not {TIMES}").into());
+        }
+    }
+    Ok(())
+}
+
+/// Each service fails once by that, a while after the one before; meanwhile bytes come and go, and somebody sleeps.
+fn stops_answering(manner: Manner) -> Result<(), Failed> {
+    /// Microseconds.
+    const ANSWERS_WITHIN: u64 = 150_000;
+    const BETWEEN: u64 = 400_000;
+    const BYTES: usize = 1 << 17;
+    let services = ["serial", "timer", "entropy"];
+    let mut system = system()?.clone();
+    for service in system.manifest.services.iter_mut().filter(|service| services.contains(&&*service.name)) {
+        service.answers_within = Some(ANSWERS_WITHIN);
+    }
+    let failure = |(index, service): (usize, &&str)| Failure {
+        service: (*service).to_owned(),
+        times: 1,
+        every: (index as u64 + 1) * BETWEEN,
+        manner,
+    };
+    system.manifest.failures = services.iter().enumerate().map(failure).collect();
+    let settings = Settings { cpu: "qemu64".to_owned(), icount: true, ..Settings::default() };
+    let found = play(&system, &settings, SCRIPT, &bytes(BYTES))?;
+    for service in services {
+        let said = |text: &str| found.log.iter().filter(|line| line.ends_with(&format!("{service} {text}"))).count();
+        let (silent, restarts) = (said("does not answer any more"), found.restarts(service));
+        if (silent, restarts) != (1, 1) {
+            let log = found.log.join("\n");
+            return Err(format!("{service} was found out {silent} times and made anew {restarts} times:\n{log}").into());
+        }
+    }
+    // For each of them, its registers.
+    let registers = found.log.iter().filter(|line| line.trim_start().starts_with("rip ")).count();
+    if registers == services.len() { Ok(()) } else { Err(format!("registers were shown {registers} times").into()) }
+}
+
+/// Runs the script with this input: all of it must come back, and no sleep may be late.
+fn play(system: &System, settings: &Settings, script: &str, sent: &[u8]) -> Result<Found, Failed> {
     let command = Command {
         program: "/bin/sh".to_owned(),
-        arguments: [&b"sh"[..], b"-c", SCRIPT.as_bytes()].map(<[u8]>::to_vec).to_vec(),
+        arguments: [&b"sh"[..], b"-c", script.as_bytes()].map(<[u8]>::to_vec).to_vec(),
         environment: vec![format!("PATH={}", chestnut::program::PATH).into_bytes()],
         directory: "/tmp".to_owned(),
         stdio: Stdio::Channel,
     };
     let image = system.image(vec![command]).map_err(explain)?;
-    let pump = Pump::start(&Settings::default(), &system.kernel, image).map_err(explain)?;
-    let sent = bytes();
-    let found = copy(pump, &sent)?;
-    let restarts =
-        |service: &str| found.log.iter().filter(|line| line.ends_with(&format!("restarted {service}"))).count();
-    for service in services {
-        if restarts(service) != TIMES as usize {
-            return Err(format!("{service} was made anew {} times, not {TIMES}", restarts(service)).into());
-        }
-    }
+    let pump = Pump::start(settings, &system.kernel, image).map_err(explain)?;
+    let found = copy(pump, sent)?;
     if found.stdout != sent {
-        let place = found.stdout.iter().zip(&sent).position(|(found, sent)| found != sent);
-        return Err(
-            format!("{} of {BYTES} bytes came back, different from byte {place:?} on", found.stdout.len()).into()
-        );
+        let place = found.stdout.iter().zip(sent).position(|(found, sent)| found != sent);
+        let (back, all) = (found.stdout.len(), sent.len());
+        return Err(format!("{back} of {all} bytes came back, different from byte {place:?} on").into());
     }
     let errors = String::from_utf8_lossy(&found.stderr);
     if found.status != 0 || errors.trim() != "late: 0" {
         return Err(format!("ended with {}, and said: {errors}", found.status).into());
     }
-    Ok(())
+    Ok(found)
 }
 
 #[derive(Default)]
@@ -107,6 +152,13 @@ struct Found {
     stderr: Vec<u8>,
     status: u8,
     log: Vec<String>,
+}
+
+impl Found {
+    /// How often root made a service anew.
+    fn restarts(&self, service: &str) -> usize {
+        self.log.iter().filter(|line| line.ends_with(&format!("restarted {service}"))).count()
+    }
 }
 
 /// Feeds the program and takes what it says until it ends.

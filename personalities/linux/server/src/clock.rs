@@ -4,7 +4,7 @@
 //! trampoline and the vDSO, so that no two of them disagree. Reading it needs nobody else. Waking needs the timer service, which
 //! gets the earliest deadline each time that changes.
 
-use crate::capability::{SharedPage, ticks};
+use crate::capability::{SharedPage, Threads, ticks};
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::rc::Rc;
@@ -23,9 +23,13 @@ pub struct SystemClock {
     tsc_base: u64,
     tsc_mhz: u64,
     multiplier: u64,
+    turn: u64,
     /// Nanoseconds from the monotonic clock to the wall's.
     wall_offset: Cell<u64>,
     time_page: SharedPage<TimePage>,
+    /// The stamp that inodes get before that reading of the time-stamp counter.
+    stamp: Cell<Timestamp>,
+    stamp_until: Cell<u64>,
     sleepers: RefCell<BTreeMap<(Duration, u64), Waker>>,
     next_key: Cell<u64>,
     /// Tells the timer service the earliest deadline, in ticks.
@@ -39,6 +43,8 @@ pub struct SystemClock {
 }
 
 const NANOSECONDS: u64 = 1_000_000_000;
+/// Between two stamps that differ: microseconds. Linux takes one to ten milliseconds.
+const STAMPS: u64 = 1000;
 
 impl SystemClock {
     /// `wall` is the time now, in nanoseconds since 1970.
@@ -50,8 +56,11 @@ impl SystemClock {
             tsc_base,
             tsc_mhz,
             multiplier: TimePage::multiplier_for(tsc_mhz),
+            turn: Threads::TURN * tsc_mhz,
             wall_offset: Cell::new(wall),
             time_page,
+            stamp: Cell::default(),
+            stamp_until: Cell::new(0),
             sleepers: RefCell::default(),
             next_key: Cell::new(0),
             alarm,
@@ -61,6 +70,10 @@ impl SystemClock {
         })
     }
 
+    /// Ticks of a thread's turn.
+    pub const fn turn(&self) -> u64 {
+        self.turn
+    }
     pub const fn tsc_mhz(&self) -> u64 {
         self.tsc_mhz
     }
@@ -85,6 +98,7 @@ impl SystemClock {
         let offset = (wall.as_nanos() as u64).wrapping_sub(self.monotonic().as_nanos() as u64);
         self.wall_offset.set(offset);
         self.time_page.view().set_wall_offset(offset);
+        self.stamp_until.set(0);
         self.wall_was_set.wake(Events::all());
     }
     /// What to add to the monotonic clock for the wall's.
@@ -92,17 +106,13 @@ impl SystemClock {
         Duration::from_nanos(self.wall_offset.get())
     }
 
-    /// Wakes all whose time has come and tells the timer service of the next. Costs next to nothing as long as the first one's time
-    /// is still to come, as it is done for each message. Whether anybody may have been woken.
+    /// Whether there is anything to do at this reading of the time-stamp counter ([`run`](Self::run)): it is looked at for each message.
     #[inline]
-    pub fn run(&self) -> bool {
-        let looks = self.changed.get() || ticks() >= self.told.get();
-        if looks {
-            self.look();
-        }
-        looks
+    pub fn is_due(&self, now: u64) -> bool {
+        self.changed.get() || now >= self.told.get()
     }
-    fn look(&self) {
+    /// Wakes all whose time has come and tells the timer service of the next.
+    pub fn run(&self) {
         self.changed.set(false);
         let now = self.monotonic();
         let due: Vec<Waker> = {
@@ -141,6 +151,14 @@ impl Clock for SystemClock {
     fn realtime(&self) -> Timestamp {
         let wall = self.wall();
         Timestamp { seconds: wall.as_secs() as i64, nanoseconds: wall.subsec_nanos() }
+    }
+    fn stamp(&self) -> Timestamp {
+        let now = ticks();
+        if now >= self.stamp_until.get() {
+            self.stamp.set(self.realtime());
+            self.stamp_until.set(now + STAMPS * self.tsc_mhz);
+        }
+        self.stamp.get()
     }
     fn monotonic(&self) -> Duration {
         Duration::from_nanos(TimePage::monotonic(ticks(), self.tsc_base, self.multiplier))

@@ -74,12 +74,16 @@ impl Wake for Awake {
 impl Executor {
     /// Polls the task at the next [`Executor::run`].
     pub fn start(&self, task: impl Future<Output = ()> + 'static) {
+        self.start_boxed(Box::new(task));
+    }
+    /// The same for one that has its place on the heap already.
+    pub fn start_boxed(&self, task: Box<dyn Future<Output = ()>>) {
         let free = self.free.borrow_mut().pop();
         let place = match free.and_then(|index| self.place(index)) {
             Some(place) => place,
             None => self.new_place(),
         };
-        place.task.set(Some(Box::pin(task)));
+        place.task.set(Some(task.into()));
         place.awake.wake_by_ref();
     }
 

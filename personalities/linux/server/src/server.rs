@@ -21,7 +21,7 @@ use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
-use chestnut_abi::UserContext;
+use chestnut_abi::{MessageInfo, UserContext};
 use chestnut_linux_files::devfs::Generator;
 use chestnut_linux_files::inode::Filesystem;
 use chestnut_linux_files::terminal::Terminal;
@@ -29,7 +29,6 @@ use chestnut_linux_files::vfs::Vfs;
 use chestnut_linux_files::wait::WaitQueue;
 use chestnut_linux_trampoline::{text, vdso};
 use core::cell::{Cell, OnceCell, RefCell};
-use core::mem;
 
 /// Everything that the server knows.
 pub struct Server {
@@ -69,15 +68,17 @@ pub struct Server {
     pub watch: Watch,
     pub turns: Turns,
     /// An answer that goes out along with the next receive.
-    next_answer: Cell<Option<NextAnswer>>,
+    next_answer: NextAnswer,
 }
 
-/// An answer that goes out along with the next receive.
+/// An answer that goes out along with the next receive, if there is a reply object for it.
+#[derive(Default)]
 struct NextAnswer {
+    reply: Cell<Option<Reply>>,
+    info: Cell<u64>,
+    word: Cell<u64>,
     /// Whose it is.
-    badge: u64,
-    reply: Reply,
-    answer: Answer,
+    badge: Cell<u64>,
 }
 
 /// What [`Server::new`] is made of.
@@ -130,7 +131,7 @@ impl Server {
             init_program: Cell::new(0),
             watch: Watch::default(),
             turns: Turns::default(),
-            next_answer: Cell::default(),
+            next_answer: NextAnswer::default(),
         })))
     }
 
@@ -138,56 +139,55 @@ impl Server {
     /// when that does.
     #[inline]
     pub fn answer(&self, thread: &Thread, answer: Answer) {
-        let mut activity = thread.activity.borrow_mut();
-        // Otherwise its call was cancelled or it has ended: nobody waits for this.
-        if !matches!(&*activity, Activity::Held(_)) {
-            return;
+        if let Some(reply) = thread.let_go(answer) {
+            self.send_answer(thread, reply, answer.message());
         }
-        let Activity::Held(reply) = mem::replace(&mut *activity, Activity::Running) else { return };
-        if thread.process.is_stopped() {
-            *activity = Activity::Answered(reply, answer);
-            return;
-        }
-        self.send_answer(thread, reply, answer);
     }
 
     /// Sends the answer of a thread that is taken to run already.
     #[inline]
-    pub fn send_answer(&self, thread: &Thread, reply: Reply, answer: Answer) {
-        match self.next_answer.take() {
-            None => self.next_answer.set(Some(NextAnswer { badge: thread.machine.badge(), reply, answer })),
-            first => {
-                self.next_answer.set(first);
-                send(&reply, answer);
-            }
+    pub fn send_answer(&self, thread: &Thread, reply: Reply, message: (MessageInfo, u64)) {
+        let next = &self.next_answer;
+        if let Some(first) = next.reply.replace(Some(reply)) {
+            return self.send_second(first, message);
+        }
+        next.info.set(message.0.0);
+        next.word.set(message.1);
+        next.badge.set(thread.machine.badge());
+    }
+
+    /// `first` waits for the next receive already: the answer in its place goes out now.
+    #[cold]
+    fn send_second(&self, first: Reply, (info, word): (MessageInfo, u64)) {
+        if let Some(second) = self.next_answer.reply.replace(Some(first)) {
+            second.send(info, word);
         }
     }
 
     /// Takes a thread's answer back, if it is the one that waits for the next receive.
-    pub fn withdraw_answer(&self, thread: &Thread) -> Option<(Reply, Answer)> {
-        let mut next = self.next_answer.take();
-        let its = next.take_if(|next| next.badge == thread.machine.badge());
-        self.next_answer.set(next);
-        its.map(|next| (next.reply, next.answer))
+    pub fn withdraw_answer(&self, thread: &Thread) -> Option<(Reply, (MessageInfo, u64))> {
+        if self.next_answer.badge.get() == thread.machine.badge() { self.take_answer() } else { None }
     }
 
     /// Sends the answers that wait for the next receive or for a turn: their threads then are where their activities say.
     pub fn flush_answer(&self) {
         self.forget_turns();
-        if let Some(NextAnswer { reply, answer, .. }) = self.next_answer.take() {
-            send(&reply, answer);
+        if let Some((reply, (info, word))) = self.take_answer() {
+            reply.send(info, word);
         }
     }
+
     /// The answer to send along with the next receive, and the reply object to receive with.
     #[inline]
-    pub fn take_answer(&self) -> Option<(Reply, Answer)> {
-        self.next_answer.take().map(|next| (next.reply, next.answer))
+    pub fn take_answer(&self) -> Option<(Reply, (MessageInfo, u64))> {
+        let next = &self.next_answer;
+        next.reply.take().map(|reply| (reply, (MessageInfo(next.info.get()), next.word.get())))
     }
 
     /// Lets a thread whose fault the server holds go on with other registers.
     pub fn redirect(&self, thread: &Thread, registers: &UserContext) {
         let stopped = thread.process.is_stopped();
-        *thread.activity.borrow_mut() = if stopped { Activity::Suspended } else { Activity::Running };
+        thread.set_activity(if stopped { Activity::Suspended } else { Activity::Running });
         thread.machine.set_registers(registers, !stopped);
     }
 
@@ -195,9 +195,4 @@ impl Server {
     pub fn process_or_self(&self, caller: &Rc<Process>, pid: u32) -> Option<Rc<Process>> {
         if pid == 0 || pid == caller.pid { Some(caller.clone()) } else { self.table.process(pid) }
     }
-}
-
-fn send(reply: &Reply, answer: Answer) {
-    let (info, word) = answer.message();
-    reply.send(info, word);
 }

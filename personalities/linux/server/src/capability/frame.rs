@@ -8,6 +8,7 @@
 //! through raw pointers, words by volatile or atomic accesses, and every value is checked after the copy.
 
 use super::kernel::Kernel;
+use super::window::Window;
 use super::{Count, OutOfMemory, Slot};
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
@@ -33,7 +34,7 @@ pub struct Frames {
 #[derive(Clone, Copy)]
 struct Entry {
     master: Slot,
-    window: *mut u8,
+    window: Window,
     holders: u32,
     /// A copy of the master capability that maps nothing now, or 0.
     spare: Slot,
@@ -80,6 +81,14 @@ impl Frames {
         Some(Frame { frames: self, index })
     }
 
+    /// The memory of the frame of this index, without a share in it; `None` as for [`Frames::hold`].
+    #[inline]
+    pub fn window(&self, index: u32, alone: bool) -> Option<Window> {
+        let entries = self.entries.borrow();
+        let entry = entries.get(index as usize)?;
+        (entry.holders == 1 || (entry.holders > 1 && !alone)).then_some(entry.window)
+    }
+
     fn grow(&self) -> Result<(), OutOfMemory> {
         if self.exhausted.get() {
             return Err(OutOfMemory);
@@ -88,7 +97,7 @@ impl Frames {
         let mut free = self.free.borrow_mut();
         let made = self.kernel.make_frames(BATCH, |master, window| {
             free.push(entries.len() as u32);
-            entries.push(Entry { master, window, holders: 0, spare: 0 });
+            entries.push(Entry { master, window: Window::new(window), holders: 0, spare: 0 });
         });
         if made == 0 {
             self.exhausted.set(true);
@@ -167,8 +176,9 @@ impl Frame {
         self.entry().master
     }
 
-    /// Where the server sees it.
-    pub(super) fn window(&self) -> *mut u8 {
+    /// Its memory, for a look at it now.
+    #[inline]
+    pub fn window(&self) -> Window {
         self.entry().window
     }
 
@@ -192,47 +202,21 @@ impl Frame {
         }
     }
 
-    /// Copies `into.len()` bytes from `offset`.
-    ///
-    /// # Panics
-    /// If that passes the frame's end.
+    /// See [`Window::read`].
     pub fn read(&self, offset: usize, into: &mut [u8]) {
-        assert!(offset <= BYTES && into.len() <= BYTES - offset, "read of {} bytes at {offset}", into.len());
-        // SAFETY: the window maps the whole frame for as long as the server lives, and the range lies inside it. `into` is
-        // the server's own memory, which never overlaps the window.
-        unsafe { ptr::copy_nonoverlapping(self.entry().window.add(offset), into.as_mut_ptr(), into.len()) }
+        self.window().read(offset, into);
     }
-
-    /// Copies `bytes` to `offset`.
-    ///
-    /// # Panics
-    /// If that passes the frame's end.
+    /// See [`Window::write`].
     pub fn write(&self, offset: usize, bytes: &[u8]) {
-        assert!(offset <= BYTES && bytes.len() <= BYTES - offset, "write of {} bytes at {offset}", bytes.len());
-        // SAFETY: as in `read`; the window is mapped for writing.
-        unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), self.entry().window.add(offset), bytes.len()) }
+        self.window().write(offset, bytes);
     }
-
-    /// Copies `length` bytes of another frame (or of this one: the ranges may overlap).
-    ///
-    /// # Panics
-    /// If either range passes its frame's end.
+    /// See [`Window::copy_from`].
     pub fn copy_from(&self, offset: usize, source: &Self, source_offset: usize, length: usize) {
-        assert!(
-            offset <= BYTES && length <= BYTES - offset && source_offset <= BYTES && length <= BYTES - source_offset
-        );
-        // SAFETY: both ranges lie inside frames that the window maps; `copy` allows overlap.
-        unsafe { ptr::copy(source.entry().window.add(source_offset), self.entry().window.add(offset), length) }
+        self.window().copy_from(offset, source.window(), source_offset, length);
     }
-
-    /// Fills `length` bytes from `offset` with zeros.
-    ///
-    /// # Panics
-    /// If that passes the frame's end.
+    /// See [`Window::clear_part`].
     pub fn clear_part(&self, offset: usize, length: usize) {
-        assert!(offset <= BYTES && length <= BYTES - offset);
-        // SAFETY: the range lies inside the window's mapping of the frame.
-        unsafe { ptr::write_bytes(self.entry().window.add(offset), 0, length) }
+        self.window().clear_part(offset, length);
     }
 
     pub fn clear(&self) {
@@ -246,7 +230,7 @@ impl Frame {
     pub fn word(&self, offset: usize) -> u64 {
         assert!(offset < BYTES && offset.is_multiple_of(8));
         // SAFETY: an aligned word inside the window's mapping of the frame.
-        unsafe { ptr::read_volatile(self.entry().window.add(offset).cast()) }
+        unsafe { ptr::read_volatile(self.window().start().add(offset).cast()) }
     }
     /// Stores a word at `offset`.
     ///
@@ -255,7 +239,7 @@ impl Frame {
     pub fn set_word(&self, offset: usize, value: u64) {
         assert!(offset < BYTES && offset.is_multiple_of(8));
         // SAFETY: as in `word`; the window is mapped for writing.
-        unsafe { ptr::write_volatile(self.entry().window.add(offset).cast(), value) }
+        unsafe { ptr::write_volatile(self.window().start().add(offset).cast(), value) }
     }
 
     /// The half word at `offset`, which a program may be changing by atomic instructions: its futexes.
@@ -283,7 +267,7 @@ impl Frame {
         assert!(offset < BYTES && offset.is_multiple_of(4));
         // SAFETY: aligned, inside the window's mapping, and an atomic may change under a shared reference. The reference
         // lives no longer than this handle, which keeps the frame from being used for something else.
-        unsafe { AtomicU32::from_ptr(self.entry().window.add(offset).cast()) }
+        unsafe { AtomicU32::from_ptr(self.window().start().add(offset).cast()) }
     }
 }
 

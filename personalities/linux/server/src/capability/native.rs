@@ -512,5 +512,8 @@ impl Kernel {
 
 #[inline]
 fn message(received: Received) -> Message {
-    Message { badge: received.badge, info: received.info, words: core::array::from_fn(|index| received.word(index)) }
+    let [first, second, third, fourth] = received.words;
+    // Only faults have a fifth word, which lies in memory.
+    let fifth = if received.badge & Threads::FAULT != 0 { received.word(4) } else { 0 };
+    Message { badge: received.badge, info: received.info, words: [first, second, third, fourth, fifth] }
 }

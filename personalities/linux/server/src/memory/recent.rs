@@ -56,7 +56,7 @@ impl Found {
 }
 
 /// Places, chosen by address.
-const PLACES: usize = 8;
+const PLACES: usize = 32;
 
 /// The pages found lately.
 pub(super) struct Recent {
@@ -105,7 +105,7 @@ mod tests {
         assert_eq!(find(0x5000, Intent::Write), Some((3, true)));
         assert_eq!(find(0x5000, Intent::Execute), None);
         // Another page of the same place.
-        assert_eq!(find(0xd000, Intent::Read), None);
+        assert_eq!(find(0x5000 + PLACES as u64 * super::super::PAGE, Intent::Read), None);
         *state.borrow_mut() = 8;
         assert_eq!(find(0x5000, Intent::Read), None);
     }

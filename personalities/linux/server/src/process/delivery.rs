@@ -183,8 +183,7 @@ impl Server {
     /// The three cases of a thread that has a handler to run.
     fn bring_to_handler(&self, thread: &Rc<Thread>) {
         thread.page().set_attention(true);
-        let running = matches!(&*thread.activity.borrow(), Activity::Running);
-        if !running {
+        if thread.activity() != Activity::Running {
             // Its call is held: the future notices, and ends the call.
             thread.wake();
             return;
@@ -326,10 +325,9 @@ impl Server {
         process.stop_untold.set(true);
         process.continue_untold.set(false);
         for thread in process.threads.borrow().iter() {
-            let mut activity = thread.activity.borrow_mut();
-            if matches!(&*activity, Activity::Running) {
+            if thread.activity() == Activity::Running {
                 thread.machine.suspend();
-                *activity = Activity::Suspended;
+                thread.set_activity(Activity::Suspended);
             }
         }
         for thread in process.threads.borrow().iter() {
@@ -348,17 +346,11 @@ impl Server {
         process.continue_untold.set(true);
         let threads = process.threads.borrow().clone();
         for thread in &threads {
-            let before = thread.activity.replace(Activity::Absent);
-            match before {
-                Activity::Suspended => {
-                    *thread.activity.borrow_mut() = Activity::Running;
-                    thread.machine.resume();
-                }
-                Activity::Answered(reply, answer) => {
-                    *thread.activity.borrow_mut() = Activity::Held(reply);
-                    self.answer(thread, answer);
-                }
-                other => *thread.activity.borrow_mut() = other,
+            if let Some(answer) = thread.take_answer() {
+                self.answer(thread, answer);
+            } else if thread.activity() == Activity::Suspended {
+                thread.set_activity(Activity::Running);
+                thread.machine.resume();
             }
         }
         self.tell_parent(process, code::CLD_CONTINUED, Signal::CONT.number().into());

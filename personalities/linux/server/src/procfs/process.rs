@@ -222,7 +222,7 @@ fn name_line(_: &'static Server, process: &Process, thread: Option<&Thread>) -> 
 }
 
 fn state(process: &Process, thread: Option<&Thread>) -> (char, &'static str) {
-    let running = |thread: &Thread| matches!(&*thread.activity.borrow(), Activity::Running);
+    let running = |thread: &Thread| thread.activity() == Activity::Running;
     match process.life.get() {
         Life::Zombie(_) => ('Z', "zombie"),
         Life::Stopped(_) => ('T', "stopped"),
@@ -406,7 +406,7 @@ fn status(_: &'static Server, process: &Process, thread: Option<&Thread>) -> Vec
     let capabilities = process.capabilities.get();
     let tid = thread.map_or(process.pid, |thread| thread.tid.get());
     let leader = process.leader();
-    let seccomp = thread.or(leader.as_deref()).map_or(Seccomp::Off, |thread| thread.seccomp.borrow().clone());
+    let seccomp = thread.or(leader.as_deref()).map_or(Seccomp::Off, |thread| thread.seccomp().clone());
     let mut text = b"Name:\t".to_vec();
     text.extend_from_slice(&name(process, thread));
     let mut rest = String::new();

@@ -3,12 +3,11 @@
 //! A send or a receive is tried at once; if it has to wait, a [`Party`] keeps what of the call outlives it.
 
 use super::sockets::{ADDRESS_MAX, put_address, read_address};
-use super::{Call, Outcome, Waiting, read_write};
+use super::{Call, Outcome, read_write};
 use crate::clock::{duration_of, timespec_of};
 use crate::memory::{AddressSpace, Buffers, Iovec, UserSink, UserSource};
 use crate::process::Thread;
 use crate::server::Server;
-use alloc::boxed::Box;
 use alloc::rc::Rc;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -166,6 +165,7 @@ impl Party {
             Err(error) => return Err(self.failed(flags, error)),
         };
         let (moved, restarts) = (source.moved(), !self.socket.has_send_timeout());
+        let (server, thread) = (self.server, self.thread.clone());
         let future = async move {
             match self.socket.send(&mut outgoing, flags, false, &mut source).await {
                 Ok(count) => Ok((before + count) as u64),
@@ -173,7 +173,7 @@ impl Party {
                 Err(error) => Err(self.failed(flags, error)),
             }
         };
-        Ok(Outcome::Later(Waiting { future: Box::pin(future), restarts, moved: Some(moved), steady: false }))
+        Ok(Outcome::later(server, thread, future, restarts, Some(moved)))
     }
 
     fn receive(self, pieces: Buffers, flags: MessageFlags, place: Place) -> Result<Outcome> {
@@ -187,11 +187,12 @@ impl Party {
             }
         }
         let (moved, restarts) = (sink.moved(), !self.socket.has_receive_timeout());
+        let (server, thread) = (self.server, self.thread.clone());
         let future = async move {
             let received = self.socket.receive(flags, false, &mut sink).await?;
             self.deliver(received, flags, place)
         };
-        Ok(Outcome::Later(Waiting { future: Box::pin(future), restarts, moved: Some(moved), steady: false }))
+        Ok(Outcome::later(server, thread, future, restarts, Some(moved)))
     }
 
     /// Stores address, control messages and flags.
@@ -287,7 +288,7 @@ pub fn sendmmsg(call: &Call) -> Result<Outcome> {
         }
         Ok(counter.get())
     };
-    Ok(Outcome::Later(Waiting { future: Box::pin(future), restarts, moved: Some(sent), steady: false }))
+    Ok(call.later(future, restarts, Some(sent)))
 }
 
 /// recvmmsg(fd, headers, count, flags, timeout): the timeout is looked at after each message, as on Linux.
@@ -325,7 +326,7 @@ pub fn recvmmsg(call: &Call) -> Result<Outcome> {
         }
         Ok(counter.get())
     };
-    Ok(Outcome::Later(Waiting { future: Box::pin(future), restarts, moved: Some(got), steady: false }))
+    Ok(call.later(future, restarts, Some(got)))
 }
 
 impl Party {

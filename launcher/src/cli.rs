@@ -5,6 +5,7 @@ use crate::boot::boot;
 use crate::compile::{self, Variant};
 use crate::machine::{MemorySize, Settings};
 use crate::program::{self, CannotRun, HOME, PATH};
+use crate::root_files::RootFiles;
 use crate::session::{self, Options};
 use crate::setup::ensure_emulator;
 use crate::system::System;
@@ -29,9 +30,13 @@ const LAUNCHER_FAILED: u8 = 125;
 /// shell ends it; Ctrl-] three times ends it whatever the guest does.
 #[derive(Parser, Debug)]
 #[command(name = "chestnut", bin_name = "cargo run --", version, after_help = EXAMPLES)]
+// `cargo run -- --mem 1G run ls` would give the size to nobody.
+#[command(args_conflicts_with_subcommands = true)]
 struct Arguments {
     #[command(subcommand)]
     command: Option<Subcommands>,
+    #[command(flatten)]
+    guest: GuestArguments,
     #[command(flatten)]
     machine: MachineArguments,
 }
@@ -39,6 +44,7 @@ struct Arguments {
 const EXAMPLES: &str = "\
 Examples:
   cargo run                                       a Linux shell
+  cargo run -- --root folder                      the same, with your files in its root file system
   cargo run -- run ls -l /                        a program of the guest
   cargo run -- run ./a.out one two                a statically linked program of this machine
   echo hello | cargo run -q -- run wc -c          with pipes
@@ -63,22 +69,41 @@ enum Subcommands {
 
 #[derive(Args, Debug)]
 struct RunArguments {
-    /// A file of this machine (dynamically linked only if --root brings its libraries), or else a program of the guest.
-    program: OsString,
-    /// Its arguments.
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-    arguments: Vec<OsString>,
+    /// A file of this machine (dynamically linked only if --root brings its libraries), or else a program of the guest;
+    /// all that follows is the program's.
+    // One argument: were the program's own another one, clap would look for the launcher's options between the two.
+    #[arg(required = true, trailing_var_arg = true, value_names = ["PROGRAM", "ARGUMENTS"], num_args = 1..)]
+    command: Vec<OsString>,
+    #[command(flatten)]
+    guest: GuestArguments,
+    /// End the machine after so many seconds, boot included.
+    #[arg(long, value_name = "SECONDS")]
+    timeout: Option<u64>,
+    #[command(flatten)]
+    machine: MachineArguments,
+}
+
+/// What programs find in the guest.
+#[derive(Args, Debug)]
+struct GuestArguments {
     /// Put all that is below this folder into the guest's root file system.
     #[arg(long, value_name = "FOLDER")]
     root: Option<PathBuf>,
     /// Set an environment variable of the program.
     #[arg(long = "env", value_name = "NAME=VALUE", value_parser = assignment)]
     environment: Vec<String>,
-    /// End the machine after so many seconds, boot included.
-    #[arg(long, value_name = "SECONDS")]
-    timeout: Option<u64>,
-    #[command(flatten)]
-    machine: MachineArguments,
+}
+
+impl GuestArguments {
+    /// Brings the user's files into the guest.
+    fn take_over(&self, files: &mut RootFiles) -> Result<()> {
+        let Some(folder) = &self.root else { return Ok(()) };
+        let left_out = files.take_over(folder).context("taking over the folder given by --root")?;
+        for path in left_out {
+            eprintln!("chestnut: left out: {} is neither a file, a folder nor a link", path.display());
+        }
+        Ok(())
+    }
 }
 
 #[derive(Args, Debug)]
@@ -148,7 +173,7 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         }
     };
     let result = match arguments.command {
-        None => shell(&arguments.machine),
+        None => shell(&arguments.guest, &arguments.machine),
         Some(Subcommands::Run(run)) => run_program(&run),
         Some(Subcommands::Boot(boot)) => boot_root_task(&boot),
         Some(Subcommands::Bench(options)) => bench::bench(&options),
@@ -162,38 +187,55 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     }
 }
 
-fn shell(machine: &MachineArguments) -> Result<u8> {
+/// The system for a machine that the user wants.
+fn prepare(machine: &MachineArguments) -> Result<System> {
+    let mut system = System::prepare(&Workspace::find()?, machine.kernel)?;
+    system.trace = machine.trace;
+    if machine.icount {
+        // While nobody does anything the clock would jump from one question to the next.
+        system.manifest.ask_nobody();
+    }
+    Ok(system)
+}
+
+fn shell(guest: &GuestArguments, machine: &MachineArguments) -> Result<u8> {
     if !is_interactive() {
         bail!(
             "the shell needs a terminal as standard input and output; to run a program with pipes: \
              `cargo run -- run PROGRAM ARGUMENTS`"
         );
     }
-    let mut system = System::prepare(&Workspace::find()?, machine.kernel)?;
-    system.trace = machine.trace;
+    let mut system = prepare(machine)?;
+    guest.take_over(&mut system.files)?;
+    let (shell, name) = login_shell(&system.files);
+    let mut variables = vec![format!("SHELL={shell}")];
+    variables.extend_from_slice(&guest.environment);
     let command = Command {
-        program: "/bin/sh".to_owned(),
-        // The hyphen makes it a login shell, which reads /etc/profile.
-        arguments: vec![b"-sh".to_vec()],
-        environment: environment(&[]),
+        program: shell.to_owned(),
+        arguments: vec![name.as_bytes().to_vec()],
+        environment: environment(&variables),
         directory: HOME.to_owned(),
         stdio: Stdio::Terminal,
     };
     session::run(&system, &machine.settings(), command, &Options { time_limit: None, verbose: machine.verbose })
 }
 
+/// The shell for the terminal, and its name: the hyphen makes it a login shell, which reads /etc/profile. BusyBox's own, as /bin/sh may be one
+/// of the user's that can't edit lines; but bash if the user has brought it with its loader.
+fn login_shell(files: &RootFiles) -> (&'static str, &'static str) {
+    let bash = ["/bin/bash", "/lib64/ld-linux-x86-64.so.2"].iter().all(|file| files.has_file(file));
+    if bash { ("/bin/bash", "-bash") } else { ("/bin/busybox", "-sh") }
+}
+
 fn run_program(run: &RunArguments) -> Result<u8> {
-    let mut system = System::prepare(&Workspace::find()?, run.machine.kernel)?;
-    system.trace = run.machine.trace;
-    if let Some(folder) = &run.root {
-        system.files.copy_tree("", folder).context("taking over the folder given by --root")?;
-    }
-    let program = program::find(&run.program, &mut system.files, run.root.as_deref())?;
-    let words = std::iter::once(&run.program).chain(&run.arguments);
+    let mut system = prepare(&run.machine)?;
+    run.guest.take_over(&mut system.files)?;
+    let name = run.command.first().context("no program is named")?;
+    let program = program::find(name, &mut system.files, run.guest.root.as_deref())?;
     let command = Command {
         program: program.path,
-        arguments: words.map(|word| word.clone().into_vec()).collect(),
-        environment: environment(&run.environment),
+        arguments: run.command.iter().map(|word| word.clone().into_vec()).collect(),
+        environment: environment(&run.guest.environment),
         directory: program.directory,
         stdio: if is_interactive() { Stdio::Terminal } else { Stdio::Channel },
     };
@@ -243,10 +285,32 @@ mod tests {
         let words = ["chestnut", "run", "--mem", "64M", "--env", "A=b=c", "ls", "-l", "--verbose", "--", "x"];
         let arguments = Arguments::try_parse_from(words).expect("parses");
         let Some(Subcommands::Run(run)) = arguments.command else { panic!("not run") };
-        assert_eq!(run.program, "ls");
-        assert_eq!(run.arguments, ["-l", "--verbose", "--", "x"]);
-        assert_eq!(run.environment, ["A=b=c"]);
+        assert_eq!(run.command, ["ls", "-l", "--verbose", "--", "x"]);
+        assert_eq!(run.guest.environment, ["A=b=c"]);
         assert!(!run.machine.verbose);
+    }
+
+    #[test]
+    fn options_that_the_launcher_has_too_are_the_programs_behind_its_name() {
+        for option in ["-v", "--verbose", "--trace", "--mem", "--help", "--version", "--root", "--"] {
+            let arguments = Arguments::try_parse_from(["chestnut", "run", "perl", option]).expect("parses");
+            let Some(Subcommands::Run(run)) = arguments.command else { panic!("not run") };
+            assert_eq!(run.command, ["perl", option]);
+        }
+    }
+
+    #[test]
+    fn options_of_the_shell_are_refused_before_a_command() {
+        let error = Arguments::try_parse_from(["chestnut", "--mem", "1G", "run", "ls"]).expect_err("goes nowhere");
+        assert_eq!(error.kind(), clap::error::ErrorKind::ArgumentConflict);
+    }
+
+    #[test]
+    fn the_shell_takes_a_root_folder_and_variables() {
+        let words = ["chestnut", "--root", "folder", "--env", "A=b"];
+        let arguments = Arguments::try_parse_from(words).expect("parses");
+        assert_eq!(arguments.guest.root.as_deref(), Some(std::path::Path::new("folder")));
+        assert_eq!(arguments.guest.environment, ["A=b"]);
     }
 
     #[test]
@@ -254,6 +318,18 @@ mod tests {
         let variables = environment(&["PATH=/x".to_owned()]);
         assert_eq!(variables.iter().filter(|variable| variable.starts_with(b"PATH=")).count(), 1);
         assert!(variables.contains(&b"PATH=/x".to_vec()));
+    }
+
+    #[test]
+    fn the_terminal_gets_a_shell_that_edits_lines() {
+        use crate::root_files::Kind;
+        let mut files = RootFiles::default();
+        for path in ["bin/busybox", "bin/sh", "bin/bash"] {
+            files.add(path, Kind::Bytes(Vec::new()), 0o755);
+        }
+        assert_eq!(login_shell(&files), ("/bin/busybox", "-sh"));
+        files.add("lib64/ld-linux-x86-64.so.2", Kind::Bytes(Vec::new()), 0o755);
+        assert_eq!(login_shell(&files), ("/bin/bash", "-bash"));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The Linux root file system of the guest, as the boot archive will hold it.
 
+mod overlay;
+
 use anyhow::{Context, Result, bail};
 use std::collections::BTreeMap;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -8,6 +10,8 @@ use std::process::Command;
 
 /// Where BusyBox is in Debian's package and in the guest.
 const BUSYBOX: &str = "bin/busybox";
+/// Where the links of its applets lead.
+const BUSYBOX_LINK: &str = "/bin/busybox";
 /// When the files that are made here were last changed: 2025-01-01, so that images don't differ from day to day.
 const GENERATED: u64 = 1_735_689_600;
 
@@ -49,7 +53,7 @@ impl RootFiles {
         let mut files = RootFiles::default();
         files.copy(BUSYBOX, &busybox)?;
         for applet in String::from_utf8_lossy(&list.stdout).lines().filter(|applet| *applet != BUSYBOX) {
-            files.add(applet, Kind::Link(format!("/{BUSYBOX}")), 0o777);
+            files.add(applet, Kind::Link(BUSYBOX_LINK.to_owned()), 0o777);
         }
         for (folder, mode) in [("tmp", 0o1777), ("proc", 0o555), ("dev", 0o755), ("root", 0o700), ("var/tmp", 0o1777)] {
             files.add(folder, Kind::Folder, mode);
@@ -102,16 +106,21 @@ impl RootFiles {
         Ok(())
     }
 
-    /// Adds all that is below a folder of the host, at the same places below `to`.
-    pub fn copy_tree(&mut self, to: &str, host: &Path) -> Result<()> {
+    /// Adds all that is below a folder of the host, at the same places below `to`. What an archive can't hold goes to `left_out`.
+    pub fn copy_tree(&mut self, to: &str, host: &Path, left_out: &mut Vec<PathBuf>) -> Result<()> {
         let entries = std::fs::read_dir(host).with_context(|| format!("reading the folder {}", host.display()))?;
         for entry in entries {
             let entry = entry.with_context(|| format!("reading the folder {}", host.display()))?;
             let name = entry.file_name();
             let path = format!("{to}/{}", name.to_str().with_context(|| not_text(&entry.path()))?);
+            let kind = entry.file_type().with_context(|| format!("looking at {}", entry.path().display()))?;
+            if !(kind.is_dir() || kind.is_file() || kind.is_symlink()) {
+                left_out.push(entry.path());
+                continue;
+            }
             self.copy(&path, &entry.path())?;
-            if entry.file_type()?.is_dir() {
-                self.copy_tree(&path, &entry.path())?;
+            if kind.is_dir() {
+                self.copy_tree(&path, &entry.path(), left_out)?;
             }
         }
         Ok(())
@@ -125,14 +134,18 @@ impl RootFiles {
             let Some((at, target)) = self.first_link(&path) else {
                 return matches!(self.entries.get(&path), Some(Entry { kind: Kind::Bytes(_) | Kind::Copy(_), .. }));
             };
-            let folder = path[..at].rsplit_once('/').map_or("", |(folder, _)| folder);
-            let rest = &path[at..];
-            path = match target.strip_prefix('/') {
-                Some(absolute) => format!("{absolute}{rest}"),
-                None => normal(&format!("{folder}/{target}{rest}")),
-            };
+            path = format!("{}{}", Self::where_link_leads(&path[..at], target), &path[at..]);
         }
         false
+    }
+
+    /// The path that a link at `path` names, which may lead over further links.
+    fn where_link_leads(path: &str, target: &str) -> String {
+        let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        match target.strip_prefix('/') {
+            Some(absolute) => normal(absolute),
+            None => normal(&format!("{folder}/{target}")),
+        }
     }
 
     /// The first component of the path that is a link: where it ends, and its target.
@@ -215,7 +228,7 @@ mod tests {
         std::fs::set_permissions(host.path().join("sub/run"), PermissionsExt::from_mode(0o750)).expect("mode");
         std::os::unix::fs::symlink("sub/run", host.path().join("start")).expect("link");
         let mut files = RootFiles::default();
-        files.copy_tree("", host.path()).expect("copies");
+        files.copy_tree("", host.path(), &mut Vec::new()).expect("copies");
         let modes: Vec<(&str, u32)> = files.entries().map(|(path, entry)| (path, entry.mode)).collect();
         assert_eq!(modes.last(), Some(&("sub/run", 0o750)));
         assert!(files.has_file("/start"));

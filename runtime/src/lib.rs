@@ -25,6 +25,7 @@ pub mod ipc_buffer;
 pub mod logger;
 pub mod message;
 pub mod ring;
+pub mod signals;
 pub mod slots;
 pub mod start;
 pub mod sys;

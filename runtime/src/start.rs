@@ -112,6 +112,9 @@ macro_rules! entry {
             "and rsp, -16",
             "call {begin}",
             "ud2",
+            // Nobody comes here, unless root wants the service to go round in circles (`Manner::Spin`).
+            "2:",
+            "jmp 2b",
             begin = sym chestnut_begin,
         );
 

@@ -3,6 +3,7 @@
 //
 //   elves COUNT SEED
 #include "expect.h"
+#include "random.h"
 #include <elf.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -16,16 +17,6 @@
 
 enum { SEGMENTS = 5, SIZE = 8192, RUNS = 7, REFUSED = 100 };
 static const uint64_t BASE = 0x400000;
-
-static uint64_t state;
-static uint64_t any(void) {
-    state += 0x9e3779b97f4a7c15u;
-    uint64_t z = state;
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-    return z ^ z >> 31;
-}
-static uint64_t below(uint64_t limit) { return any() % limit; }
 
 // exit_group(7), with a look at its zeroed memory.
 static const unsigned char code[] = {0x8b, 0x04, 0x25, 0x00, 0x10, 0x60, 0x00, 0x8d, 0x78, RUNS, 0xb8, 0xe7, 0, 0, 0, 0x0f, 0x05, 0x0f, 0x0b};

@@ -5,6 +5,7 @@
 //   stress SECONDS SEED    of the machine's time for each of the four runs
 #define _GNU_SOURCE
 #include "expect.h"
+#include "random.h"
 #include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -22,16 +23,6 @@
 #include <time.h>
 
 enum { AT_ONCE = 6, RUNS = 3 };
-
-static uint64_t state;
-static uint64_t any(void) {
-    state += 0x9e3779b97f4a7c15u;
-    uint64_t z = state;
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-    return z ^ z >> 31;
-}
-static uint64_t below(uint64_t limit) { return any() % limit; }
 
 static int64_t now(void) {
     struct timespec time;

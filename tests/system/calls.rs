@@ -11,7 +11,7 @@ use libtest_mimic::Trial;
 use std::time::Duration;
 
 /// Built beside the root task with the kernel's tests.
-const PROGRAM: &str = "chestnut-kernel-calls";
+pub const PROGRAM: &str = "chestnut-kernel-calls";
 /// The value that it ends the emulator with if all its tests passed.
 const PASSED: u8 = 0x10;
 const TIME_LIMIT: Duration = Duration::from_secs(60);

@@ -6,6 +6,7 @@
 use crate::debian::{self, Tree};
 use crate::is_wanted;
 use crate::programs::Program;
+use crate::schedule::Test;
 use crate::shared::{Shared, explain, system, while_doing};
 use chestnut::batch::{self, Outcome};
 use chestnut::machine::Settings;
@@ -72,9 +73,8 @@ impl Extra {
 }
 
 /// Tests of those cases that the arguments select, spread over as few boots as needed.
-pub fn trials(arguments: &Arguments, settings: &Settings, cases: Vec<Case>) -> Vec<Trial> {
+pub fn trials(arguments: &Arguments, settings: &Settings, cases: Vec<Case>) -> Vec<Test> {
     let cases: Vec<Case> = cases.into_iter().filter(|case| is_wanted(arguments, &case.name)).collect();
-    // The runner takes tests in order, with several threads: neighbours are in different batches, so that all boot.
     let count = cases.len().div_ceil(BATCH);
     let mut batches: Vec<Vec<Case>> = vec![Vec::new(); count];
     for (index, case) in cases.iter().enumerate() {
@@ -83,7 +83,9 @@ pub fn trials(arguments: &Arguments, settings: &Settings, cases: Vec<Case>) -> V
     let batches: Vec<Arc<Batch>> = batches.into_iter().map(|cases| Arc::new(Batch::new(settings, cases))).collect();
     let test = |(index, case): (usize, Case)| {
         let batch = batches[index % count].clone();
-        Trial::test(case.name.clone(), move || batch.check(index / count))
+        let seconds = batch.seconds();
+        let trial = Trial::test(case.name.clone(), move || batch.check(index / count));
+        if index < count { Test::leading(seconds, trial) } else { Test::following(trial) }
     };
     cases.into_iter().enumerate().map(test).collect()
 }
@@ -92,7 +94,14 @@ pub fn trials(arguments: &Arguments, settings: &Settings, cases: Vec<Case>) -> V
 struct Batch {
     settings: Settings,
     cases: Vec<Case>,
-    outcomes: OnceLock<Shared<Vec<Result<Outcome, String>>>>,
+    outcomes: OnceLock<Shared<Outcomes>>,
+}
+
+/// What each command line of a batch did.
+struct Outcomes {
+    in_guest: Vec<Result<Outcome, String>>,
+    /// Or what it should do.
+    on_host: Vec<Shared<Outcome>>,
 }
 
 impl Batch {
@@ -102,20 +111,33 @@ impl Batch {
 
     /// Compares one case.
     fn check(&self, index: usize) -> Result<(), Failed> {
-        let case = &self.cases[index];
-        let expected = match &case.expected {
-            Some(outcome) => outcome.clone(),
-            None => on_host(case)?,
-        };
-        let outcomes = self.outcomes.get_or_init(|| self.in_guest()).as_ref().map_err(Clone::clone)?;
-        let mut found = outcomes[index].as_ref().map_err(Clone::clone)?.clone();
-        if case.expected.is_some() {
+        let outcomes = self.outcomes.get_or_init(|| self.on_both()).as_ref().map_err(Clone::clone)?;
+        let expected = outcomes.on_host[index].as_ref().map_err(Clone::clone)?;
+        let mut found = outcomes.in_guest[index].as_ref().map_err(Clone::clone)?.clone();
+        if self.cases[index].expected.is_some() {
             found.stderr = without_numbers_of_killed(&found.stderr);
         }
-        if found == expected {
+        if found == *expected {
             return Ok(());
         }
-        Err(difference(&expected, &found).into())
+        Err(difference(expected, &found).into())
+    }
+
+    /// How long its boot takes, about.
+    fn seconds(&self) -> u32 {
+        let seconds = |case: &Case| if case.program.tree() == Some(Tree::WithPython) { 3 } else { 1 };
+        self.cases.iter().map(seconds).sum()
+    }
+
+    /// The host has little to do: it does so beside the guest, so that programs that wait don't hold up anything.
+    fn on_both(&self) -> Shared<Outcomes> {
+        let expected = |case: &Case| case.expected.clone().map_or_else(|| on_host(case), Ok);
+        std::thread::scope(|scope| {
+            let host = scope.spawn(|| self.cases.iter().map(expected).collect());
+            let in_guest = self.in_guest()?;
+            let on_host = while_doing("running programs on the host", host.join().map_err(|_| "panicked"))?;
+            Ok(Outcomes { in_guest, on_host })
+        })
     }
 
     fn in_guest(&self) -> Shared<Vec<Result<Outcome, String>>> {
@@ -133,7 +155,7 @@ impl Batch {
         for (index, case) in self.cases.iter().enumerate() {
             let folder = format!("{GUEST_CASES}/{index}");
             system.files.add(&folder, Kind::Folder, 0o755);
-            system.files.copy_tree(&folder, &fixture()).map_err(explain)?;
+            system.files.copy_tree(&folder, &fixture(), &mut Vec::new()).map_err(explain)?;
             for extra in &case.files {
                 let (name, file) = extra.file()?;
                 system.files.copy(&format!("{folder}/{name}"), &file).map_err(explain)?;
@@ -164,7 +186,7 @@ fn fixture() -> PathBuf {
 }
 
 /// What the program does on this machine.
-pub fn on_host(case: &Case) -> Shared<Outcome> {
+fn on_host(case: &Case) -> Shared<Outcome> {
     let applets = applets()?;
     let folder = while_doing("making a folder for the host's run", tempfile::tempdir())?;
     while_doing("copying the folder of the host's run", copy(&fixture(), folder.path()))?;

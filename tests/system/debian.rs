@@ -6,7 +6,7 @@
 
 use crate::shared::{Shared, explain, while_doing, workspace};
 use chestnut::root_files::{Kind, RootFiles};
-use chestnut::setup::fetch_package;
+use chestnut::setup::fetch_packages;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -103,13 +103,13 @@ fn make() -> Shared<PathBuf> {
     if kept.is_dir() {
         return Ok(kept);
     }
-    let packages = PACKAGES.iter().map(|package| fetch_package(&workspace, package).map_err(explain));
-    let packages = packages.collect::<Shared<Vec<PathBuf>>>()?;
+    fetch_packages(&workspace, PACKAGES).map_err(explain)?;
     let beside = tempfile::Builder::new().prefix(".merging-").tempdir_in(workspace.userland());
     let beside = while_doing("making a folder for Debian's files", beside)?;
     let root = beside.path().join("root");
-    for package in &packages {
-        for_all(package, Path::new(""), &mut |path, host| merge(path, host, &root))?;
+    for package in PACKAGES {
+        let files = workspace.userland().join(package);
+        for_all(&files, Path::new(""), &mut |path, host| merge(path, host, &root))?;
     }
     compile_python(&root)?;
     while_doing("keeping Debian's files", std::fs::rename(&root, &kept))?;

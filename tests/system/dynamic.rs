@@ -2,12 +2,13 @@
 
 use crate::compare::{self, Case, Extra};
 use crate::programs::Program;
+use crate::schedule::Test;
 use crate::table::{ARRAYS, COMMON, SUBSTITUTION};
 use chestnut::machine::Settings;
-use libtest_mimic::{Arguments, Trial};
+use libtest_mimic::Arguments;
 
 /// Tests of the small programs share boots, and Python's do: its library fills a good part of a machine.
-pub fn trials(arguments: &Arguments) -> Vec<Trial> {
+pub fn trials(arguments: &Arguments) -> Vec<Test> {
     let mut cases = Vec::new();
     for script in [COMMON, ARRAYS, SUBSTITUTION] {
         cases.push(case("bash", script, &[], &[script], ""));

@@ -2,9 +2,10 @@
 
 use crate::compare::{self, Case};
 use crate::programs::Program;
+use crate::schedule::Test;
 use chestnut::batch::Outcome;
 use chestnut::machine::{MemorySize, Settings};
-use libtest_mimic::{Arguments, Trial};
+use libtest_mimic::Arguments;
 
 /// Its source says how.
 const CRASH: Program = Program::C("crash");
@@ -26,7 +27,7 @@ const WAYS: &[&str] = &[
     "ports",
 ];
 
-pub fn trials(arguments: &Arguments) -> Vec<Trial> {
+pub fn trials(arguments: &Arguments) -> Vec<Test> {
     let mut cases = Vec::new();
     for way in WAYS {
         let name = way.replace('-', "_");

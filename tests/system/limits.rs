@@ -3,16 +3,11 @@
 //! The instructions are counted by a plugin of the emulator (`tests/stretches`) while the kernel's own tests run, each
 //! instruction once, the same in every run.
 
-use crate::kernel::{hpet_with_messages, images};
-use crate::shared::{Shared, explain, while_doing, workspace};
-use chestnut::boot::run_alone;
-use chestnut::compile;
-use chestnut::machine::{MemorySize, Settings};
+use crate::kernel::{counted, images};
+use crate::shared::{Shared, while_doing};
 use libtest_mimic::{Failed, Trial};
 use object::{Object, ObjectSection, ObjectSymbol};
 use std::path::Path;
-use std::sync::OnceLock;
-use std::time::Duration;
 
 type Check = fn() -> Result<(), Failed>;
 
@@ -25,7 +20,6 @@ const MOST_TEXT: u64 = 96 * 1024;
 const MOST_OF_BOOT: u64 = 50_000_000;
 /// From an entry to the way out.
 const MOST_AT_A_STRETCH: u64 = 20_000;
-const TIME_LIMIT: Duration = Duration::from_secs(600);
 
 pub fn trials() -> Vec<Trial> {
     TESTS.iter().map(|(name, check)| Trial::test(format!("limits::{name}"), check)).collect()
@@ -45,30 +39,9 @@ fn text() -> Result<(), Failed> {
     hold("bytes of text", size, MOST_TEXT, "")
 }
 
-/// What the plugin found, line by line.
-fn counted() -> Shared<&'static str> {
-    static COUNTED: OnceLock<Shared<String>> = OnceLock::new();
-    COUNTED.get_or_init(count).as_deref().map_err(Clone::clone)
-}
-
-fn count() -> Shared<String> {
-    let (kernel, root_task) = images()?;
-    let plugin = compile::emulator_plugin(&workspace()?).map_err(explain)?;
-    let output = while_doing("making a file", tempfile::NamedTempFile::new())?;
-    let entry = symbols(&kernel)?.entry;
-    let plugin = format!("{},entry={entry:#x},output={}", plugin.display(), output.path().display());
-    let mut emulator_arguments = hpet_with_messages();
-    emulator_arguments.extend(["-plugin".into(), plugin.into()]);
-    let (cpu, memory) = ("qemu64".to_owned(), MemorySize(1024));
-    let settings = Settings { cpu, memory, icount: true, emulator_arguments };
-    let transcript = run_alone(&settings, &kernel, &root_task, TIME_LIMIT).map_err(explain)?;
-    transcript.end?;
-    while_doing("reading the plugin's findings", std::fs::read_to_string(output.path()))
-}
-
 /// The number behind `name` in the plugin's findings.
 fn number(name: &str) -> Shared<u64> {
-    let findings = counted()?;
+    let findings = &counted()?.findings;
     let line = findings.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
     let number = line.and_then(|rest| rest.split(' ').next()?.parse().ok());
     number.ok_or_else(|| format!("the plugin found no \"{name}\":\n{findings}"))
@@ -80,16 +53,12 @@ fn instructions_of_boot() -> Result<(), Failed> {
 
 fn interrupts_off() -> Result<(), Failed> {
     let (kernel, _) = images()?;
-    let details = symbols(&kernel)?.name_addresses(counted()?);
+    let details = symbols(&kernel)?.name_addresses(&counted()?.findings);
     hold("instructions with interrupts off", number("longest")?, MOST_AT_A_STRETCH, &details)
 }
 
-/// What is where in an ELF file.
-struct Symbols {
-    entry: u64,
-    /// Sorted.
-    names: Vec<(u64, String)>,
-}
+/// What is where in an ELF file, sorted.
+struct Symbols(Vec<(u64, String)>);
 
 fn symbols(file: &Path) -> Shared<Symbols> {
     let bytes = while_doing("reading the kernel", std::fs::read(file))?;
@@ -97,7 +66,7 @@ fn symbols(file: &Path) -> Shared<Symbols> {
     let name = |symbol: object::Symbol<'_, '_>| Some((symbol.address(), symbol.name().ok()?.to_owned()));
     let mut names: Vec<_> = file.symbols().filter_map(name).collect();
     names.sort();
-    Ok(Symbols { entry: file.entry(), names })
+    Ok(Symbols(names))
 }
 
 impl Symbols {
@@ -105,8 +74,8 @@ impl Symbols {
     fn name_addresses(&self, text: &str) -> String {
         let named = |word: &str| {
             let address = word.strip_prefix("0x").and_then(|digits| u64::from_str_radix(digits, 16).ok());
-            let next = |address| self.names.partition_point(|(start, _)| *start <= address);
-            match address.and_then(|address| self.names.get(next(address).checked_sub(1)?)) {
+            let next = |address| self.0.partition_point(|(start, _)| *start <= address);
+            match address.and_then(|address| self.0.get(next(address).checked_sub(1)?)) {
                 Some((_, name)) => format!("{word} ({name})"),
                 None => word.to_owned(),
             }

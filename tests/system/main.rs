@@ -38,13 +38,15 @@ mod limits;
 mod programs;
 mod prompt;
 mod root_folder;
+mod schedule;
 mod services;
 mod shared;
 mod table;
 mod terminal;
 
 use close_fds::CloseFdsBuilder;
-use libtest_mimic::{Arguments, Trial};
+use libtest_mimic::Arguments;
+use schedule::Schedule;
 use std::process::ExitCode;
 
 /// As the first argument: be the launcher. So tests can start it as a process of its own, on a terminal of its own.
@@ -59,8 +61,9 @@ fn main() -> ExitCode {
     // Whatever started this left some of its descriptors open, perhaps: a program on the host would see other ones than in
     // the guest, and one that expects an error from a descriptor of its choice might wait for ever instead.
     CloseFdsBuilder::new().cloexecfrom(FIRST_OF_OTHERS);
-    let arguments = Arguments::from_args();
-    let mut trials: Vec<Trial> = Vec::new();
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads.get_or_insert_with(schedule::threads);
+    let mut trials = Schedule::default();
     trials.extend(kernel::trials(&arguments));
     trials.extend(image::trials(&arguments));
     trials.extend(hostile::trials());
@@ -77,7 +80,7 @@ fn main() -> ExitCode {
     trials.extend(terminal::trials());
     trials.extend(attack::trials());
     trials.extend(bench::trials());
-    libtest_mimic::run(&arguments, trials).exit_code()
+    libtest_mimic::run(&arguments, trials.in_order(&arguments)).exit_code()
 }
 
 /// The test runner will run the test of this name, so that batches hold only what is asked for.

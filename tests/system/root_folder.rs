@@ -1,7 +1,7 @@
 //! Folders for `--root`: Debian's packages, one over the other, as an installation would lay them out.
 
 use crate::shared::{Shared, explain, while_doing, workspace};
-use chestnut::setup::fetch_package;
+use chestnut::setup::fetch_packages;
 use std::process::Command;
 use tempfile::TempDir;
 
@@ -11,8 +11,10 @@ pub const C_LIBRARY: &str = "libc6";
 /// A folder with the files of these packages. It is removed when dropped.
 pub fn of_packages(packages: &[&str]) -> Shared<TempDir> {
     let folder = while_doing("making a root folder", tempfile::tempdir())?;
+    let workspace = workspace()?;
+    fetch_packages(&workspace, packages).map_err(explain)?;
     for package in packages {
-        let files = fetch_package(&workspace()?, package).map_err(explain)?;
+        let files = workspace.userland().join(package);
         let mut copy = Command::new("cp");
         copy.arg("-a").arg(files.join(".")).arg(folder.path());
         let status = while_doing("copying a package's files", copy.status())?;

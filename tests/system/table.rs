@@ -3,13 +3,14 @@
 use crate::busybox::{HARD, PLAIN, Strain};
 use crate::compare::{self, Case, Extra, applets};
 use crate::programs::Program;
+use crate::schedule::Test;
 use chestnut::batch::Outcome;
 use chestnut::machine::Settings;
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::collections::BTreeSet;
 
 /// One test for each command line.
-pub fn trials(arguments: &Arguments) -> Vec<Trial> {
+pub fn trials(arguments: &Arguments) -> Vec<Test> {
     let mut cases: Vec<Case> = Vec::new();
     cases.extend(APPLETS.iter().map(|(name, line, input)| {
         let words = line.split_whitespace().map(str::to_owned).collect();
@@ -64,7 +65,7 @@ pub fn trials(arguments: &Arguments) -> Vec<Trial> {
         cases.push(case(Program::RustFixed(name), name, Vec::new(), ""));
     }
     let mut trials = compare::trials(arguments, &Settings::default(), cases);
-    trials.push(Trial::test("programs::busybox::enough_lines_and_applets", enough_lines_and_applets));
+    trials.push(Trial::test("programs::busybox::enough_lines_and_applets", enough_lines_and_applets).into());
     trials
 }
 
@@ -209,6 +210,7 @@ const C: &[&str] = &[
     "threads",
     "timerfd",
     "timers",
+    "titles",
     "transfers",
     "watches",
 ];

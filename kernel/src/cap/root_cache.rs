@@ -4,7 +4,7 @@
 //! Invariant: a TCB holds such a cache only while its CSpace slot holds the CNode capability that it was decoded from; the one function
 //! that empties slots drops it (`Cap::IN_TCB` tells it which capabilities are concerned).
 
-use super::{Cap, CapRef, Kind, Slot, direct_slot};
+use super::{Cap, CapRef, Kind, Slot, lookup::slot_behind_zeroes};
 use crate::mem::{Entry, Ref};
 use chestnut_abi::object::SLOT_BITS;
 
@@ -17,6 +17,8 @@ pub struct RootCache {
     /// Slots, if CNodes below resolve the lowest `bits_below` bits, which are fewer than 64; else 0.
     count_above: u64,
     bits_below: u64,
+    /// These bits.
+    mask_below: u64,
 }
 
 impl RootCache {
@@ -29,7 +31,8 @@ impl RootCache {
         }
         let (first, slots) = (entry.address(root.address()), 1 << bits);
         let (count, count_above) = if level_bits == 64 { (slots, 0) } else { (0, slots) };
-        Self { first, count, count_above, bits_below: (64 - level_bits) & 63 }
+        let bits_below = (64 - level_bits) & 63;
+        Self { first, count, count_above, bits_below, mask_below: !(u64::MAX << bits_below) }
     }
 
     /// The slot at a 64-bit address, if the cache knows it.
@@ -43,7 +46,7 @@ impl RootCache {
         Some(unsafe { self.root_slot(address) })
     }
 
-    /// The slot at a 64-bit address, if the cache knows it and one more CNode resolves the rest.
+    /// The slot at a 64-bit address, if the cache knows it and one more CNode, whose guard is 0, resolves the rest.
     #[inline(always)]
     pub fn slot_below<'k>(self, entry: Entry<'k>, address: u64) -> Option<CapRef<'k>> {
         let index = address >> (self.bits_below & 63);
@@ -52,7 +55,7 @@ impl RootCache {
         }
         // SAFETY: the root has more slots than this.
         let node: CapRef<'k> = unsafe { self.root_slot(index) };
-        direct_slot(entry, node.cap(), address & !(u64::MAX << (self.bits_below & 63)), self.bits_below)
+        slot_behind_zeroes::<false>(entry, node.cap(), address & self.mask_below, self.bits_below)
     }
 
     /// # Safety
@@ -61,6 +64,9 @@ impl RootCache {
     unsafe fn root_slot<'k>(self, index: u64) -> CapRef<'k> {
         let place = self.first.wrapping_add((index << SLOT_BITS) as usize);
         // SAFETY: by the module's invariant the CNode lives, and has the slot, as the caller says.
-        Ref::from(unsafe { &*core::ptr::with_exposed_provenance::<Slot>(place) })
+        unsafe {
+            core::hint::assert_unchecked(place != 0);
+            Ref::from(&*core::ptr::with_exposed_provenance::<Slot>(place))
+        }
     }
 }

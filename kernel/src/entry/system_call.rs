@@ -42,9 +42,10 @@ pub fn call(capability: u64, info: u64) {
 /// Makes a Call to a server that waits, or of an object that needs no more than [`invocation`] does.
 #[inline(always)]
 fn short_call<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, capability: u64, info: u64) -> Result<(), NotFast> {
-    match fastpath::call(k, thread, capability, info) {
-        Err(NotFast) if invocation::call(k, thread) => Ok(()),
-        outcome => outcome,
+    let (slot, cap) = fastpath::find_slot(k, thread, capability)?;
+    match cap.as_callable_endpoint(k) {
+        Some(endpoint) => fastpath::call(k, thread, endpoint, cap.badge(), info),
+        None => invocation::call(k, thread, slot),
     }
 }
 

@@ -1,58 +1,42 @@
 //! Call, to a server that waits.
 #![forbid(unsafe_code)]
 
-use super::steps::{
-    Miss, NotFast, find, give, hand_over, leave_queue, loadable, long_message, moment, plain_info, run, switch_slices,
-};
+use super::steps::{NotFast, give, hand_over, leave_queue, loadable, moment, plain_info, run, switch_slices};
 use crate::mem::Ref;
 use crate::object::{Above, Endpoint, Kernel, Reply, Tcb, ThreadState};
 use crate::time;
 use chestnut_abi::MessageInfo;
 
-/// Makes a Call of `thread`, which runs, if it is a common one.
+/// Makes a Call of `thread`, which runs, to an endpoint, if it is a common one. `badge` is the capability's, which allows it; `info` describes
+/// the message.
 #[inline(always)]
-pub fn call<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, capability: u64, info: u64) -> Result<(), NotFast> {
-    match find_server::<true>(k, thread, capability, info) {
-        Ok((info, badge, endpoint, server)) if server.sched_context.is_none() => {
-            let give_message = || hand_over(thread, server, info, badge);
-            Ok(call_server::<true>(k, thread, endpoint, server, || Ok(()), give_message)?)
-        }
-        Ok((info, badge, endpoint, server)) => call_active_server(k, thread, info, badge, endpoint, server),
-        Err(Miss::Commonest) => common_call(k, thread, capability, info),
-        Err(Miss::Common) => Err(NotFast),
-    }
-}
-
-#[inline(never)]
-fn common_call<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, capability: u64, info: u64) -> Result<(), NotFast> {
-    let (info, badge, endpoint, server) = find_server::<false>(k, thread, capability, info)?;
-    call_common_server(k, thread, info, badge, endpoint, server)
-}
-
-/// Who receives the call: message information, badge, endpoint and server.
-#[inline(always)]
-fn find_server<'k, const COMMONEST: bool>(
+pub fn call<'k>(
     k: Kernel<'k>,
     thread: Ref<'k, Tcb>,
-    capability: u64,
+    endpoint: Ref<'k, Endpoint>,
+    badge: u64,
     info: u64,
-) -> Result<(MessageInfo, u64, Ref<'k, Endpoint>, Ref<'k, Tcb>), Miss> {
-    let info = plain_info::<COMMONEST>(info)?;
-    let cap = find::<COMMONEST>(k, thread, capability)?;
-    let endpoint = cap.as_callable_endpoint(k).ok_or(Miss::Common)?;
+) -> Result<(), NotFast> {
+    let info = plain_info(info)?;
     let server = waiting_server(k, endpoint)?;
-    Ok((info, cap.badge(), endpoint, server))
+    if !server.sched_context.is_none() {
+        return call_active_server(k, thread, info, badge, endpoint, server);
+    }
+    let root = call_server::<true>(k, thread, endpoint, server)?;
+    hand_over(k, thread, server, info, badge);
+    run(k, thread, server, root);
+    Ok(())
 }
 
 /// The thread that receives what is sent to an endpoint now, if it runs then.
 #[inline(always)]
-pub fn waiting_server<'k>(k: Kernel<'k>, endpoint: Ref<'k, Endpoint>) -> Result<Ref<'k, Tcb>, Miss> {
-    let server = endpoint.queue.first(k).ok_or(Miss::Common)?;
+pub fn waiting_server<'k>(k: Kernel<'k>, endpoint: Ref<'k, Endpoint>) -> Result<Ref<'k, Tcb>, NotFast> {
+    let server = endpoint.queue.first(k).ok_or(NotFast)?;
     let waits = server.state.get() == ThreadState::BlockedOnReceive && time::outranks_ready(k, server);
-    if waits { Ok(server) } else { Err(Miss::Common) }
+    if waits { Ok(server) } else { Err(NotFast) }
 }
 
-/// Calls a server that has a scheduling context of its own, with a message that fits in registers; the commonest such case apart.
+/// Calls a server that has a scheduling context of its own; the commonest such case apart.
 #[inline(never)]
 fn call_active_server<'k>(
     k: Kernel<'k>,
@@ -63,8 +47,8 @@ fn call_active_server<'k>(
     server: Ref<'k, Tcb>,
 ) -> Result<(), NotFast> {
     match call_in_slice(k, thread, info, badge, endpoint, server) {
-        Err(_) => call_common_server(k, thread, info, badge, endpoint, server),
-        done => Ok(done?),
+        Err(NotFast) => call_in_refill(k, thread, info, badge, endpoint, server),
+        done => done,
     }
 }
 
@@ -77,20 +61,20 @@ fn call_in_slice<'k>(
     badge: u64,
     endpoint: Ref<'k, Endpoint>,
     server: Ref<'k, Tcb>,
-) -> Result<(), Miss> {
-    let reply = server.reply.get(k).ok_or(Miss::Common)?;
+) -> Result<(), NotFast> {
+    let reply = server.reply.get(k).ok_or(NotFast)?;
     let root = loadable(k, server)?;
-    let context = thread.sched_context.get(k).ok_or(Miss::Common)?;
-    let own = server.sched_context.get(k).ok_or(Miss::Common)?;
+    let context = thread.sched_context.get(k).ok_or(NotFast)?;
+    let own = server.sched_context.get(k).ok_or(NotFast)?;
     switch_slices(k, context, own)?;
     meet(k, thread, endpoint, server, reply);
-    hand_over(thread, server, info, badge);
+    hand_over(k, thread, server, info, badge);
     run(k, thread, server, root);
     Ok(())
 }
 
 #[inline(never)]
-fn call_common_server<'k>(
+fn call_in_refill<'k>(
     k: Kernel<'k>,
     thread: Ref<'k, Tcb>,
     info: MessageInfo,
@@ -98,29 +82,28 @@ fn call_common_server<'k>(
     endpoint: Ref<'k, Endpoint>,
     server: Ref<'k, Tcb>,
 ) -> Result<(), NotFast> {
-    let prepare = || long_message::<false>(k, info, thread, server);
-    let give_message = || hand_over(thread, server, info, badge);
-    Ok(call_server::<false>(k, thread, endpoint, server, prepare, give_message)?)
+    let root = call_server::<false>(k, thread, endpoint, server)?;
+    hand_over(k, thread, server, info, badge);
+    run(k, thread, server, root);
+    Ok(())
 }
 
-/// Calls the server, which in the commonest case is passive. `prepare` is the last look whether the message can be given.
+/// Calls the server, which in the commonest case is passive. What remains is to give it the message and to let it run, in the address space of
+/// the root that is returned.
 #[inline(always)]
 pub fn call_server<'k, const COMMONEST: bool>(
     k: Kernel<'k>,
     thread: Ref<'k, Tcb>,
     endpoint: Ref<'k, Endpoint>,
     server: Ref<'k, Tcb>,
-    prepare: impl FnOnce() -> Result<(), Miss>,
-    give_message: impl FnOnce(),
-) -> Result<(), Miss> {
-    let reply = server.reply.get(k).ok_or(Miss::Common)?;
-    let context = thread.sched_context.get(k).ok_or(Miss::Common)?;
+) -> Result<u64, NotFast> {
+    let reply = server.reply.get(k).ok_or(NotFast)?;
+    let context = thread.sched_context.get(k).ok_or(NotFast)?;
     let root = loadable(k, server)?;
     let switch = match server.sched_context.get(k).filter(|_| !COMMONEST) {
         Some(own) => Some((moment(k, own)?, own)),
         None => None,
     };
-    prepare()?;
 
     match switch {
         Some((moment, own)) => time::switch_contexts(k, moment, context, own),
@@ -136,9 +119,7 @@ pub fn call_server<'k, const COMMONEST: bool>(
         }
     }
     meet(k, thread, endpoint, server, reply);
-    give_message();
-    run(k, thread, server, root);
-    Ok(())
+    Ok(root)
 }
 
 /// The server waits no more; the caller waits for the reply.

@@ -1,11 +1,10 @@
 //! The short ways: Call, ReplyRecv, Send, Recv, signals and faults where what is to happen is the common thing.
 //!
 //! Each does what the general way would do, for the common cases only, and says [`NotFast`] before it has changed anything (but the clock
-//! that was read) if the case is another one. The commonest case of Call and ReplyRecv, of at most four words, a CSpace of one level and a passive
-//! server, is apart from the other common ones, so that it needs few registers; so is the same with an active server, both on round-robin contexts.
-//! The checks, and why they are enough:
+//! that was read) if the case is another one. The commonest case of Call and ReplyRecv, a passive server, is apart from the other common ones, so
+//! that it needs few registers; so is the commonest of an active server, both on round-robin contexts. The checks, and why they are enough:
 //!
-//! 1. The message has words only, no capabilities. Those beyond the fourth are copied if both threads have buffers for them.
+//! 1. The message has words only, no capabilities. Those beyond the fourth are lost if the two threads haven't both buffers for them.
 //! 2. The capability is found, through the cached CSpace root or by walking, and allows what is asked.
 //! 3. The partner waits already, so that nobody blocks but a caller or who has faulted, and nothing is queued but the server.
 //! 4. Nobody who is ready outranks the partner: so the partner runs next, and the scheduler needn't choose. Where nobody blocks, the priorities
@@ -35,7 +34,7 @@ pub use call::call;
 pub use fault::fault;
 pub use reply_recv::reply_recv;
 pub use send::signal;
-pub use steps::NotFast;
+pub use steps::{NotFast, find_slot};
 
 use crate::mem::Ref;
 use crate::object::{Kernel, Tcb};

@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use crate::arch;
-use crate::cap::Cap;
+use crate::cap::{Cap, CapRef};
 use crate::ipc::{self, Buffer};
 use crate::mem::Ref;
 use crate::object::{Endpoint, Fault, Kernel, Notification, Place, Reply, SchedContext, Tcb, ThreadState};
@@ -15,91 +15,42 @@ use chestnut_abi::message::{MAX_LENGTH, REGISTER_WORDS};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotFast;
 
-/// The case isn't the commonest one; nothing has been changed.
-pub enum Miss {
-    /// It may be one of the other common ones.
-    Commonest,
-    /// It is for the general way.
-    Common,
-}
-
-impl From<Miss> for NotFast {
-    fn from(_: Miss) -> Self {
-        Self
-    }
-}
-
 /// Unwrapped capabilities (not the sender's to say), extra capabilities and length.
 const SIZE: u64 = 0xfff;
 
-/// The message of the running thread, if it has words only, and, in the commonest case, no more than fit in registers.
+/// The message of the running thread, if it has words only.
 #[inline(always)]
-pub fn plain_message<const COMMONEST: bool>(thread: Ref<Tcb>) -> Result<MessageInfo, Miss> {
-    plain_info::<COMMONEST>(thread.context.message_info())
+pub fn plain_message(thread: Ref<Tcb>) -> Result<MessageInfo, NotFast> {
+    plain_info(thread.context.message_info())
 }
 
 /// The same of the word that describes it.
 #[inline(always)]
-pub fn plain_info<const COMMONEST: bool>(info: u64) -> Result<MessageInfo, Miss> {
-    let most = if COMMONEST { REGISTER_WORDS } else { MAX_LENGTH };
-    if info & SIZE <= most as u64 {
-        Ok(MessageInfo(info))
-    } else if info & SIZE <= MAX_LENGTH as u64 {
-        Err(Miss::Commonest)
-    } else {
-        Err(Miss::Common)
-    }
+pub fn plain_info(info: u64) -> Result<MessageInfo, NotFast> {
+    if info & SIZE <= MAX_LENGTH as u64 { Ok(MessageInfo(info)) } else { Err(NotFast) }
 }
 
-/// The words that don't fit in registers go from one buffer to the other; both must be there if there are such words. To be called when
-/// everything else has been looked at.
+/// The slot at an address of the thread's CSpace, and the capability in it.
 #[inline(always)]
-pub fn long_message<'k, const COMMONEST: bool>(
-    k: Kernel<'k>,
-    info: MessageInfo,
-    from: Ref<'k, Tcb>,
-    to: Ref<'k, Tcb>,
-) -> Result<(), Miss> {
-    if COMMONEST || info.length() <= REGISTER_WORDS || copy_long(k, info, from, to) {
-        return Ok(());
-    }
-    Err(Miss::Common)
-}
-
-/// The same where it isn't worth the room to have it at hand.
-#[inline(never)]
-pub fn long_message_apart<'k>(
-    k: Kernel<'k>,
-    info: MessageInfo,
-    from: Ref<'k, Tcb>,
-    to: Ref<'k, Tcb>,
-) -> Result<(), Miss> {
-    long_message::<false>(k, info, from, to)
-}
-
-#[inline(never)]
-fn copy_long<'k>(k: Kernel<'k>, info: MessageInfo, from: Ref<'k, Tcb>, to: Ref<'k, Tcb>) -> bool {
-    let (Some(source), Some(target)) = (Buffer::of(k, from, false), Buffer::of(k, to, true)) else { return false };
-    target.copy_words(source, MSG_WORD + REGISTER_WORDS, info.length() - REGISTER_WORDS);
-    true
-}
-
-/// The capability at an address of the thread's CSpace; in the commonest case that is one CNode.
-#[inline(always)]
-pub fn find<'k, const COMMONEST: bool>(k: Kernel<'k>, thread: Ref<'k, Tcb>, address: u64) -> Result<Cap, Miss> {
+pub fn find_slot<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, address: u64) -> Result<(CapRef<'k>, Cap), NotFast> {
     let slot = match thread.cspace.get().slot(k.entry(), address) {
         Some(slot) => slot,
-        None if COMMONEST => return Err(Miss::Commonest),
-        None => thread.named_slot(k, address).map_err(|_| Miss::Common)?,
+        None => thread.slot_below(k, address).ok_or(NotFast)?,
     };
-    Ok(slot.cap())
+    Ok((slot, slot.cap()))
+}
+
+/// The capability at an address of the thread's CSpace.
+#[inline(always)]
+pub fn find<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, address: u64) -> Result<Cap, NotFast> {
+    find_slot(k, thread, address).map(|(_, cap)| cap)
 }
 
 /// What to load in the processor for a thread's address space, if it has one.
 #[inline(always)]
-pub fn loadable<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>) -> Result<u64, Miss> {
+pub fn loadable<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>) -> Result<u64, NotFast> {
     match thread.vspace.get(k).map_or(0, |root| root.loadable()) {
-        0 => Err(Miss::Common),
+        0 => Err(NotFast),
         root => Ok(root),
     }
 }
@@ -133,22 +84,39 @@ pub fn answer_fault<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, faulted: Ref<'k, Tc
 
 /// Before a thread runs on a scheduling context of its own, and the running one stops.
 #[inline(always)]
-pub fn moment<'k>(k: Kernel<'k>, own: Ref<'k, SchedContext>) -> Result<Moment, Miss> {
-    time::moment_for(k, own).ok_or(Miss::Common)
+pub fn moment<'k>(k: Kernel<'k>, own: Ref<'k, SchedContext>) -> Result<Moment, NotFast> {
+    time::moment_for(k, own).ok_or(NotFast)
 }
 
 /// Changes from one round-robin context to another, as the last thing that is looked at and the first that is changed.
 #[inline(always)]
-pub fn switch_slices<'k>(k: Kernel<'k>, from: Ref<'k, SchedContext>, own: Ref<'k, SchedContext>) -> Result<(), Miss> {
-    if time::switch_slices(k, from, own) { Ok(()) } else { Err(Miss::Common) }
+pub fn switch_slices<'k>(
+    k: Kernel<'k>,
+    from: Ref<'k, SchedContext>,
+    own: Ref<'k, SchedContext>,
+) -> Result<(), NotFast> {
+    if time::switch_slices(k, from, own) { Ok(()) } else { Err(NotFast) }
 }
 
-/// The message goes from one thread to the other, but for what [`long_message`] has copied.
+/// The message goes from one thread to the other.
 #[inline(always)]
-pub fn hand_over<'k>(from: Ref<'k, Tcb>, to: Ref<'k, Tcb>, info: MessageInfo, badge: u64) {
+pub fn hand_over<'k>(k: Kernel<'k>, from: Ref<'k, Tcb>, to: Ref<'k, Tcb>, info: MessageInfo, badge: u64) {
     from.context.copy_message(&to.get().context, info.length());
-    to.context.set_message_info(info.0);
+    let given = if info.length() > REGISTER_WORDS { copy_long(k, from, to, info) } else { info };
+    to.context.set_message_info(given.0);
     to.context.set_badge(badge);
+}
+
+/// The words that don't fit in registers go from one buffer to the other; they are lost if there aren't two.
+#[inline(always)]
+fn copy_long<'k>(k: Kernel<'k>, from: Ref<'k, Tcb>, to: Ref<'k, Tcb>, info: MessageInfo) -> MessageInfo {
+    match (Buffer::of(k, from, false), Buffer::of(k, to, true)) {
+        (Some(source), Some(target)) => {
+            target.copy_words(source, MSG_WORD + REGISTER_WORDS, info.length() - REGISTER_WORDS);
+            info
+        }
+        _ => MessageInfo::new(info.label(), 0, 0, REGISTER_WORDS as u64),
+    }
 }
 
 /// Moves a scheduling context from one thread to another.
@@ -186,11 +154,11 @@ fn switch_extended<'k>(k: Kernel<'k>, from: Ref<'k, Tcb>, to: Ref<'k, Tcb>, exte
 
 /// When a thread runs that waits no more.
 #[derive(Clone, Copy)]
-pub enum Turn<'k> {
+pub enum Turn {
     /// The running one goes on.
     Later,
-    /// At once, in the address space of this root; the one that runs has the context `from`.
-    Now { root: u64, moment: Moment, from: Ref<'k, SchedContext> },
+    /// At once, in the address space of this root.
+    Now { root: u64, moment: Moment },
 }
 
 /// When `woken`, which has a context of its own, is to run, if nothing but the priorities says so.
@@ -200,17 +168,36 @@ pub fn turn<'k>(
     thread: Ref<'k, Tcb>,
     woken: Ref<'k, Tcb>,
     own: Ref<'k, SchedContext>,
-) -> Result<Turn<'k>, Miss> {
-    if woken.priority.get() <= thread.priority.get() {
-        // By the time of the last look at the clock: what had come then has come now.
-        return if time::has_time(k, own) { Ok(Turn::Later) } else { Err(Miss::Common) };
+) -> Result<Turn, NotFast> {
+    if is_higher(woken, thread) { now(k, thread, woken, own) } else { later(k, own) }
+}
+
+/// Whether a thread has a higher priority than another one.
+#[inline(always)]
+pub fn is_higher(thread: Ref<Tcb>, than: Ref<Tcb>) -> bool {
+    thread.priority.get() > than.priority.get()
+}
+
+/// The same where the running one has no lower priority.
+#[inline(always)]
+pub fn later<'k>(k: Kernel<'k>, own: Ref<'k, SchedContext>) -> Result<Turn, NotFast> {
+    // By the time of the last look at the clock: what had come then has come now.
+    if time::has_time(k, own) { Ok(Turn::Later) } else { Err(NotFast) }
+}
+
+/// The same where the running one has a lower priority.
+#[inline(always)]
+pub fn now<'k>(
+    k: Kernel<'k>,
+    thread: Ref<'k, Tcb>,
+    woken: Ref<'k, Tcb>,
+    own: Ref<'k, SchedContext>,
+) -> Result<Turn, NotFast> {
+    if !time::outranks_ready(k, woken) || thread.sched_context.is_none() {
+        return Err(NotFast);
     }
-    if !time::outranks_ready(k, woken) {
-        return Err(Miss::Common);
-    }
-    let from = thread.sched_context.get(k).ok_or(Miss::Common)?;
     let root = loadable(k, woken)?;
-    Ok(Turn::Now { root, moment: moment(k, own)?, from })
+    Ok(Turn::Now { root, moment: moment(k, own)? })
 }
 
 /// `woken`, which waits no more, runs or is ready.
@@ -219,28 +206,31 @@ pub fn take_turn<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, woken: Ref<'k, Tcb>, o
     match turn {
         Turn::Later if woken.priority.get() == thread.priority.get() => time::enqueue_back(k, woken),
         Turn::Later => time::enqueue_front(k, woken),
-        Turn::Now { root, moment, from } => {
+        Turn::Now { root, moment } => {
+            change(k, thread, woken, root, moment, own);
             time::enqueue_front(k, thread);
-            change(k, thread, woken, root, (moment, from, own));
         }
     }
 }
 
-/// `to` runs, on a context of its own, and `thread` doesn't any more.
+/// `to` runs, on a context of its own, and `thread`, which has one too, doesn't any more.
 #[inline(never)]
 pub fn change<'k>(
     k: Kernel<'k>,
     thread: Ref<'k, Tcb>,
     to: Ref<'k, Tcb>,
     root: u64,
-    (moment, from, own): (Moment, Ref<'k, SchedContext>, Ref<'k, SchedContext>),
+    moment: Moment,
+    own: Ref<'k, SchedContext>,
 ) {
     // It may have to execute the instruction that entered the kernel again.
     if to.state.get() == ThreadState::Restart {
         to.context.restart();
         to.state.set(ThreadState::Running);
     }
-    time::switch_contexts(k, moment, from, own);
+    if let Some(from) = thread.sched_context.get(k) {
+        time::switch_contexts(k, moment, from, own);
+    }
     run(k, thread, to, root);
 }
 

@@ -2,6 +2,7 @@
 //! words and never a reference.
 #![allow(unsafe_code)]
 
+use crate::arch;
 use crate::mem::Ref;
 use crate::object::{Kernel, Tcb};
 use core::marker::PhantomData;
@@ -41,12 +42,11 @@ impl<'k> Buffer<'k> {
     }
 
     /// Copies `count` words from `first` on from another buffer: none beyond word 127.
-    #[inline]
+    #[inline(always)]
     pub fn copy_words(self, from: Self, first: usize, count: usize) {
-        for index in first..(first + count).min(WORDS) {
-            // SAFETY: as for `read` and `write`, the index being below 128.
-            unsafe { self.base().wrapping_add(index).write_volatile(from.base().wrapping_add(index).read_volatile()) }
-        }
+        let (source, target) = (from.base().wrapping_add(first), self.base().wrapping_add(first));
+        // SAFETY: as for `read` and `write`, no index being beyond 127; and the processor, not Rust's code, reads and writes.
+        unsafe { arch::copy_words(source, target, count.min(WORDS.saturating_sub(first))) }
     }
 
     #[inline]

@@ -17,8 +17,12 @@ impl<'k, T> Ref<'k, T> {
     /// all zeroes is a valid `T`.
     #[inline(always)]
     pub unsafe fn at(entry: Entry<'k>, physical: PhysAddr) -> Self {
-        // SAFETY: the caller says so; the window maps the address for as long as the kernel runs.
-        Self(unsafe { &*core::ptr::with_exposed_provenance::<T>(entry.address(physical)) })
+        let address = entry.address(physical);
+        // SAFETY: the caller says so; the window maps the address for as long as the kernel runs, and doesn't begin at 0.
+        unsafe {
+            core::hint::assert_unchecked(address != 0);
+            Self(&*core::ptr::with_exposed_provenance::<T>(address))
+        }
     }
 
     /// A reference to an object that isn't in the window: part of another one, or of the kernel's own state.

@@ -51,11 +51,16 @@ impl<'k> Ref<'k, Tcb> {
         }
     }
 
+    /// The same, if it names one, where the root CNode alone doesn't resolve the address.
+    #[cold]
+    #[inline(never)]
+    pub fn slot_below(self, k: Kernel<'k>, address: u64) -> Option<CapRef<'k>> {
+        self.cspace.get().slot_below(k.entry(), address).or_else(|| self.walk(k, address).ok())
+    }
+
+    #[cold]
     #[inline(never)]
     fn walk(self, k: Kernel<'k>, address: u64) -> Result<CapRef<'k>, LookupFailure> {
-        if let Some(slot) = self.cspace.get().slot_below(k.entry(), address) {
-            return Ok(slot);
-        }
         lookup(k.entry(), self.slot(TcbSlot::CSpace).cap(), address, 64).map(|found| found.slot)
     }
 

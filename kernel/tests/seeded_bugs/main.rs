@@ -71,7 +71,7 @@ fn copy() -> PathBuf {
     for folder in ["abi/src", "kernel/src", "kernel/tests/machine"] {
         copy_folder(&from.join(folder), &to.join(folder));
     }
-    for file in ["Cargo.lock", "abi/Cargo.toml", "kernel/build.rs", "kernel/tests/random.rs"] {
+    for file in ["Cargo.lock", "abi/Cargo.toml", "kernel/Cargo.toml", "kernel/build.rs", "kernel/tests/random.rs"] {
         std::fs::copy(from.join(file), to.join(file)).unwrap_or_else(|why| panic!("{file}: {why}"));
     }
     let mut root = read(&from.join("Cargo.toml"));
@@ -81,10 +81,6 @@ fn copy() -> PathBuf {
         root.replace_range(start..end, "\"abi\", \"kernel\"");
     }
     write(&to.join("Cargo.toml"), &root);
-    let manifest = read(&from.join("kernel/Cargo.toml"));
-    let (before, after) = manifest.split_once("[dev-dependencies]").expect("dependencies of the tests");
-    let after = after.split_once("\n[").map_or("", |(_, after)| after);
-    write(&to.join("kernel/Cargo.toml"), &format!("{before}\n[{after}"));
     for bug in BUGS {
         put(bug, &to.join("kernel/src").join(bug.file));
     }

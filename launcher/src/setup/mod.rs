@@ -13,7 +13,7 @@ mod rust_target;
 pub use boot_disc::{MAKE_DISC, UEFI, ensure_boot_disc_tools};
 pub use emulator::{EMULATOR, ensure_emulator};
 pub use musl::ensure_musl_compiler;
-pub use packages::fetch_package;
+pub use packages::{fetch_package, fetch_packages};
 pub use rust_target::{TARGET, ensure_target};
 
 /// `command` as the user would have to type it.

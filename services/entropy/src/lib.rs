@@ -14,11 +14,11 @@ extern crate std;
 pub mod pool;
 mod sources;
 
-use chestnut_manifest::slots;
 use chestnut_runtime::{
     StartInfo,
     cap::Notification,
     ring::{ByteProducer, Memory},
+    signals,
 };
 use pool::Pool;
 
@@ -46,7 +46,7 @@ pub fn run(start: &'static StartInfo) -> ! {
         if ring.wakes() {
             client.signal();
         }
-        Notification(slots::NOTIFICATION).wait();
+        signals::wait();
     }
 }
 

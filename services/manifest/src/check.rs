@@ -1,6 +1,6 @@
 //! What a manifest must satisfy, checked on the host before anything boots.
 
-use crate::{Manifest, Memory, PortRange, Restart, Service};
+use crate::{Manifest, Manner, Memory, PortRange, QUESTION_BIT, Restart, Service};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -8,6 +8,8 @@ use alloc::vec::Vec;
 use core::fmt;
 
 const PAGE_BYTES: u64 = 4096;
+/// Microseconds: the shortest time for an answer.
+const LEAST_FOR_AN_ANSWER: u64 = 10_000;
 
 /// Something wrong with a manifest: which entry, what about it, and what would be right.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,6 +82,14 @@ impl Checker<'_> {
             }
             if !(5..=20).contains(&service.cnode_radix) {
                 self.report(&entry, format!("cnode_radix {} must be 5 to 20", service.cnode_radix));
+            }
+            if let Some(time) = service.answers_within
+                && time < LEAST_FOR_AN_ANSWER
+            {
+                self.report(
+                    &entry,
+                    format!("answers_within {time} must be at least {LEAST_FOR_AN_ANSWER} microseconds"),
+                );
             }
             if service.memory == Memory::Rest
                 && let Some(other) = takes_rest.replace(&service.name)
@@ -207,8 +217,8 @@ impl Checker<'_> {
     }
 
     fn claim_bit<'m>(&mut self, bits: &mut BTreeMap<(&'m str, u8), String>, of: &'m str, bit: u8, user: String) {
-        if bit > 63 {
-            self.report(&user, format!("bit {bit} must be 0 to 63"));
+        if bit >= QUESTION_BIT {
+            self.report(&user, format!("bit {bit} must be 0 to {}", QUESTION_BIT - 1));
         }
         if let Some(other) = bits.insert((of, bit), user.clone()) {
             self.report(user, format!("bit {bit} of service \"{of}\" is used by {other}"));
@@ -220,9 +230,12 @@ impl Checker<'_> {
         for failure in &manifest.failures {
             let entry = format!("failure of \"{}\"", failure.service);
             self.known(&entry, "service", &failure.service);
-            let named = |service: &&Service| service.name == failure.service;
-            if manifest.services.iter().find(named).is_some_and(|service| service.restart == Restart::Never) {
+            let service = manifest.services.iter().find(|service| service.name == failure.service);
+            if service.is_some_and(|service| service.restart == Restart::Never) {
                 self.report(&entry, "the system can't go on without this service (restart = \"never\")");
+            }
+            if failure.manner != Manner::Crash && service.is_some_and(|service| service.answers_within.is_none()) {
+                self.report(&entry, "nobody would notice, as this service isn't asked (it has no answers_within)");
             }
             if failure.every == 0 {
                 self.report(&entry, "every must not be 0 microseconds");

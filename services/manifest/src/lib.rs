@@ -30,10 +30,14 @@ pub use channel::{GuestMessage, HostMessage, MAX_PAYLOAD, STDIN_WINDOW};
 pub use check::Problem;
 pub use run::{Command, RunRequest, Stdio};
 pub use services::{
-    Deadline, Device, Failure, Grant, Interrupt, Manifest, Memory, PortRange, Restart, Ring, Service, Signal,
+    Deadline, Device, Failure, Grant, Interrupt, Manifest, Manner, Memory, PortRange, Restart, Ring, Service, Signal,
 };
 pub use start::{NamedCapability, Region, StartInfo, UntypedMemory, slots};
 
 /// A line of the log (debugcon) that begins with this says that the system can't go on: root writes it when a service
 /// whose policy is [`Restart::Never`] has faulted. The launcher ends the run and shows the log.
 pub const LOG_FATAL: &str = "fatal: ";
+
+/// The bit of a service's notification by which root asks whether the service goes on. The answer is a signal to
+/// [`slots::ALIVE`].
+pub const QUESTION_BIT: u8 = 63;

@@ -67,6 +67,17 @@ pub struct Service {
     pub archive: bool,
     #[serde(default)]
     pub restart: Restart,
+    /// Root asks it now and then whether it goes on, by the bit [`QUESTION_BIT`](crate::QUESTION_BIT) of its notification. If it doesn't answer for
+    /// so many microseconds (10,000 at least), it has failed as if it had faulted. Without this it isn't asked.
+    #[serde(default)]
+    pub answers_within: Option<u64>,
+}
+
+impl Manifest {
+    /// No service is asked whether it goes on.
+    pub fn ask_nobody(&mut self) {
+        self.services.iter_mut().for_each(|service| service.answers_within = None);
+    }
 }
 
 /// How much untyped RAM a service gets.
@@ -106,7 +117,7 @@ pub struct Interrupt {
     /// Level triggered and active low (as PCI), instead of edge triggered and active high (as ISA).
     #[serde(default)]
     pub level: bool,
-    /// The bit of the service's notification that it sets, 0 to 63.
+    /// The bit of the service's notification that it sets, 0 to 62.
     pub bit: u8,
 }
 
@@ -131,7 +142,7 @@ pub enum Grant {
     SchedControl,
 }
 
-/// What root does when the service faults or ends.
+/// What root does when the service faults or stops answering.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Restart {
@@ -166,7 +177,7 @@ pub struct Signal {
     pub name: String,
     pub from: String,
     pub to: String,
-    /// The bit of `to`'s notification that it sets (the badge is 1 << bit), 0 to 63.
+    /// The bit of `to`'s notification that it sets (the badge is 1 << bit), 0 to 62.
     pub bit: u8,
 }
 
@@ -187,8 +198,6 @@ pub struct Deadline {
 }
 
 /// Lets a service fail now and then, wherever it is, to see what the others make of that.
-///
-/// Root takes it apart in the middle of what it does, as after a fault, and makes it anew.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Failure {
@@ -198,4 +207,19 @@ pub struct Failure {
     pub times: u32,
     /// Microseconds from the system's start to the first failure, and between two of them. Not 0.
     pub every: u64,
+    #[serde(default)]
+    pub manner: Manner,
+}
+
+/// How a service fails that is to fail.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Manner {
+    /// Root takes it apart in the middle of what it does, as after a fault, and makes it anew.
+    #[default]
+    Crash,
+    /// Its thread is suspended, and root has to find that out as it would of any service that stops answering.
+    Silence,
+    /// Its thread goes round in circles for ever; likewise.
+    Spin,
 }

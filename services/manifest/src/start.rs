@@ -28,6 +28,9 @@ pub mod slots {
     pub const REPLY: u64 = 9;
     /// ASIDControl, with [`Grant::AsidControl`](crate::Grant::AsidControl).
     pub const ASID_CONTROL: u64 = 10;
+    /// Signals root that the service goes on, which is the answer to the bit [`QUESTION_BIT`](crate::QUESTION_BIT); only where the manifest
+    /// says in what time it has to come.
+    pub const ALIVE: u64 = 11;
     /// The first slot that may hold a named capability.
     pub const FIRST_NAMED: u64 = 16;
 }

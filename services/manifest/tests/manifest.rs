@@ -2,8 +2,8 @@
 
 use chestnut_manifest::link::Link;
 use chestnut_manifest::{
-    Command, Failure, GuestMessage, HostMessage, MAX_PAYLOAD, Manifest, Memory, NamedCapability, RunRequest, StartInfo,
-    Stdio,
+    Command, Failure, GuestMessage, HostMessage, MAX_PAYLOAD, Manifest, Manner, Memory, NamedCapability, RunRequest,
+    StartInfo, Stdio,
 };
 
 fn ours() -> Manifest {
@@ -74,7 +74,7 @@ fn a_notification_bit_has_one_meaning() {
         r#"signal "terminal": bit 0 of service "serial" is used by interrupt "com1 interrupt""#
     );
     manifest.signals[1].bit = 64;
-    assert_eq!(problem(&manifest), r#"signal "terminal": bit 64 must be 0 to 63"#);
+    assert_eq!(problem(&manifest), r#"signal "terminal": bit 64 must be 0 to 62"#);
 }
 
 #[test]
@@ -153,7 +153,7 @@ fn the_largest_message_goes_through_a_link() {
 fn only_what_is_made_anew_may_fail() {
     let fail = |service: &str, every| {
         let mut manifest = ours();
-        manifest.failures.push(Failure { service: service.into(), times: 1, every });
+        manifest.failures.push(Failure { service: service.into(), times: 1, every, manner: Manner::Crash });
         manifest
     };
     fail("serial", 1000).check().expect("valid");

@@ -29,8 +29,9 @@ pub struct Arena {
     used: u64,
     /// First slot and number of slots that hold objects.
     objects: Vec<(u64, u64)>,
-    /// Slots that hold copies.
-    copies: Vec<u64>,
+    /// First slot and number of slots that hold copies. A service that is given the boot archive has one for each of its pages,
+    /// nearly all of them side by side.
+    copies: Vec<(u64, u64)>,
 }
 
 impl Arena {
@@ -89,7 +90,10 @@ impl Arena {
     /// A slot for a copy of a capability, which the caller puts there at once.
     pub fn copy_slot(&mut self, resources: &mut Resources) -> Result<u64> {
         let slot = resources.slot()?;
-        self.copies.push(slot);
+        match self.copies.last_mut() {
+            Some((first, count)) if *first + *count == slot => *count += 1,
+            _ => self.copies.push((slot, 1)),
+        }
         Ok(slot)
     }
 
@@ -102,7 +106,7 @@ impl Arena {
 
     /// Takes everything back: no capability to any of it is left anywhere.
     pub fn clear(self, resources: &mut Resources) -> Result<()> {
-        for slot in self.copies {
+        for slot in self.copies.into_iter().flat_map(|(first, count)| first..first + count) {
             own(slot).delete().doing("deleting a copied capability")?;
             resources.slots.release(slot);
         }

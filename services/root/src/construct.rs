@@ -10,10 +10,12 @@ use crate::{
     resources::{Resources, WINDOW_PAGES, own},
     shared::Shared,
     space::{Access, Layout, Space},
+    watch,
 };
 use alloc::{format, string::ToString, vec::Vec};
 use chestnut_manifest::{
-    Device, Grant, Memory, NamedCapability, Region, Service, StartInfo, UntypedMemory, archive::BINARIES, slots,
+    Device, Failure, Grant, Manner, Memory, NamedCapability, Region, Service, StartInfo, UntypedMemory,
+    archive::BINARIES, slots,
 };
 use chestnut_runtime::{
     CNode, Slot,
@@ -34,10 +36,15 @@ const SCHED_CONTEXT_BITS: u64 = MIN_SCHED_CONTEXT_BITS + 1;
 /// What root keeps when a service gets the rest of memory: enough to make a service anew.
 const RESERVE_BITS: u64 = 23;
 
+/// `jmp .`, as it is in each service (`chestnut_runtime::entry`).
+const CIRCLE: &[u8] = &[0xeb, 0xfe];
+
 /// A process that was made.
 pub struct Process {
     pub tcb: Tcb,
     pub arena: Arena,
+    /// Where a thread goes round in circles, if the service is to fail by that ([`Manner::Spin`]).
+    pub circle: Option<u64>,
 }
 
 /// Makes the service with this number; it runs when its thread is resumed.
@@ -49,7 +56,7 @@ pub fn construct(number: usize, shared: &Shared, resources: &mut Resources) -> R
         .ok_or_else(|| wrong(format_args!("the manifest has no service number {number}")))?;
     let mut arena = Arena::default();
     match Builder::new(service, number, shared, resources, &mut arena).and_then(Builder::build) {
-        Ok(tcb) => Ok(Process { tcb, arena }),
+        Ok((tcb, circle)) => Ok(Process { tcb, arena, circle }),
         Err(failure) => {
             // The first failure is what is worth telling.
             let _ = arena.clear(resources);
@@ -102,7 +109,7 @@ impl<'a> Builder<'a> {
         })
     }
 
-    fn build(mut self) -> Result<Tcb> {
+    fn build(mut self) -> Result<(Tcb, Option<u64>)> {
         let file = format!("{BINARIES}{}", self.service.binary);
         let image = Image::parse(self.shared.archive.file(&file)?).doing(&file)?;
         if image.end() > AREA {
@@ -129,7 +136,9 @@ impl<'a> Builder<'a> {
             ..UserContext::default()
         };
         tcb.write_registers(&context, false).doing("setting its registers")?;
-        Ok(tcb)
+        let spins = |failure: &Failure| failure.manner == Manner::Spin && failure.service == self.service.name;
+        let circle = if self.shared.manifest.failures.iter().any(spins) { image.find_code(CIRCLE) } else { None };
+        Ok((tcb, circle))
     }
 
     /// Copies the image page by page into frames and maps them.
@@ -178,22 +187,28 @@ impl<'a> Builder<'a> {
     fn map_shared(&mut self) -> Result<()> {
         for memory in &self.shared.memory {
             if memory.users.contains(&self.service.name) {
-                self.map_region(&memory.name, memory.bytes, &memory.frames, Access::READ_WRITE)?;
+                self.map_region(&memory.name, memory.bytes, memory.frames.iter().copied(), Access::READ_WRITE)?;
             }
         }
         if let Some(hpet) = self.shared.hpet
             && self.service.devices.contains(&Device::Hpet)
         {
-            self.map_region("hpet", PAGE, &[hpet], Access::DEVICE)?;
+            self.map_region("hpet", PAGE, [hpet], Access::DEVICE)?;
         }
         Ok(())
     }
 
     /// Maps frames that stay, by copies of their capabilities, and names the region.
-    fn map_region(&mut self, name: &str, bytes: u64, frames: &[Frame], access: Access) -> Result<()> {
+    fn map_region(
+        &mut self,
+        name: &str,
+        bytes: u64,
+        frames: impl IntoIterator<Item = Frame>,
+        access: Access,
+    ) -> Result<()> {
         let address = self.layout.place(bytes, PAGE);
-        for (frame, address) in frames.iter().zip((address..).step_by(PAGE as usize)) {
-            let copy = self.arena.copy_frame(self.resources, *frame)?;
+        for (frame, address) in frames.into_iter().zip((address..).step_by(PAGE as usize)) {
+            let copy = self.arena.copy_frame(self.resources, frame)?;
             self.space
                 .map([copy], address, access, self.arena, self.resources)
                 .doing(format_args!("mapping region {name}"))?;
@@ -229,8 +244,7 @@ impl<'a> Builder<'a> {
     fn map_archive(&mut self) -> Result<()> {
         if self.service.archive {
             let archive = &self.shared.archive;
-            let frames: Vec<Frame> = archive.frames().collect();
-            self.map_region("archive", archive.bytes, &frames, Access::READ)?;
+            self.map_region("archive", archive.bytes, archive.frames(), Access::READ)?;
         }
         Ok(())
     }
@@ -297,6 +311,11 @@ impl<'a> Builder<'a> {
         self.slot(slots::SUPERVISION)
             .mint_from(own(self.shared.supervision.0), supervision, self.badge())
             .doing("giving it the supervision endpoint")?;
+        if self.service.answers_within.is_some() {
+            self.slot(slots::ALIVE)
+                .mint_from(own(self.shared.alive.0), CapRights::WRITE, watch::bit(self.number))
+                .doing("giving it the answer to root's question")?;
+        }
         for grant in &self.service.grants {
             match grant {
                 Grant::AsidPool => {

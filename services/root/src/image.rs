@@ -77,6 +77,16 @@ impl<'a> Image<'a> {
         Ok(())
     }
 
+    /// Where these instructions are, somewhere within a page of code.
+    pub fn find_code(&self, code: &[u8]) -> Option<u64> {
+        let executable = self.pages.iter().filter(|(_, page)| page.executable);
+        let mut parts = executable.flat_map(|(address, page)| page.contents.iter().map(move |part| (address, part)));
+        parts.find_map(|(address, (at, bytes))| {
+            let found = bytes.windows(code.len()).position(|window| window == code)?;
+            Some(address + (at + found) as u64)
+        })
+    }
+
     /// The first address after the image, on a page boundary.
     pub fn end(&self) -> u64 {
         self.pages.last_key_value().map_or(0, |(address, _)| address + PAGE)

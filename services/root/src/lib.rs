@@ -4,7 +4,7 @@
 //! that the launcher appended to root's image. [`shared`] makes what outlives a service: notifications, rings, deadline
 //! pages, interrupt handlers, I/O ports. [`construct`] makes one process out of its ELF file, all of it from
 //! [`arena`]s that one revocation takes back. [`supervise`] waits for faults, names them on the log and makes anew what the
-//! manifest says shall be. [`metronome`] gives root a sense of time where it needs one.
+//! manifest says shall be. [`watch`] finds out who has stopped answering. [`metronome`] gives root a sense of time.
 //!
 //! Below: [`resources`] holds slots and memory, [`space`] maps pages, [`device`] finds device memory by
 //! physical address, [`hpet`] finds the HPET. Each error says what root was doing: [`failure`].
@@ -30,6 +30,7 @@ pub mod resources;
 pub mod shared;
 pub mod space;
 pub mod supervise;
+pub mod watch;
 
 use chestnut_runtime::{
     abi::{BootInfo, bootinfo::slot},

@@ -54,6 +54,8 @@ pub struct Shared {
     pub reply: Reply,
     /// By the service's number.
     pub notifications: Vec<Notification>,
+    /// Where services answer that they go on ([`crate::watch`]).
+    pub alive: Notification,
     pub memory: Vec<SharedMemory>,
     pub lines: Vec<Line>,
     ports: Vec<(u16, u16, IoPort)>,
@@ -67,6 +69,7 @@ impl Shared {
         let Boot { info, manifest, tsc_mhz, rsdp, archive } = boot;
         let supervision = Endpoint(resources.object(ObjectType::Endpoint, 0)?);
         let reply = Reply(resources.object(ObjectType::Reply, 0)?);
+        let alive = Notification(resources.object(ObjectType::Notification, 0)?);
         let mut shared = Self {
             manifest,
             tsc_mhz,
@@ -78,6 +81,7 @@ impl Shared {
             supervision,
             reply,
             notifications: Vec::new(),
+            alive,
             memory: Vec::new(),
             lines: Vec::new(),
             ports: console.into_iter().map(|port| (logger::PORT, logger::PORT, port)).collect(),

@@ -1,21 +1,23 @@
 //! Supervision: starts all services, then waits for the first that fails.
 //!
-//! A fault of a service arrives as a message on root's endpoint, badged with the service's number. Root says on the log who
-//! faulted, how and with which registers, and then does what the manifest says: make the service anew, or stop.
+//! A fault of a service arrives as a message on root's endpoint, badged with the service's number. A service that has stopped answering is
+//! found by [`watch`](crate::watch), at a beat of the metronome, which arrives there too. Root says on the log who
+//! failed, how and with which registers, and then does what the manifest says: make the service anew, or stop.
 //! Whatever was shared stays as it was; the new incarnation finds it and goes on. A service that keeps failing is not
 //! made anew for ever: after [`MOST_RESTARTS`] within [`RESTART_WINDOW`] microseconds the system stops.
 
 use crate::{
     construct::{Process, construct},
-    failure::{Doing, Result},
+    failure::{Doing, Result, wrong},
     faults::{Fault, Registers},
     metronome,
     resources::Resources,
     shared::Shared,
+    watch::Watch,
 };
 use alloc::vec::Vec;
-use chestnut_manifest::{LOG_FATAL, Restart};
-use chestnut_runtime::{Received, clock, logger};
+use chestnut_manifest::{LOG_FATAL, Manner, Restart};
+use chestnut_runtime::{Received, abi::UserContext, clock, logger};
 use core::fmt;
 
 /// More restarts of one service than that within the window mean that restarting does not help.
@@ -33,6 +35,7 @@ struct Supervised {
 /// A [failure](chestnut_manifest::Failure) that the manifest asks for.
 struct Planned {
     number: usize,
+    manner: Manner,
     left: u32,
     /// Ticks.
     next: u64,
@@ -45,6 +48,7 @@ pub struct Supervisor {
     resources: Resources,
     services: Vec<Supervised>,
     planned: Vec<Planned>,
+    watch: Watch,
 }
 
 impl Supervisor {
@@ -65,8 +69,13 @@ impl Supervisor {
                 log::info!("started {}", description.name);
             }
         }
-        let planned = plan(&shared, &mut resources)?;
-        Ok(Self { shared, resources, services, planned })
+        let planned = plan(&shared)?;
+        let watch = Watch::new(&shared, &mut resources, clock::ticks())?;
+        let failures = shared.manifest.failures.iter().map(|failure| failure.every);
+        if let Some(period) = failures.chain(Watch::period(&shared)).min() {
+            metronome::start(period, &shared, &mut resources)?;
+        }
+        Ok(Self { shared, resources, services, planned, watch })
     }
 
     /// Waits for what the services have to say, for ever.
@@ -81,7 +90,11 @@ impl Supervisor {
 
     fn handle(&mut self, message: &Received) -> Result<()> {
         if message.badge == metronome::BADGE {
-            return self.fail_as_planned();
+            self.fail_as_planned()?;
+            return match self.watch.beat(clock::ticks()) {
+                Some(number) => self.failed(number, &"does not answer any more"),
+                None => Ok(()),
+            };
         }
         let number = (message.badge as usize).wrapping_sub(1);
         let Some(service) = self.shared.manifest.services.get(number) else {
@@ -94,13 +107,19 @@ impl Supervisor {
             log::warn!("{} sent a message that root does not know: label {}", service.name, message.label());
             return Ok(());
         };
-        log::error!("{} faulted: {fault}", service.name);
+        self.failed(number, &format_args!("faulted: {fault}"))
+    }
+
+    /// Says what a service did, and does what the manifest says.
+    fn failed(&mut self, number: usize, what: &dyn fmt::Display) -> Result<()> {
+        let service = &self.shared.manifest.services[number];
+        log::error!("{} {what}", service.name);
         let registers = self.services[number].process.as_ref().map(|process| process.tcb.read_registers(false));
         if let Some(Ok(registers)) = registers {
             logger::print(format_args!("{}\n", Registers(registers)));
         }
         match service.restart {
-            Restart::Never => stop(&format_args!("{} can't go on: {fault}", service.name)),
+            Restart::Never => stop(&format_args!("{} {what}", service.name)),
             Restart::Always => self.restart_unless_hopeless(number),
         }
     }
@@ -112,11 +131,30 @@ impl Supervisor {
             let planned = &mut self.planned[index];
             if planned.left > 0 && now >= planned.next {
                 (planned.left, planned.next) = (planned.left - 1, now + planned.interval);
-                let number = planned.number;
-                self.restart(number)?;
+                let (number, manner) = (planned.number, planned.manner);
+                match manner {
+                    Manner::Crash => self.restart(number)?,
+                    Manner::Silence => self.silence(number)?,
+                    Manner::Spin => self.spin(number)?,
+                }
             }
         }
         Ok(())
+    }
+
+    /// Stops the service's thread, wherever it is.
+    fn silence(&mut self, number: usize) -> Result<()> {
+        let Some(process) = &self.services[number].process else { return Ok(()) };
+        process.tcb.suspend().doing("silencing a service")
+    }
+
+    /// Lets the service's thread go round in circles, from wherever it is.
+    fn spin(&mut self, number: usize) -> Result<()> {
+        let doing = "letting a service spin";
+        let Some(process) = &self.services[number].process else { return Ok(()) };
+        let circle = process.circle.ok_or_else(|| wrong("there is no circle in its code")).doing(doing)?;
+        let registers = process.tcb.read_registers(true).doing(doing)?;
+        process.tcb.write_registers(&UserContext { rip: circle, ..registers }, true).doing(doing)
     }
 
     fn restart_unless_hopeless(&mut self, number: usize) -> Result<()> {
@@ -146,22 +184,21 @@ impl Supervisor {
         }
         process.tcb.resume().doing(format_args!("letting {} run", service.name))?;
         supervised.process = Some(process);
+        self.watch.begin_anew(number, clock::ticks());
         log::info!("restarted {}", service.name);
         Ok(())
     }
 }
 
 /// Makes ready for the failures that the manifest asks for, if any.
-fn plan(shared: &Shared, resources: &mut Resources) -> Result<Vec<Planned>> {
+fn plan(shared: &Shared) -> Result<Vec<Planned>> {
     let mut planned = Vec::new();
     let now = clock::ticks();
     for failure in &shared.manifest.failures {
         let interval = failure.every.saturating_mul(shared.tsc_mhz.into());
         let number = shared.number(&failure.service)?;
-        planned.push(Planned { number, left: failure.times, next: now.saturating_add(interval), interval });
-    }
-    if let Some(period) = shared.manifest.failures.iter().map(|failure| failure.every).min() {
-        metronome::start(period, shared, resources)?;
+        let next = now.saturating_add(interval);
+        planned.push(Planned { number, manner: failure.manner, left: failure.times, next, interval });
     }
     Ok(planned)
 }

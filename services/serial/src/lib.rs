@@ -15,11 +15,11 @@ extern crate std;
 pub mod line;
 mod ports;
 
-use chestnut_manifest::slots;
 use chestnut_runtime::{
     StartInfo,
     cap::{InterruptHandler, IoPort, Notification},
     ring::{ByteConsumer, ByteProducer, Memory},
+    signals,
 };
 use line::Line;
 use ports::Ports;
@@ -127,7 +127,7 @@ pub fn run(start: &'static StartInfo) -> ! {
         attached.client.signal();
     }
     loop {
-        let woken = Notification(slots::NOTIFICATION).wait();
+        let woken = signals::wait();
         for attached in lines.iter_mut().flatten() {
             attached.serve(woken);
         }

@@ -18,11 +18,10 @@ pub mod pit;
 
 use alarm::Alarm;
 use alloc::boxed::Box;
-use chestnut_manifest::slots;
 use chestnut_runtime::{
     StartInfo,
     cap::{InterruptHandler, IoPort, Notification},
-    clock,
+    clock, signals,
 };
 use clients::Clients;
 use hpet::{Hpet, Mapped};
@@ -56,7 +55,7 @@ pub fn run(start: &'static StartInfo) -> ! {
                 break;
             }
         }
-        let woken = Notification(slots::NOTIFICATION).wait();
+        let woken = signals::wait();
         if woken & INTERRUPT_BIT != 0 {
             alarm.acknowledge();
             if let Err(error) = interrupt.ack() {

@@ -34,6 +34,14 @@ pub fn invalidate_page(_address: u64) {
 pub fn invalidate_all() {
     MACHINE.with(|m| m.flushes.set(m.flushes.get() + 1));
 }
+/// # Safety
+/// As on the bare machine.
+pub unsafe fn copy_words(from: *const u64, to: *mut u64, count: usize) {
+    for index in 0..count {
+        // SAFETY: the caller's promise.
+        unsafe { to.wrapping_add(index).write_volatile(from.wrapping_add(index).read_volatile()) }
+    }
+}
 pub fn port_in(_port: u16, bytes: u8) -> u32 {
     u32::MAX >> (32 - 8 * bytes.clamp(1, 4) as u32)
 }

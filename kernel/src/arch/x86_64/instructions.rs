@@ -20,36 +20,35 @@ pub fn now() -> u64 {
 /// Registers eax, ebx, ecx, edx of CPUID; zeros for a leaf beyond the last one of its range.
 pub(super) fn cpuid(leaf: u32, subleaf: u32) -> [u32; 4] {
     let last = core::arch::x86_64::__cpuid(leaf & 0xffff_0000).eax;
-    if leaf > last {
-        return [0; 4];
-    }
     let r = core::arch::x86_64::__cpuid_count(leaf, subleaf);
-    [r.eax, r.ebx, r.ecx, r.edx]
+    if leaf > last { [0; 4] } else { [r.eax, r.ebx, r.ecx, r.edx] }
+}
+
+/// Copies words, the lowest first.
+///
+/// # Safety
+/// Both places have so many, and Rust knows of no reference to them.
+#[inline(always)]
+pub unsafe fn copy_words(from: *const u64, to: *mut u64, count: usize) {
+    // SAFETY: the caller's promise; the direction flag is clear in the kernel.
+    unsafe {
+        asm!("rep movsq", inout("rsi") from => _, inout("rdi") to => _, inout("rcx") count => _, options(nostack))
+    };
 }
 
 /// Reads `bytes` (1, 2 or 4) from an I/O port; 0 for another width.
 pub fn port_in(port: u16, bytes: u8) -> u32 {
+    let mut value = 0;
     // SAFETY: port input can't touch memory that Rust knows; who may read which port is decided by capabilities.
     unsafe {
         match bytes {
-            1 => {
-                let value: u8;
-                asm!("in al, dx", in("dx") port, out("al") value, options(nostack, preserves_flags));
-                value.into()
-            }
-            2 => {
-                let value: u16;
-                asm!("in ax, dx", in("dx") port, out("ax") value, options(nostack, preserves_flags));
-                value.into()
-            }
-            4 => {
-                let value: u32;
-                asm!("in eax, dx", in("dx") port, out("eax") value, options(nostack, preserves_flags));
-                value
-            }
-            _ => 0,
+            1 => asm!("in al, dx", in("dx") port, inout("eax") value, options(nostack, preserves_flags)),
+            2 => asm!("in ax, dx", in("dx") port, inout("eax") value, options(nostack, preserves_flags)),
+            4 => asm!("in eax, dx", in("dx") port, inout("eax") value, options(nostack, preserves_flags)),
+            _ => {}
         }
     }
+    value
 }
 
 /// Writes the low `bytes` (1, 2 or 4) of `value` to an I/O port; nothing for another width.

@@ -25,7 +25,7 @@ pub use current::{cpu_init, set_current_context, switch_context};
 pub use failure::{kernel_fault, stop};
 #[cfg(feature = "bench")]
 pub use failure::{read_msr, recover, write_msr};
-pub use instructions::{fault_address, halt, invalidate_page, now, port_in, port_out};
+pub use instructions::{copy_words, fault_address, halt, invalidate_page, now, port_in, port_out};
 pub use interrupts::{
     MAX_IOAPICS, TIMER_VECTOR, ioapic_add, ioapic_count, ioapic_pins, ioapic_route, irq_acknowledge, irq_mask,
     irq_unmask, lapic_init, set_deadline, timer_fired, unexpected_vector,

@@ -4,6 +4,8 @@
 //! never sees an address. A transfer may stop early at a page that the process doesn't have: then a *short count* is
 //! returned, and `EFAULT` only if nothing at all was moved, as read(2) and write(2) do.
 
+use alloc::vec::Vec;
+
 use crate::page::Page;
 use crate::{Errno, Result};
 
@@ -55,6 +57,16 @@ pub trait Source {
 
     /// Fills a prefix of `into` and says how long it was; short counts and `EFAULT` as for [`Sink::put`].
     fn take(&mut self, into: &mut [u8]) -> Result<usize>;
+
+    /// The same to the end of `into`, at most `length` bytes, for which the caller has reserved memory. A server that can see the source's
+    /// memory overrides this, so that nothing is filled with zeros first.
+    fn append_to(&mut self, into: &mut Vec<u8>, length: usize) -> Result<usize> {
+        let start = into.len();
+        into.resize(start + length, 0);
+        let taken = self.take(&mut into[start..]);
+        into.truncate(start + taken.unwrap_or(0));
+        taken
+    }
 
     /// The same into a page, from `offset`.
     fn take_page(&mut self, page: &dyn Page, offset: usize, length: usize) -> Result<usize> {

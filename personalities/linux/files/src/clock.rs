@@ -15,6 +15,10 @@ pub struct Timestamp {
 pub trait Clock {
     /// CLOCK_REALTIME.
     fn realtime(&self) -> Timestamp;
+    /// The same for stamps on inodes, which may be behind by a millisecond.
+    fn stamp(&self) -> Timestamp {
+        self.realtime()
+    }
     /// CLOCK_MONOTONIC, since boot.
     fn monotonic(&self) -> Duration;
     /// Wakes `waker` once, at `deadline` of the monotonic clock or a little later, unless [`Clock::forget`] is called before with

@@ -4,7 +4,8 @@
 //! trampoline and the vDSO, so that no two of them disagree. Reading it needs nobody else. Waking needs the timer service, which
 //! gets the earliest deadline each time that changes.
 
-use crate::capability::{SharedPage, ticks};
+use crate::agenda::Agenda;
+use crate::capability::{SharedPage, Threads, ticks};
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::rc::Rc;
@@ -23,9 +24,13 @@ pub struct SystemClock {
     tsc_base: u64,
     tsc_mhz: u64,
     multiplier: u64,
+    turn: u64,
     /// Nanoseconds from the monotonic clock to the wall's.
     wall_offset: Cell<u64>,
     time_page: SharedPage<TimePage>,
+    /// The stamp that inodes get before that reading of the time-stamp counter.
+    stamp: Cell<Timestamp>,
+    stamp_until: Cell<u64>,
     sleepers: RefCell<BTreeMap<(Duration, u64), Waker>>,
     next_key: Cell<u64>,
     /// Tells the timer service the earliest deadline, in ticks.
@@ -34,15 +39,24 @@ pub struct SystemClock {
     told: Cell<u64>,
     /// Somebody sleeps, or doesn't any more, who wasn't thought of when that was told.
     changed: Cell<bool>,
+    agenda: Agenda,
     /// Woken when CLOCK_REALTIME has been set.
     pub wall_was_set: WaitQueue,
 }
 
 const NANOSECONDS: u64 = 1_000_000_000;
+/// Between two stamps that differ: microseconds. Linux takes one to ten milliseconds.
+const STAMPS: u64 = 1000;
 
 impl SystemClock {
     /// `wall` is the time now, in nanoseconds since 1970.
-    pub fn new(time_page: SharedPage<TimePage>, tsc_mhz: u32, wall: u64, alarm: Box<dyn Fn(u64)>) -> Rc<Self> {
+    pub fn new(
+        time_page: SharedPage<TimePage>,
+        tsc_mhz: u32,
+        wall: u64,
+        alarm: Box<dyn Fn(u64)>,
+        agenda: Agenda,
+    ) -> Rc<Self> {
         let tsc_base = ticks();
         let tsc_mhz = u64::from(tsc_mhz.max(1));
         time_page.view().initialise(tsc_base, tsc_mhz, wall);
@@ -50,17 +64,25 @@ impl SystemClock {
             tsc_base,
             tsc_mhz,
             multiplier: TimePage::multiplier_for(tsc_mhz),
+            turn: Threads::TURN * tsc_mhz,
             wall_offset: Cell::new(wall),
             time_page,
+            stamp: Cell::default(),
+            stamp_until: Cell::new(0),
             sleepers: RefCell::default(),
             next_key: Cell::new(0),
             alarm,
             told: Cell::new(u64::MAX),
             changed: Cell::new(false),
+            agenda,
             wall_was_set: WaitQueue::new(),
         })
     }
 
+    /// Ticks of a thread's turn.
+    pub const fn turn(&self) -> u64 {
+        self.turn
+    }
     pub const fn tsc_mhz(&self) -> u64 {
         self.tsc_mhz
     }
@@ -85,6 +107,7 @@ impl SystemClock {
         let offset = (wall.as_nanos() as u64).wrapping_sub(self.monotonic().as_nanos() as u64);
         self.wall_offset.set(offset);
         self.time_page.view().set_wall_offset(offset);
+        self.stamp_until.set(0);
         self.wall_was_set.wake(Events::all());
     }
     /// What to add to the monotonic clock for the wall's.
@@ -92,17 +115,20 @@ impl SystemClock {
         Duration::from_nanos(self.wall_offset.get())
     }
 
-    /// Wakes all whose time has come and tells the timer service of the next. Costs next to nothing as long as the first one's time
-    /// is still to come, as it is done for each message. Whether anybody may have been woken.
-    #[inline]
-    pub fn run(&self) -> bool {
-        let looks = self.changed.get() || ticks() >= self.told.get();
-        if looks {
-            self.look();
-        }
-        looks
+    fn change(&self) {
+        self.changed.set(true);
+        self.agenda.now();
     }
-    fn look(&self) {
+    /// When there will be anything to do, as a reading of the time-stamp counter.
+    pub const fn next(&self) -> u64 {
+        if self.changed.get() { 0 } else { self.told.get() }
+    }
+    /// Whether there is at this reading ([`run`](Self::run)).
+    pub const fn is_due(&self, now: u64) -> bool {
+        now >= self.next()
+    }
+    /// Wakes all whose time has come and tells the timer service of the next.
+    pub fn run(&self) {
         self.changed.set(false);
         let now = self.monotonic();
         let due: Vec<Waker> = {
@@ -122,7 +148,7 @@ impl SystemClock {
     /// The timer service has rung: it forgets the deadline that it was told.
     pub fn rung(&self) {
         self.told.set(u64::MAX);
-        self.changed.set(true);
+        self.change();
     }
 
     /// The reading of the time-stamp counter at which the monotonic clock has reached `time`.
@@ -142,6 +168,14 @@ impl Clock for SystemClock {
         let wall = self.wall();
         Timestamp { seconds: wall.as_secs() as i64, nanoseconds: wall.subsec_nanos() }
     }
+    fn stamp(&self) -> Timestamp {
+        let now = ticks();
+        if now >= self.stamp_until.get() {
+            self.stamp.set(self.realtime());
+            self.stamp_until.set(now + STAMPS * self.tsc_mhz);
+        }
+        self.stamp.get()
+    }
     fn monotonic(&self) -> Duration {
         Duration::from_nanos(TimePage::monotonic(ticks(), self.tsc_base, self.multiplier))
     }
@@ -149,12 +183,12 @@ impl Clock for SystemClock {
         let key = self.next_key.get();
         self.next_key.set(key + 1);
         self.sleepers.borrow_mut().insert((deadline, key), waker.clone());
-        self.changed.set(true);
+        self.change();
         key
     }
     fn forget(&self, deadline: Duration, number: u64) {
         self.sleepers.borrow_mut().remove(&(deadline, number));
-        self.changed.set(true);
+        self.change();
     }
 }
 

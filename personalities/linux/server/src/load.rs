@@ -42,7 +42,7 @@ impl Server {
         let processes = self.table.processes();
         let runs = |process: &alloc::rc::Rc<crate::process::Process>| {
             let threads = process.threads.borrow();
-            threads.iter().filter(|thread| matches!(&*thread.activity.borrow(), Activity::Running)).count()
+            threads.iter().filter(|thread| thread.activity() == Activity::Running).count()
         };
         processes.iter().map(runs).sum()
     }

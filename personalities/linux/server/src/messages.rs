@@ -10,7 +10,7 @@ use crate::process::signal::Signal;
 use crate::process::thread::{Activity, Answer};
 use crate::process::{Ending, Thread};
 use crate::server::Server;
-use crate::syscall::register;
+use crate::syscall::{Call, register};
 use alloc::rc::Rc;
 use chestnut_linux_files::Errno;
 use chestnut_linux_trampoline::Request;
@@ -22,24 +22,20 @@ impl Server {
         let mut served: Option<Rc<Thread>> = None;
         let mut since = ticks();
         loop {
-            self.executor.run();
-            if self.clock.run() {
-                self.executor.run();
+            let mut now = ticks();
+            if self.agenda.is_due(now) {
+                self.do_what_is_due(devices, now);
+                now = ticks();
             }
-            devices.flush();
-            self.watch_memory();
-            self.end_service(served.take(), ticks().wrapping_sub(since));
-            self.check_turns();
+            self.end_service(served.as_ref(), now.wrapping_sub(since));
+            if self.turns.are_waited_for() {
+                self.check_turns();
+            }
             let (reply, answer) = match self.take_answer() {
                 Some((reply, answer)) => (reply, Some(answer)),
-                // Without a reply object nobody's call can be taken; memory for one is found once something ends.
-                None => match self.capabilities.replies.allocate() {
-                    Ok(reply) => (reply, None),
-                    Err(_) => panic!("no memory for a reply object"),
-                },
+                None => (self.next_reply(&mut served), None),
             };
-            let answer = answer.map(Answer::message);
-            let message = if self.turns.has_pieces() {
+            let message = if self.turns.are_waited_for() && self.turns.has_pieces() {
                 let message = self.kernel.look(&reply, answer);
                 self.turns.next_piece();
                 message
@@ -48,39 +44,66 @@ impl Server {
             };
             since = ticks();
             if message.badge < Threads::BADGE_UNIT {
+                served = None;
                 devices.notified(message.badge);
                 continue;
             }
-            served = self.take_message(reply, message);
+            self.take_message(&mut served, reply, message);
         }
     }
 
-    /// A message of a thread, whom `reply` holds if it wants an answer. The thread, if it was served.
-    #[inline]
-    fn take_message(&'static self, reply: Reply, message: Message) -> Option<Rc<Thread>> {
-        let thread = self.table.by_badge(message.badge)?;
-        let mut activity = thread.activity.borrow_mut();
-        let ran = matches!(&*activity, Activity::Running);
-        *activity = Activity::Held(reply);
-        drop(activity);
-        if !ran {
+    /// What there is to do between two messages.
+    #[inline(never)]
+    fn do_what_is_due(&'static self, devices: &Devices, now: u64) {
+        self.executor.run();
+        if self.clock.is_due(now) {
+            self.clock.run();
+            self.executor.run();
+        }
+        devices.flush();
+        let look_again = self.watch_memory(now);
+        if self.executor.is_idle() && !devices.have_work() {
+            self.agenda.clear();
+        }
+        self.agenda.at_latest(look_again);
+        self.agenda.at_latest(self.clock.next());
+    }
+
+    /// A reply object to receive with, when nobody is answered. Nothing is kept of a thread that has ended.
+    #[cold]
+    fn next_reply(&self, served: &mut Option<Rc<Thread>>) -> Reply {
+        served.take_if(|thread| thread.ended.get());
+        // Without a reply object nobody's call can be taken; memory for one is found once something ends.
+        self.capabilities.replies.allocate().unwrap_or_else(|_| panic!("no memory for a reply object"))
+    }
+
+    /// A message of a thread, whom `reply` holds if it wants an answer. `served` is the last one's thread, and becomes this one's: mostly it is the same.
+    #[inline(always)]
+    fn take_message(&'static self, served: &mut Option<Rc<Thread>>, reply: Reply, message: Message) {
+        if served.as_ref().is_none_or(|thread| thread.machine.badge() != message.badge) {
+            *served = self.table.by_badge(message.badge);
+        }
+        let Some(thread) = served else { return };
+        if thread.activity() != Activity::Running {
             // It sent something while the server still owed it an answer, which no trampoline does.
             log::warn!("thread {} sent a second message", thread.tid.get());
-            self.end_process(&thread.process, Ending::Killed(Signal::SYS));
-            return None;
+            return self.end_process(&thread.process, Ending::Killed(Signal::SYS));
         }
-        self.serve_thread(&thread, message);
-        Some(thread)
+        thread.hold(reply);
+        self.serve_thread(thread, message);
     }
 
     /// One call or fault of a thread, which is held from now on.
+    #[inline(always)]
     fn serve_thread(&'static self, thread: &Rc<Thread>, message: Message) {
         if message.badge & Threads::FAULT != 0 {
             return self.fault(thread, FaultMessage { label: message.info.label(), words: message.words });
         }
         let [first, second, third, fourth, _] = message.words;
         match Request::decode(message.info, [first, second, third, fourth], thread.page()) {
-            Some(Request::Syscall { number, arguments }) => self.system_call(thread, number, arguments),
+            Some(Request::Syscall { number, arguments }) => {
+                self.system_call(&Call { server: self, thread, number, arguments });
+            }
             Some(Request::TakeSignals) => self.take_signals(thread),
             None => self.answer(thread, Answer::Done(register(Err(Errno::ENOSYS)))),
         }

@@ -106,6 +106,8 @@ type Herald = Box<dyn Fn(&str)>;
 pub struct Watch {
     /// There was some pressure at the last look.
     scarce: Cell<bool>,
+    /// When that was: ticks.
+    looked: Cell<u64>,
     /// When those who hold much were told from the others, and when it may be done again: ticks.
     next_weighing: Cell<u64>,
     /// Nobody could be ended: not to be tried before then, ticks.
@@ -129,8 +131,18 @@ impl Server {
         heap.max(files).max(sockets)
     }
 
-    /// Looks how things are, and ends processes if it must be. Called between two messages.
-    pub fn watch_memory(&'static self) {
+    /// Looks how things are if the server can have done much since the last look, and ends processes if it must be. Called between two messages;
+    /// `now` is the reading of the time-stamp counter. Returns when it is to be called again.
+    pub fn watch_memory(&'static self, now: u64) -> u64 {
+        let watch = &self.watch;
+        if now.wrapping_sub(watch.looked.get()) >= LOOKS || watch.is_scarce() {
+            watch.looked.set(now);
+            self.look_at_memory();
+        }
+        if watch.is_scarce() { now } else { watch.looked.get() + LOOKS }
+    }
+
+    fn look_at_memory(&'static self) {
         let pressure = self.pressure();
         self.watch.scarce.set(pressure >= Pressure::Scarce);
         if pressure == Pressure::Now {
@@ -159,6 +171,9 @@ impl Server {
         }
     }
 }
+
+/// Between two looks: ticks. The calls that so little time is enough for don't take what lies between two kinds of [`Pressure`].
+const LOOKS: u64 = 8192;
 
 /// Between two attempts to end somebody, after one that was in vain: nanoseconds.
 const ATTEMPTS: u64 = 10_000_000;

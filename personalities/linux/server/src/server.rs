@@ -3,6 +3,7 @@
 //! There is one [`Server`] for the machine's life; everything in it is a cell, and no borrow is held across an await or a
 //! call back into the server.
 
+use crate::agenda::Agenda;
 use crate::capability::{Capabilities, Frame, Kernel, OutOfMemory, Reply};
 use crate::clock::SystemClock;
 use crate::executor::Executor;
@@ -13,7 +14,7 @@ use crate::pressure::Watch;
 use crate::process::futex::Futexes;
 use crate::process::pi_futex::PiFutexes;
 use crate::process::table::Table;
-use crate::process::thread::{Activity, Answer};
+use crate::process::thread::{Activity, Answer, Sent};
 use crate::process::{Process, Thread};
 use crate::trace::Tracer;
 use crate::turns::Turns;
@@ -21,7 +22,7 @@ use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
-use chestnut_abi::UserContext;
+use chestnut_abi::{MessageInfo, UserContext};
 use chestnut_linux_files::devfs::Generator;
 use chestnut_linux_files::inode::Filesystem;
 use chestnut_linux_files::terminal::Terminal;
@@ -29,7 +30,6 @@ use chestnut_linux_files::vfs::Vfs;
 use chestnut_linux_files::wait::WaitQueue;
 use chestnut_linux_trampoline::{text, vdso};
 use core::cell::{Cell, OnceCell, RefCell};
-use core::mem;
 
 /// Everything that the server knows.
 pub struct Server {
@@ -37,6 +37,7 @@ pub struct Server {
     pub capabilities: &'static Capabilities,
     pub memory: Rc<Memory>,
     pub clock: Rc<SystemClock>,
+    pub agenda: Agenda,
     pub executor: Executor,
     pub table: Table,
     pub futexes: Rc<Futexes>,
@@ -69,20 +70,23 @@ pub struct Server {
     pub watch: Watch,
     pub turns: Turns,
     /// An answer that goes out along with the next receive.
-    next_answer: Cell<Option<NextAnswer>>,
+    next_answer: NextAnswer,
 }
 
-/// An answer that goes out along with the next receive.
+/// An answer that goes out along with the next receive, if there is a reply object for it.
+#[derive(Default)]
 struct NextAnswer {
+    reply: Cell<Option<Reply>>,
+    info: Cell<u64>,
+    words: Cell<[u64; 2]>,
     /// Whose it is.
-    badge: u64,
-    reply: Reply,
-    answer: Answer,
+    badge: Cell<u64>,
 }
 
 /// What [`Server::new`] is made of.
 pub struct Parts {
     pub kernel: &'static Kernel,
+    pub agenda: Agenda,
     pub capabilities: &'static Capabilities,
     pub memory: Rc<Memory>,
     pub clock: Rc<SystemClock>,
@@ -94,7 +98,7 @@ pub struct Parts {
 
 impl Server {
     pub fn new(parts: Parts) -> Result<&'static Self, OutOfMemory> {
-        let Parts { kernel, capabilities, memory, clock, generator, vfs, nameless, features } = parts;
+        let Parts { kernel, agenda, capabilities, memory, clock, generator, vfs, nameless, features } = parts;
         let page = |bytes: &[u8]| {
             let frame = capabilities.frames.allocate()?;
             frame.write(0, bytes);
@@ -106,7 +110,8 @@ impl Server {
             capabilities,
             memory,
             clock,
-            executor: Executor::default(),
+            executor: Executor::new(agenda.clone()),
+            agenda,
             table: Table::default(),
             futexes: Rc::default(),
             pi_futexes: Rc::default(),
@@ -130,7 +135,7 @@ impl Server {
             init_program: Cell::new(0),
             watch: Watch::default(),
             turns: Turns::default(),
-            next_answer: Cell::default(),
+            next_answer: NextAnswer::default(),
         })))
     }
 
@@ -138,56 +143,68 @@ impl Server {
     /// when that does.
     #[inline]
     pub fn answer(&self, thread: &Thread, answer: Answer) {
-        let mut activity = thread.activity.borrow_mut();
-        // Otherwise its call was cancelled or it has ended: nobody waits for this.
-        if !matches!(&*activity, Activity::Held(_)) {
-            return;
+        if let Some(reply) = thread.let_go(answer) {
+            self.send_answer(thread, reply, answer.message());
         }
-        let Activity::Held(reply) = mem::replace(&mut *activity, Activity::Running) else { return };
-        if thread.process.is_stopped() {
-            *activity = Activity::Answered(reply, answer);
-            return;
-        }
-        self.send_answer(thread, reply, answer);
     }
 
     /// Sends the answer of a thread that is taken to run already.
     #[inline]
-    pub fn send_answer(&self, thread: &Thread, reply: Reply, answer: Answer) {
-        match self.next_answer.take() {
-            None => self.next_answer.set(Some(NextAnswer { badge: thread.machine.badge(), reply, answer })),
-            first => {
-                self.next_answer.set(first);
-                send(&reply, answer);
-            }
+    pub fn send_answer(&self, thread: &Thread, reply: Reply, message: Sent) {
+        match self.next_answer.reply.take() {
+            None => thread.has_woken_nobody(),
+            Some(first) => return self.send_one_of_two(first, thread, reply, message),
+        }
+        self.answer_next(thread, reply, message);
+    }
+
+    #[inline]
+    fn answer_next(&self, thread: &Thread, reply: Reply, (info, words): Sent) {
+        let next = &self.next_answer;
+        next.reply.set(Some(reply));
+        next.info.set(info.0);
+        next.words.set(words);
+        next.badge.set(thread.machine.badge());
+    }
+
+    /// `first` waits for the next receive already, and its thread would run first. That is so if this thread, which has woken it, gives
+    /// way; else this one goes on.
+    #[cold]
+    fn send_one_of_two(&self, first: Reply, thread: &Thread, reply: Reply, message: Sent) {
+        let next = &self.next_answer;
+        if thread.gives_way() {
+            reply.send(message.0, message.1);
+            next.reply.set(Some(first));
+        } else {
+            first.send(MessageInfo(next.info.get()), next.words.get());
+            self.answer_next(thread, reply, message);
         }
     }
 
     /// Takes a thread's answer back, if it is the one that waits for the next receive.
-    pub fn withdraw_answer(&self, thread: &Thread) -> Option<(Reply, Answer)> {
-        let mut next = self.next_answer.take();
-        let its = next.take_if(|next| next.badge == thread.machine.badge());
-        self.next_answer.set(next);
-        its.map(|next| (next.reply, next.answer))
+    pub fn withdraw_answer(&self, thread: &Thread) -> Option<(Reply, Sent)> {
+        if self.next_answer.badge.get() == thread.machine.badge() { self.take_answer() } else { None }
     }
 
     /// Sends the answers that wait for the next receive or for a turn: their threads then are where their activities say.
     pub fn flush_answer(&self) {
         self.forget_turns();
-        if let Some(NextAnswer { reply, answer, .. }) = self.next_answer.take() {
-            send(&reply, answer);
+        if let Some((reply, (info, words))) = self.take_answer() {
+            reply.send(info, words);
         }
     }
+
     /// The answer to send along with the next receive, and the reply object to receive with.
     #[inline]
-    pub fn take_answer(&self) -> Option<(Reply, Answer)> {
-        self.next_answer.take().map(|next| (next.reply, next.answer))
+    pub fn take_answer(&self) -> Option<(Reply, Sent)> {
+        let next = &self.next_answer;
+        next.reply.take().map(|reply| (reply, (MessageInfo(next.info.get()), next.words.get())))
     }
 
     /// Lets a thread whose fault the server holds go on with other registers.
     pub fn redirect(&self, thread: &Thread, registers: &UserContext) {
         let stopped = thread.process.is_stopped();
-        *thread.activity.borrow_mut() = if stopped { Activity::Suspended } else { Activity::Running };
+        thread.set_activity(if stopped { Activity::Suspended } else { Activity::Running });
         thread.machine.set_registers(registers, !stopped);
     }
 
@@ -195,9 +212,4 @@ impl Server {
     pub fn process_or_self(&self, caller: &Rc<Process>, pid: u32) -> Option<Rc<Process>> {
         if pid == 0 || pid == caller.pid { Some(caller.clone()) } else { self.table.process(pid) }
     }
-}
-
-fn send(reply: &Reply, answer: Answer) {
-    let (info, word) = answer.message();
-    reply.send(info, word);
 }

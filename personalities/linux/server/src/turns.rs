@@ -8,9 +8,9 @@
 //! Long calls are cut in pieces besides ([`Server::breathe`]): between two of them whatever came in meanwhile is dealt with, and others
 //! have their turns.
 
-use crate::capability::{Reply, Threads, ticks};
+use crate::capability::{Reply, ticks};
 use crate::process::Thread;
-use crate::process::thread::Answer;
+use crate::process::thread::Sent;
 use crate::server::Server;
 use alloc::collections::VecDeque;
 use alloc::rc::Rc;
@@ -21,8 +21,6 @@ use core::future::poll_fn;
 use core::task::{Poll, Waker};
 use core::time::Duration;
 
-/// A turn, nanoseconds.
-const TURN: u64 = Threads::TURN * 1000;
 /// However many others there are, nobody waits longer at a stroke.
 const LONGEST_WAIT: Duration = Duration::from_millis(200);
 /// More others than that count as so many.
@@ -39,7 +37,7 @@ struct Waiting {
 
 /// How it goes on.
 enum How {
-    Answer(Reply, Answer),
+    Answer(Reply, Sent),
     /// With the next piece of its call.
     Wake(Waker),
 }
@@ -52,12 +50,27 @@ pub struct Turns {
     pieces: RefCell<VecDeque<Waker>>,
     /// The longest that the server has worked without looking for messages, in ticks, and the call that it was for.
     longest: Cell<(u64, Option<u64>)>,
+    /// There may be something in `waiting` or `pieces`: looked at for each message.
+    are_waited_for: Cell<bool>,
 }
 
 impl Turns {
     /// Ticks of the longest stretch since this was last asked, and the number of the call that the thread had made; none if no thread was served.
     pub fn take_longest(&self) -> (u64, Option<u64>) {
         self.longest.take()
+    }
+    /// Somebody may be waiting for a turn or to go on with a piece.
+    #[inline]
+    pub const fn are_waited_for(&self) -> bool {
+        self.are_waited_for.get()
+    }
+    fn add_waiting(&self, waiting: Waiting) {
+        self.are_waited_for.set(true);
+        self.waiting.borrow_mut().push(waiting);
+    }
+    fn add_piece(&self, waker: Waker) {
+        self.are_waited_for.set(true);
+        self.pieces.borrow_mut().push_back(waker);
     }
     /// There are pieces to go on with: the server doesn't wait for messages, it only looks.
     pub fn has_pieces(&self) -> bool {
@@ -75,16 +88,14 @@ impl Turns {
 impl Server {
     /// The server has done what there was to do, for a thread if that was a thread's message; it took so many ticks.
     #[inline]
-    pub fn end_service(&'static self, thread: Option<Rc<Thread>>, took: u64) {
+    pub fn end_service(&'static self, thread: Option<&Rc<Thread>>, took: u64) {
         if took > self.turns.longest.get().0 {
-            self.turns.longest.set((took, thread.as_ref().map(|thread| thread.last_call.get())));
+            self.turns.longest.set((took, thread.map(|thread| thread.last_call.get())));
         }
         let Some(thread) = thread else { return };
-        thread.charge(self.clock.nanoseconds(took));
-        let debt = thread.debt.get() + took;
-        thread.debt.set(debt);
-        if debt >= self.clock.ticks(TURN) {
-            self.end_turn(&thread, debt);
+        let debt = thread.charge(took);
+        if debt >= self.clock.turn() {
+            self.end_turn(thread, debt);
         }
     }
 
@@ -92,12 +103,14 @@ impl Server {
     fn end_turn(&'static self, thread: &Rc<Thread>, debt: u64) {
         let others = self.others(thread);
         if others == 0 {
-            return thread.debt.set(0);
+            return thread.forgive_debt();
         }
         // If its answer is on its way, or it has to wait for something anyway, it is for the next time.
-        let Some((reply, answer)) = self.withdraw_answer(thread) else { return };
-        thread.debt.set(0);
-        self.wait_for_turn(thread, debt, others, How::Answer(reply, answer));
+        let Some((reply, message)) = self.withdraw_answer(thread) else { return };
+        thread.forgive_debt();
+        self.wait_for_turn(thread, debt, others, How::Answer(reply, message));
+        // So that somebody sleeps until then: perhaps no message comes.
+        self.executor.run();
     }
 
     /// Other threads that could run, as far as they count.
@@ -109,7 +122,7 @@ impl Server {
         let wait = Duration::from_nanos(self.clock.nanoseconds(debt)) * others as u32;
         let until = self.clock.monotonic() + wait.min(LONGEST_WAIT);
         thread.waits_for_turn.set(true);
-        self.turns.waiting.borrow_mut().push(Waiting { thread: thread.clone(), until, how });
+        self.turns.add_waiting(Waiting { thread: thread.clone(), until, how });
         self.executor.start(async move {
             self.clock.sleep_until(until).await;
             self.let_go(|waiting, now| waiting.until <= now);
@@ -125,7 +138,7 @@ impl Server {
             thread.waits_for_turn.set(false);
             match how {
                 How::Wake(waker) => waker.wake(),
-                How::Answer(reply, answer) if !thread.ended.get() => self.send_answer(&thread, reply, answer),
+                How::Answer(reply, message) if !thread.ended.get() => self.send_answer(&thread, reply, message),
                 How::Answer(..) => {}
             }
         }
@@ -133,7 +146,8 @@ impl Server {
 
     /// If nobody else could run, those who wait for their turns go on. Called before the server waits for messages.
     pub fn check_turns(&self) {
-        let Some(first) = self.turns.waiting.borrow().first().map(|waiting| waiting.thread.clone()) else { return };
+        let first = self.turns.waiting.borrow().first().map(|waiting| waiting.thread.clone());
+        let Some(first) = first else { return self.turns.are_waited_for.set(self.turns.has_pieces()) };
         if self.others(&first) == 0 {
             self.let_go(|_, _| true);
         }
@@ -157,7 +171,7 @@ impl Server {
                 return Poll::Ready(());
             }
             match self.others(thread) {
-                0 => self.turns.pieces.borrow_mut().push_back(context.waker().clone()),
+                0 => self.turns.add_piece(context.waker().clone()),
                 others => self.wait_for_turn(thread, took, others, How::Wake(context.waker().clone())),
             }
             Poll::Pending

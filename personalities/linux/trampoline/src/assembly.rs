@@ -2,10 +2,10 @@
 
 use core::mem::offset_of;
 
-use chestnut_abi::{MessageInfo, Syscall, layout};
+use chestnut_abi::{Syscall, layout};
 
 use crate::pages::{AltStack, FUTEX_BUCKETS, PAGE, SIGNALS, STACK, SYSCALLS, context};
-use crate::{Frame, MmPage, ProcessPage, ThreadPage, TimePage, message};
+use crate::{Frame, MmPage, ProcessPage, ThreadPage, TimePage, dispatch, message};
 
 /// Offset of a thread-page field from RSP.
 const fn at(offset_in_page: usize) -> i64 {
@@ -95,12 +95,8 @@ core::arch::global_asm!(
     ALT_SIZE = const at(offset_of!(ThreadPage, alt_stack) + offset_of!(AltStack, size)),
     ALT_FLAGS = const at(offset_of!(ThreadPage, alt_stack) + offset_of!(AltStack, flags)),
     FX = const at(offset_of!(ThreadPage, fx)),
-    PROCESS_PID = const offset_of!(ProcessPage, pid),
-    PROCESS_PPID = const offset_of!(ProcessPage, ppid),
-    PROCESS_UID = const offset_of!(ProcessPage, uid),
-    PROCESS_EUID = const offset_of!(ProcessPage, euid),
-    PROCESS_GID = const offset_of!(ProcessPage, gid),
-    PROCESS_EGID = const offset_of!(ProcessPage, egid),
+    PROCESS_IDS = const offset_of!(ProcessPage, pid),
+    FIRST_ID = const dispatch::FIRST_ID,
     PROCESS_ACTIONS_VERSION = const offset_of!(ProcessPage, actions_version),
     PROCESS_ACTIONS = const offset_of!(ProcessPage, actions),
     SIGNALS = const SIGNALS,
@@ -117,8 +113,8 @@ core::arch::global_asm!(
     FUTEX_BUCKETS = const FUTEX_BUCKETS,
     USER_END = const layout::USER_END,
     SERVER_CPTR = const message::SERVER_CPTR,
-    INFO_SYSCALL = const MessageInfo::new(message::SYSCALL, 0, 0, 4).0,
-    INFO_TAKE_SIGNALS = const MessageInfo::new(message::TAKE_SIGNALS, 0, 0, 0).0,
+    INFO_SYSCALL = const message::INFO_SYSCALL.0,
+    INFO_TAKE_SIGNALS = const message::INFO_TAKE_SIGNALS.0,
     RESTORE = const message::RESTORE,
     RESTART = const message::RESTART,
     CALL = const Syscall::Call as i64,
@@ -152,8 +148,11 @@ pub(crate) struct Offsets {
     pub entry: u32,
     pub start: u32,
     pub sigenter: u32,
+    pub trapenter: u32,
     pub tail: u32,
     pub tail_end: u32,
+    pub short_tail: u32,
+    pub short_tail_end: u32,
     pub restore: u32,
     pub restore_end: u32,
     pub fixup: u32,

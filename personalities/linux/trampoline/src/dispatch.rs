@@ -20,37 +20,44 @@ macro_rules! local {
 }
 
 local! {
-    3 GETPID 39;
-    4 GETPPID 110;
-    5 GETTID 186;
-    6 GETUID 102;
-    7 GETEUID 107;
-    8 GETGID 104;
-    9 GETEGID 108;
-    10 CLOCK_GETTIME 228;
-    11 CLOCK_GETRES 229;
-    12 GETTIMEOFDAY 96;
-    13 TIME 201;
-    14 GETCPU 309;
-    15 RT_SIGPROCMASK 14;
-    16 SIGALTSTACK 131;
-    17 ARCH_PRCTL 158;
-    18 SCHED_YIELD 24;
-    19 FUTEX 202;
-    20 RT_SIGACTION 13;
-    21 RT_SIGRETURN 15;
+    3 GETTID 186;
+    4 CLOCK_GETTIME 228;
+    5 CLOCK_GETRES 229;
+    6 GETTIMEOFDAY 96;
+    7 TIME 201;
+    8 GETCPU 309;
+    9 RT_SIGPROCMASK 14;
+    10 SIGALTSTACK 131;
+    11 ARCH_PRCTL 158;
+    12 SCHED_YIELD 24;
+    13 FUTEX 202;
+    14 RT_SIGACTION 13;
+    15 RT_SIGRETURN 15;
+    16 GETPID 39;
+    17 GETPPID 110;
+    18 GETUID 102;
+    19 GETEUID 107;
+    20 GETGID 104;
+    21 GETEGID 108;
 }
 
-/// Number of codes; the text has a handler for each.
+/// Codes below this have a handler each. The others are ids, in their order on the process page, which have one in common.
+pub const FIRST_ID: usize = GETPID as usize;
+
+/// Number of codes.
 pub const CODES: usize = 22;
+
+/// Entries of a table: one for each number, and one for all numbers beyond.
+pub const ENTRIES: usize = SYSCALLS + 1;
 
 /// clone, fork, vfork, clone3, which copy the thread; kill, tkill, tgkill, rt_sigqueueinfo, rt_tgsigqueueinfo, pidfd_send_signal, after which the server
 /// lets the caller begin a handler at once.
 const ALL: [usize; 10] = [56, 57, 58, 435, 62, 200, 234, 129, 297, 424];
 
 /// The table of an ordinary process.
-pub const ORDINARY: [u8; SYSCALLS] = {
-    let mut table = [SERVER; SYSCALLS];
+pub const ORDINARY: [u8; ENTRIES] = {
+    let mut table = [SERVER; ENTRIES];
+    table[SYSCALLS] = NO_SYSTEM_CALL;
     let mut i = 0;
     while i < LOCAL.len() {
         table[LOCAL[i].0] = LOCAL[i].1;
@@ -65,4 +72,4 @@ pub const ORDINARY: [u8; SYSCALLS] = {
 };
 
 /// The table of a traced thread.
-pub const TRACED: [u8; SYSCALLS] = [SERVER_ALL; SYSCALLS];
+pub const TRACED: [u8; ENTRIES] = [SERVER_ALL; ENTRIES];

@@ -19,6 +19,10 @@ pub const SYSCALL: u64 = 0x100;
 /// Label of the request for signals.
 pub const TAKE_SIGNALS: u64 = 0x101;
 
+/// What a request's message is, as one word.
+pub const INFO_SYSCALL: MessageInfo = MessageInfo::new(SYSCALL, 0, 0, 4);
+pub const INFO_TAKE_SIGNALS: MessageInfo = MessageInfo::new(TAKE_SIGNALS, 0, 0, 0);
+
 /// Labels of replies.
 pub const DONE: u64 = 0;
 pub const RESTORE: u64 = 1;
@@ -37,14 +41,15 @@ pub enum Request {
 impl Request {
     /// The request in a message with these first four words from the thread of that page; `None` for a label that is no
     /// request or a length that doesn't fit, which only a program that plays with its trampoline can send.
+    #[inline(always)]
     pub fn decode(info: MessageInfo, words: [u64; 4], page: View<ThreadPage>) -> Option<Self> {
         let [fourth, fifth, sixth, number] = words;
-        match (info.label(), info.length(), info.extra_caps()) {
-            (SYSCALL, 4, 0) => {
+        match info {
+            INFO_SYSCALL => {
                 let [first, second, third] = page.arguments();
                 Some(Self::Syscall { number, arguments: [first, second, third, fourth, fifth, sixth] })
             }
-            (TAKE_SIGNALS, 0, 0) => Some(Self::TakeSignals),
+            INFO_TAKE_SIGNALS => Some(Self::TakeSignals),
             _ => None,
         }
     }

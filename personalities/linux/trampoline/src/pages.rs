@@ -5,9 +5,11 @@
 
 use chestnut_abi::IpcBuffer;
 
+use crate::dispatch::ENTRIES;
+
 /// Bytes in a page, and alignment of everything here.
 pub const PAGE: usize = 4096;
-/// Numbers that the dispatch table covers; higher ones always go to the server.
+/// Numbers that have an entry of their own in the dispatch tables; there is no system call beyond.
 pub const SYSCALLS: usize = 512;
 /// Number of signals.
 pub const SIGNALS: usize = 64;
@@ -28,7 +30,7 @@ pub struct Frame {
     pub r10: u64,
     pub r9: u64,
     pub r8: u64,
-    /// The result on the way out. While a call is being made it holds what the last one left.
+    /// What `restore` returns; a system call's result otherwise stays in the register.
     pub rax: u64,
     pub rcx: u64,
     pub rdx: u64,
@@ -115,9 +117,9 @@ pub struct ProcessPage {
     pub gid: u32,
     pub egid: u32,
     /// For each system-call number who answers it, see [`dispatch`](crate::dispatch).
-    pub dispatch: [u8; SYSCALLS],
+    pub dispatch: [u8; ENTRIES],
     /// The table of a traced thread: everything goes to the server, with all registers saved.
-    pub dispatch_traced: [u8; SYSCALLS],
+    pub dispatch_traced: [u8; ENTRIES],
     /// Says whether `actions` counts: 0 if not, and while it is being changed; another number after each change.
     pub actions_version: u32,
     /// What is done on each signal: `struct sigaction` as rt_sigaction has it.

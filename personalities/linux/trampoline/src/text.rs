@@ -6,7 +6,7 @@
 //!
 //! A thread that the server sends into the text needs RIP = base + position and RSP =
 //! [`stack_pointer`](crate::view::stack_pointer)(thread page): the first two words of WriteRegisters. Nothing else in its
-//! registers counts, except at `tail`, which keeps RBX, RBP and R12–R14 as they are.
+//! registers counts, except at `trapenter` and the tails, which need all others as they were.
 
 use crate::assembly::{accesses, chestnut_linux_offsets, chestnut_linux_text};
 use crate::pages::PAGE;
@@ -24,7 +24,7 @@ pub fn code_end() -> u64 {
     chestnut_linux_offsets.handlers.into()
 }
 
-/// Number of handlers, one for each code of [`dispatch`](crate::dispatch).
+/// Number of handlers, one for each code of [`dispatch`](crate::dispatch) that is no id.
 pub fn handlers() -> usize {
     chestnut_linux_offsets.handler_count as usize
 }
@@ -43,6 +43,12 @@ pub fn start() -> u64 {
 /// frame: it adds the FPU's and calls for [`TakeSignals`](crate::Request::TakeSignals).
 pub fn sigenter() -> u64 {
     chestnut_linux_offsets.sigenter.into()
+}
+
+/// Where a thread goes that has raised an exception in the program's own code: with all its registers but RIP, RSP and RFLAGS, which
+/// the server has put into the frame. It adds the others and goes on as from [`sigenter`].
+pub fn trapenter() -> u64 {
+    chestnut_linux_offsets.trapenter.into()
 }
 
 /// The instruction that calls the server: a thread whose call is held has RIP here or just after it.
@@ -64,6 +70,8 @@ pub fn stopped_at(position: u64) -> Stopped {
     let o = &chestnut_linux_offsets;
     if (o.tail.into()..o.tail_end.into()).contains(&position) {
         Stopped::RewindTo(o.tail.into())
+    } else if (o.short_tail.into()..o.short_tail_end.into()).contains(&position) {
+        Stopped::RewindTo(o.short_tail.into())
     } else if (o.restore.into()..o.restore_end.into()).contains(&position) {
         Stopped::RewindTo(o.restore.into())
     } else {

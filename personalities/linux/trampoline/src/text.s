@@ -2,7 +2,8 @@
 #
 # While it runs, RSP = thread page + STACK, the address of the frame's rflags, and everything on the page is addressed by it: the
 # kernel keeps RSP across native calls, and flags are pushed and popped right there. No other stack exists.
-# Free to use are all registers that `tail` loads again: RAX, RCX, RDX, RSI, RDI, R8-R11, R15.
+# Until the frame has the arguments, only RAX, RCX and R11 are free to use; then all registers are that `tail` loads again, RDX, RSI, RDI,
+# R8-R10 and R15, too.
 
 .pushsection .rodata.chestnut_linux_accesses, "a", @progbits
 .balign 4
@@ -24,13 +25,28 @@ chestnut_linux_text:
     .popsection
 .endm
 
+# What a native call may change, and R8 and R9 among the arguments.
+.macro save_arguments
+    mov [rsp + {RDI}], rdi
+    mov [rsp + {RSI}], rsi
+    mov [rsp + {RDX}], rdx
+    mov [rsp + {R10}], r10
+    mov [rsp + {R8}], r8
+    mov [rsp + {R9}], r9
+    mov [rsp + {R15}], r15
+    mov [rsp + {NUMBER}], rax
+.endm
+
 .macro save_callee_saved
     mov [rsp + {RBX}], rbx
     mov [rsp + {RBP}], rbp
     mov [rsp + {R12}], r12
     mov [rsp + {R13}], r13
     mov [rsp + {R14}], r14
-    # What the program sees in them after a system call.
+.endm
+
+# What the program sees in them after a system call.
+.macro save_clobbered
     mov rcx, [rsp + {RIP}]
     mov [rsp + {RCX}], rcx
     mov rcx, [rsp]
@@ -43,29 +59,26 @@ chestnut_linux_text:
     lea rsp, [r11 + {STACK} + 8]
     pushfq
     mov [rsp + {RIP}], rcx
-    mov [rsp + {RDI}], rdi
-    mov [rsp + {RSI}], rsi
-    mov [rsp + {RDX}], rdx
-    mov [rsp + {R10}], r10
-    mov [rsp + {R8}], r8
-    mov [rsp + {R9}], r9
-    mov [rsp + {R15}], r15
     mov eax, eax
-    mov [rsp + {NUMBER}], rax
     cmp eax, {SYSCALLS}
-    jae .Lserver
+    jae .Lbeyond
     mov rcx, [rsp + {DISPATCH}]
     movzx ecx, byte ptr [rcx + rax]
+# RCX = code.
+.Lby_code:
+    jrcxz .Lserver
+    cmp ecx, {FIRST_ID}
+    jae .Lid
+    save_arguments
     lea r11, [rip + .Lhandlers]
     movsxd rcx, dword ptr [r11 + 4*rcx]
     add rcx, r11
     jmp rcx
 
-# A handler found that it cannot answer. Arguments 4-6 are still in their registers.
-.Lnot_here:
-    mov eax, [rsp + {NUMBER}]
-# EAX = number; arguments 4-6 are in R10, R8, R9 already.
 .Lserver:
+    save_arguments
+# EAX = number; arguments 4-6 are in R10, R8, R9 already.
+.Lask:
     mov r15d, eax
     mov esi, {INFO_SYSCALL}
 # ESI = message info.
@@ -78,14 +91,10 @@ chestnut_linux_text:
     jnz .Lother_reply
     mov rax, r10
 
-# RAX = result.
-.Lfinish:
-    mov [rsp + {RAX}], rax
-# Out, with what a system call keeps. It changes nothing that it reads: a thread found inside is sent back to its beginning.
+# Out, with RAX = result and what a system call keeps. It changes nothing that it reads: a thread found inside is sent back to its beginning.
 .Ltail:
     cmp dword ptr [rsp + {ATTENTION}], 0
     jne .Ltail_signals
-    mov rax, [rsp + {RAX}]
     mov rdx, [rsp + {RDX}]
     mov rsi, [rsp + {RSI}]
     mov rdi, [rsp + {RDI}]
@@ -100,6 +109,32 @@ chestnut_linux_text:
     jmp rcx
 .Ltail_end:
 
+# A handler found that it cannot answer. Arguments 4-6 are still in their registers.
+.Lnot_here:
+    mov eax, [rsp + {NUMBER}]
+    jmp .Lask
+
+# A number that the table doesn't have: its last entry is for all of them.
+.Lbeyond:
+    mov rcx, [rsp + {DISPATCH}]
+    movzx ecx, byte ptr [rcx + {SYSCALLS}]
+    jmp .Lby_code
+
+# RCX = code: one of the process page's first words.
+.Lid:
+    mov r11, [rsp + {PROCESS}]
+    mov eax, [r11 + 4*rcx + {PROCESS_IDS} - 4*{FIRST_ID}]
+# Out, with RAX = result, all else still as the program had it but RCX and R11. As `tail` it can be begun again.
+.Lshort_tail:
+    cmp dword ptr [rsp + {ATTENTION}], 0
+    jne .Lshort_tail_signals
+    mov rcx, [rsp + {RIP}]
+    mov r11, [rsp]
+    popfq
+    pop rsp
+    jmp rcx
+.Lshort_tail_end:
+
 .Lother_reply:
     cmp esi, {RESTORE}
     je .Lrestore
@@ -107,17 +142,34 @@ chestnut_linux_text:
     jne .Lbroken
     mov eax, [rsp + {NUMBER}]
     sub qword ptr [rsp + {RIP}], 2
-    jmp .Lfinish
+    jmp .Ltail
 .Lbroken:
     ud2
 
 # For calls that copy the thread and for tracing: everything into the page first.
 .Lserver_all:
     save_callee_saved
+    save_clobbered
     fxsave64 [rsp + {FX}]
-    jmp .Lserver
+    jmp .Lask
 
+.Lshort_tail_signals:
+    save_arguments
+    # Nothing that could be made again.
+    mov qword ptr [rsp + {NUMBER}], -1
 .Ltail_signals:
+    mov [rsp + {RAX}], rax
+    save_callee_saved
+    save_clobbered
+    jmp .Lsigenter
+
+# From an exception, with the program's registers but for RIP, RSP and RFLAGS, which the server has put into the frame.
+.Ltrapenter:
+    save_arguments
+    mov qword ptr [rsp + {NUMBER}], -1
+    mov [rsp + {RAX}], rax
+    mov [rsp + {RCX}], rcx
+    mov [rsp + {R11}], r11
     save_callee_saved
 # From the server, which has put all registers into the frame.
 .Lsigenter:
@@ -163,36 +215,23 @@ chestnut_linux_text:
     cmp dword ptr [rsp + {NUMBER}], {RT_SIGRETURN}
     je .Lnot_here
     mov rax, -{EFAULT}
-    jmp .Lfinish
+    jmp .Ltail
 .Leinval:
     mov rax, -{EINVAL}
-    jmp .Lfinish
+    jmp .Ltail
 .Leperm:
     mov rax, -{EPERM}
-    jmp .Lfinish
+    jmp .Ltail
 .Lenomem:
     mov rax, -{ENOMEM}
-    jmp .Lfinish
+    jmp .Ltail
 .Lenosys:
     mov rax, -{ENOSYS}
-    jmp .Lfinish
+    jmp .Ltail
 
-# Ids.
-.macro from_process name, field
-\name:
-    mov rcx, [rsp + {PROCESS}]
-    mov eax, [rcx + \field]
-    jmp .Lfinish
-.endm
-from_process .Lgetpid, {PROCESS_PID}
-from_process .Lgetppid, {PROCESS_PPID}
-from_process .Lgetuid, {PROCESS_UID}
-from_process .Lgeteuid, {PROCESS_EUID}
-from_process .Lgetgid, {PROCESS_GID}
-from_process .Lgetegid, {PROCESS_EGID}
 .Lgettid:
     mov eax, [rsp + {TID}]
-    jmp .Lfinish
+    jmp .Ltail
 
 # clock_gettime(EDI clock, RSI time)
 .Lclock_gettime:
@@ -220,7 +259,7 @@ from_process .Lgetegid, {PROCESS_EGID}
     user mov qword ptr [rsi + 8], 1
 .Lsuccess:
     xor eax, eax
-    jmp .Lfinish
+    jmp .Ltail
 
 # gettimeofday(RDI time, RSI zone)
 .Lgettimeofday:
@@ -248,9 +287,9 @@ from_process .Lgetegid, {PROCESS_EGID}
     add rax, [rcx + {TIME_WALL_OFFSET}]
     split_seconds
     test rdi, rdi
-    jz .Lfinish
+    jz .Ltail
     user mov [rdi], rax
-    jmp .Lfinish
+    jmp .Ltail
 
 # getcpu(RDI cpu, RSI node)
 .Lgetcpu:
@@ -472,7 +511,7 @@ from_process .Lgetegid, {PROCESS_EGID}
     cmp eax, edx
     je .Lnot_here
     mov rax, -{EAGAIN}
-    jmp .Lfinish
+    jmp .Ltail
 # Nobody waits on any private futex of this bucket: nobody to wake.
 .Lfutex_wake:
     test edi, 3
@@ -495,16 +534,10 @@ from_process .Lgetegid, {PROCESS_EGID}
 # By the codes of dispatch.rs.
 .balign 4, 0xcc
 .Lhandlers:
-    .long .Lserver - .Lhandlers
+    .long .Lask - .Lhandlers
     .long .Lserver_all - .Lhandlers
     .long .Lenosys - .Lhandlers
-    .long .Lgetpid - .Lhandlers
-    .long .Lgetppid - .Lhandlers
     .long .Lgettid - .Lhandlers
-    .long .Lgetuid - .Lhandlers
-    .long .Lgeteuid - .Lhandlers
-    .long .Lgetgid - .Lhandlers
-    .long .Lgetegid - .Lhandlers
     .long .Lclock_gettime - .Lhandlers
     .long .Lclock_getres - .Lhandlers
     .long .Lgettimeofday - .Lhandlers
@@ -535,8 +568,11 @@ chestnut_linux_offsets:
     .long .Lentry - chestnut_linux_text
     .long .Lrestore - chestnut_linux_text
     .long .Lsigenter - chestnut_linux_text
+    .long .Ltrapenter - chestnut_linux_text
     .long .Ltail - chestnut_linux_text
     .long .Ltail_end - chestnut_linux_text
+    .long .Lshort_tail - chestnut_linux_text
+    .long .Lshort_tail_end - chestnut_linux_text
     .long .Lrestore - chestnut_linux_text
     .long .Lrestore_end - chestnut_linux_text
     .long .Lefault - chestnut_linux_text

@@ -23,12 +23,33 @@ impl Openable for Memory {
     }
 }
 
+#[inline(never)]
+fn take(generator: &Generator, sink: &mut dyn Sink) -> Result<usize> {
+    generator.read(sink)
+}
+
+/// A page of it is enough: what is written only stirs, it is not kept.
+#[inline(never)]
+fn stir(generator: &Generator, source: &mut dyn Source) -> Result<usize> {
+    let mut chunk = [0; 64];
+    let mut moved = 0;
+    while source.remaining() > 0 && moved < 4096 {
+        let taken = partial(moved, source.take(&mut chunk))?;
+        generator.mix(&chunk[..taken]);
+        moved += taken;
+        if taken == 0 {
+            break;
+        }
+    }
+    Ok(moved)
+}
+
 impl File for Memory {
     fn read(&self, _: &mut Attempt, _: u64, sink: &mut dyn Sink) -> Result<usize> {
         match self {
             Memory::Null => Ok(0),
             Memory::Zero | Memory::Full => sink.put_zeros(sink.remaining()),
-            Memory::Random(generator) => generator.read(sink),
+            Memory::Random(generator) => take(generator, sink),
         }
     }
 
@@ -37,20 +58,7 @@ impl File for Memory {
             // Nobody looks at the bytes, so nobody minds if they aren't there.
             Memory::Null | Memory::Zero => Ok(source.remaining()),
             Memory::Full => Err(Errno::ENOSPC),
-            Memory::Random(generator) => {
-                // A page of it is enough: what is written only stirs, it is not kept.
-                let mut chunk = [0; 64];
-                let mut moved = 0;
-                while source.remaining() > 0 && moved < 4096 {
-                    let taken = partial(moved, source.take(&mut chunk))?;
-                    generator.mix(&chunk[..taken]);
-                    moved += taken;
-                    if taken == 0 {
-                        break;
-                    }
-                }
-                Ok(moved)
-            }
+            Memory::Random(generator) => stir(generator, source),
         }
     }
 
@@ -64,5 +72,9 @@ impl File for Memory {
 
     fn is_seekable(&self) -> bool {
         true
+    }
+
+    fn keeps_times(&self) -> bool {
+        false
     }
 }

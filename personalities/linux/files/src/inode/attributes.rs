@@ -163,7 +163,7 @@ impl Inode {
     }
 
     pub fn set_times(&self, accessed: TimeUpdate, modified: TimeUpdate) {
-        let now = self.filesystem.clock.realtime();
+        let now = self.filesystem.clock.stamp();
         for (cell, update) in [(&self.accessed, accessed), (&self.modified, modified)] {
             match update {
                 TimeUpdate::Keep => {}
@@ -176,7 +176,7 @@ impl Inode {
 
     /// Contents were read. As with `relatime`, stamped only if older than the last change or a day old.
     pub fn stamp_accessed(&self) {
-        let now = self.filesystem.clock.realtime();
+        let now = self.filesystem.clock.stamp();
         let old = self.accessed.get();
         if old <= self.modified.get() || old <= self.changed.get() || now.seconds - old.seconds >= 24 * 3600 {
             self.accessed.set(now);
@@ -185,14 +185,14 @@ impl Inode {
 
     /// Contents were changed.
     pub fn stamp_modified(&self) {
-        let now = self.filesystem.clock.realtime();
+        let now = self.filesystem.clock.stamp();
         self.modified.set(now);
         self.changed.set(now);
     }
 
     /// Attributes were changed.
     pub fn stamp_changed(&self) {
-        self.changed.set(self.filesystem.clock.realtime());
+        self.changed.set(self.filesystem.clock.stamp());
     }
 
     /// A write by somebody unprivileged takes the set-id bits away (write(2), inode(7)).

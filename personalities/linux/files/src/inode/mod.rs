@@ -304,7 +304,7 @@ impl Inode {
         group: u32,
     ) -> Rc<Self> {
         filesystem.inodes.set(filesystem.inodes.get() + 1);
-        let now = filesystem.clock.realtime();
+        let now = filesystem.clock.stamp();
         let links = if matches!(body, Body::Directory(_)) { 2 } else { 1 };
         Rc::new(Inode {
             filesystem: filesystem.clone(),

@@ -22,13 +22,15 @@ pub struct Descriptor {
 #[derive(Clone)]
 pub struct Descriptors {
     entries: Vec<Option<Descriptor>>,
+    /// All numbers below are taken.
+    free_from: usize,
     limit: usize,
 }
 
 impl Descriptors {
     /// An empty table; `limit` is RLIMIT_NOFILE.
     pub fn new(limit: usize) -> Self {
-        Descriptors { entries: Vec::new(), limit }
+        Descriptors { entries: Vec::new(), free_from: 0, limit }
     }
 
     /// Follows RLIMIT_NOFILE. Descriptors beyond it stay open.
@@ -55,8 +57,7 @@ impl Descriptors {
 
     /// `EMFILE` if there is no free number.
     pub fn check_room(&self) -> Result<()> {
-        let free = self.entries.len() < self.limit || self.entries.iter().take(self.limit).any(Option::is_none);
-        if free { Ok(()) } else { Err(Errno::EMFILE) }
+        if self.lowest_free(0) < self.limit { Ok(()) } else { Err(Errno::EMFILE) }
     }
 
     /// The lowest free number. `EMFILE` if there is none below the limit, `ENFILE` if there are too many open files in all.
@@ -74,13 +75,31 @@ impl Descriptors {
         if least >= self.limit {
             return Err(if least == 0 { Errno::EMFILE } else { Errno::EINVAL });
         }
-        let free = (least..self.entries.len()).find(|&index| self.entries[index].is_none());
-        let index = free.unwrap_or(self.entries.len().max(least));
+        let index = self.lowest_free(least);
         if index >= self.limit {
             return Err(Errno::EMFILE);
         }
         self.put(index, Descriptor { file, close_on_exec })?;
+        if least <= self.free_from {
+            self.free_from = index + 1;
+        }
         Ok(index as i32)
+    }
+
+    /// The lowest number from `least` on that is free: the table's length at most, if `least` isn't beyond.
+    fn lowest_free(&self, least: usize) -> usize {
+        let mut index = least.max(self.free_from);
+        while self.entries.get(index).is_some_and(Option::is_some) {
+            index += 1;
+        }
+        index
+    }
+
+    /// Takes what a number stands for.
+    fn take(&mut self, index: usize) -> Option<Descriptor> {
+        let taken = self.entries.get_mut(index)?.take()?;
+        self.free_from = self.free_from.min(index);
+        Some(taken)
     }
 
     /// Two numbers at once, or none (pipe, socketpair).
@@ -122,19 +141,20 @@ impl Descriptors {
         if number == target {
             return Ok(None);
         }
-        let old = self.entries.get_mut(index).and_then(Option::take);
+        let old = self.take(index);
         self.put(index, Descriptor { file, close_on_exec })?;
         Ok(old.map(|descriptor| descriptor.file))
     }
 
     /// close(2). Returns the file, which is closed when nobody holds it any more.
     pub fn close(&mut self, number: i32) -> Result<Rc<OpenFile>> {
-        let entry = usize::try_from(number).ok().and_then(|index| self.entries.get_mut(index)?.take());
-        Ok(entry.ok_or(Errno::EBADF)?.file)
+        let taken = usize::try_from(number).ok().and_then(|index| self.take(index));
+        Ok(taken.ok_or(Errno::EBADF)?.file)
     }
 
     /// Closes all that have FD_CLOEXEC (execve).
     pub fn close_on_exec(&mut self) -> Vec<Rc<OpenFile>> {
+        self.free_from = 0;
         let marked = |entry: &mut Option<Descriptor>| entry.take_if(|descriptor| descriptor.close_on_exec);
         self.entries.iter_mut().filter_map(marked).map(|descriptor| descriptor.file).collect()
     }
@@ -145,6 +165,7 @@ impl Descriptors {
             return Err(Errno::EINVAL);
         }
         let mut closed = Vec::new();
+        self.free_from = self.free_from.min(first as usize);
         let end = self.entries.len().min((last as usize).saturating_add(1));
         for entry in self.entries.get_mut(first as usize..end).unwrap_or_default() {
             if only_mark {
@@ -183,11 +204,13 @@ impl Descriptors {
     }
 
     fn put(&mut self, index: usize, descriptor: Descriptor) -> Result<()> {
-        if index >= self.entries.len() {
-            self.entries.try_reserve(index + 1 - self.entries.len()).map_err(|_| Errno::ENOMEM)?;
-            self.entries.resize_with(index + 1, || None);
+        if let Some(entry) = self.entries.get_mut(index) {
+            *entry = Some(descriptor);
+            return Ok(());
         }
-        self.entries[index] = Some(descriptor);
+        self.entries.try_reserve(index + 1 - self.entries.len()).map_err(|_| Errno::ENOMEM)?;
+        self.entries.resize_with(index, || None);
+        self.entries.push(Some(descriptor));
         Ok(())
     }
 }

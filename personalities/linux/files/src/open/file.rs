@@ -10,6 +10,7 @@ use core::time::Duration;
 
 use linux_raw_sys::{general, ioctl};
 
+use super::traits::Traits;
 use super::{Attempt, File, Notices, OpenFlags, Weight, Whence};
 use crate::buffer::{Argument, Limited, Sink, Source};
 use crate::caller::Caller;
@@ -27,6 +28,7 @@ pub struct OpenFile {
     file: Rc<dyn File>,
     location: Rc<Location>,
     flags: Cell<OpenFlags>,
+    traits: Traits,
     pub(super) offset: Cell<u64>,
     /// Who opened it may write without taking the set-id bits away (CAP_FSETID).
     keeps_set_id: Cell<bool>,
@@ -74,11 +76,13 @@ impl OpenFile {
     /// A description of something that was opened under a name.
     pub fn new(file: Rc<dyn File>, location: Rc<Location>, flags: OpenFlags) -> Rc<Self> {
         DESCRIPTIONS.fetch_add(1, Ordering::Relaxed);
+        let traits = Traits::of(&*file, location.inode(), flags);
         let flags = Cell::new(flags - OpenFlags::MOMENTARY);
         Rc::new(OpenFile {
             file,
             location,
             flags,
+            traits,
             offset: Cell::new(0),
             keeps_set_id: Cell::default(),
             notices: RefCell::default(),
@@ -130,7 +134,12 @@ impl OpenFile {
 
     /// Opened with O_PATH: a place in the tree, not an open file.
     pub fn is_path(&self) -> bool {
-        self.flags.get().contains(OpenFlags::PATH)
+        self.traits.contains(Traits::PATH)
+    }
+
+    /// It is a terminal or a socket.
+    pub fn is_special(&self) -> bool {
+        self.traits.contains(Traits::SPECIAL)
     }
 
     pub fn is_readable(&self) -> bool {
@@ -142,7 +151,7 @@ impl OpenFile {
     }
 
     pub fn is_seekable(&self) -> bool {
-        self.file.is_seekable()
+        self.traits.contains(Traits::SEEKABLE)
     }
 
     /// The current offset.
@@ -415,11 +424,16 @@ impl OpenFile {
         if count > 0 {
             inotify::tell(&self.location, Mask::ACCESS);
         }
-        let keeps = self.location.restrictions().contains(Restrictions::READ_ONLY);
-        if !keeps && !self.flags.get().contains(OpenFlags::NO_ACCESS_TIME) {
-            self.inode().stamp_accessed();
+        if self.traits.contains(Traits::KEEPS_TIMES) && !self.flags.get().contains(OpenFlags::NO_ACCESS_TIME) {
+            self.stamp_accessed();
         }
         Ok(count)
+    }
+
+    fn stamp_accessed(&self) {
+        if !self.location.restrictions().contains(Restrictions::READ_ONLY) {
+            self.inode().stamp_accessed();
+        }
     }
 
     fn write_once(&self, attempt: &mut Attempt, offset: u64, source: &mut dyn Source) -> Result<usize> {
@@ -433,8 +447,10 @@ impl OpenFile {
             None => self.file.write(attempt, offset, source)?,
         };
         if count > 0 {
-            self.inode().stamp_modified();
-            self.lose_set_id();
+            if self.traits.contains(Traits::KEEPS_TIMES) {
+                self.inode().stamp_modified();
+                self.lose_set_id();
+            }
             inotify::tell(&self.location, Mask::MODIFY);
         }
         Ok(count)

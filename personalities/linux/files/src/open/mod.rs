@@ -13,6 +13,7 @@ mod notice;
 mod regular;
 #[cfg(test)]
 mod tests;
+mod traits;
 
 pub use descriptors::{Descriptor, Descriptors};
 pub(crate) use directory::DirectoryFile;
@@ -56,6 +57,11 @@ pub trait File {
     /// Do offsets mean something (pread, pwrite, append)?
     fn is_seekable(&self) -> bool {
         false
+    }
+
+    /// Do reads and writes stamp its inode (all but memory devices)?
+    fn keeps_times(&self) -> bool {
+        true
     }
 
     /// Does a blocking write go on until all is written (pipes, terminals)?

@@ -40,8 +40,7 @@ impl File for RegularFile {
     fn seek(&self, whence: Whence, offset: i64, current: u64) -> Result<u64> {
         let contents = self.contents()?;
         match whence {
-            Whence::Data => contents.next_data(u64::try_from(offset).map_err(|_| Errno::ENXIO)?),
-            Whence::Hole => contents.next_hole(u64::try_from(offset).map_err(|_| Errno::ENXIO)?),
+            Whence::Data | Whence::Hole => seek_data_or_hole(contents, whence, offset),
             _ => whence.resolve(offset, current, contents.size()),
         }
     }
@@ -49,6 +48,13 @@ impl File for RegularFile {
     fn is_seekable(&self) -> bool {
         true
     }
+}
+
+/// SEEK_DATA and SEEK_HOLE.
+#[cold]
+fn seek_data_or_hole(contents: &Contents, whence: Whence, offset: i64) -> Result<u64> {
+    let offset = u64::try_from(offset).map_err(|_| Errno::ENXIO)?;
+    if whence == Whence::Data { contents.next_data(offset) } else { contents.next_hole(offset) }
 }
 
 /// A file whose bytes were made when it was opened (/proc/meminfo).

@@ -4,8 +4,9 @@ use alloc::collections::BTreeMap;
 use alloc::rc::{Rc, Weak};
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
+use core::ops::Range;
 
-use super::{PAGE_SIZE, PageRef, PageStore, zero};
+use super::{PAGE_SIZE, Page, PageRef, PageStore, zero};
 use crate::buffer::{Sink, Source, partial};
 use crate::{Errno, Result};
 
@@ -96,10 +97,32 @@ impl Contents {
         if index >= self.size.get().div_ceil(PAGE) {
             return Err(Errno::EFAULT);
         }
-        if !for_write && self.is_hole(index) {
+        if let Some(page) = self.pages.borrow().get(&index) {
+            return Ok(Some(page.clone()));
+        }
+        if !for_write && self.image_of(index).is_empty() {
             return Ok(None);
         }
-        self.own_page(index).map(Some)
+        self.make_page(index).map(Some)
+    }
+
+    /// Shows the pages of a range that the file has, in memory or in its image, in order. Of those of the image that have no memory yet, it
+    /// gives memory to as many as there is some for.
+    pub fn each_page(&self, range: Range<u64>, mut see: impl FnMut(u64, &dyn Page)) {
+        let end = range.end.min(self.size.get().div_ceil(PAGE));
+        let imaged = range.start..end.min(self.imaged_pages());
+        let present = |range: &Range<u64>| self.pages.borrow().range(range.clone()).count() as u64;
+        if !imaged.is_empty() && present(&imaged) < imaged.end - imaged.start {
+            imaged.for_each(|index| drop(self.own_page(index)));
+        }
+        if range.start < end {
+            self.pages.borrow().range(range.start..end).for_each(|(&index, page)| see(index, &**page));
+        }
+    }
+
+    /// Whether the file has nothing at a page before its end.
+    pub fn has_hole(&self, index: u64) -> bool {
+        index < self.size.get().div_ceil(PAGE) && self.is_hole(index)
     }
 
     /// Has `observer` told of truncations while it lives.
@@ -296,6 +319,10 @@ impl Contents {
         if let Some(page) = self.pages.borrow().get(&index) {
             return Ok(page.clone());
         }
+        self.make_page(index)
+    }
+
+    fn make_page(&self, index: u64) -> Result<PageRef> {
         let imaged = !self.image_of(index).is_empty();
         let page = if imaged { self.store.allocate_for_image() } else { self.store.allocate() }?;
         page.write(0, self.image_of(index));

@@ -150,8 +150,7 @@ impl Message {
 fn fill(bytes: &mut Vec<u8>, source: &mut dyn Source, length: usize) -> Result<()> {
     let start = bytes.len();
     bytes.try_reserve(length).map_err(|_| Errno::ENOBUFS)?;
-    bytes.resize(start + length, 0);
-    let taken = source.take(&mut bytes[start..]);
+    let taken = source.append_to(bytes, length);
     if taken != Ok(length) {
         bytes.truncate(start);
         return Err(taken.err().unwrap_or(Errno::EFAULT));

@@ -13,7 +13,7 @@ use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 
 use super::Restrictions;
-use super::recent::RecentPlace;
+use super::recent::{RecentPlace, is_same_name};
 use crate::Result;
 use crate::inode::Inode;
 
@@ -31,7 +31,6 @@ pub struct Location {
 }
 
 /// How a location hangs in the tree.
-#[derive(Clone)]
 enum Link {
     /// Under a name in a directory.
     Name { parent: Rc<Location>, name: Box<[u8]> },
@@ -71,9 +70,8 @@ impl Location {
 
     /// The directory it is in, across mounts; `None` at the root of all and for what has no name.
     pub fn parent(&self) -> Option<Rc<Location>> {
-        let link = self.link.borrow().clone();
-        match link {
-            Link::Name { parent, .. } | Link::Removed { parent, .. } => Some(parent),
+        match &*self.link.borrow() {
+            Link::Name { parent, .. } | Link::Removed { parent, .. } => Some(parent.clone()),
             Link::Root { covers: Some(covers) } => covers.parent(),
             Link::Root { covers: None } | Link::Detached { .. } => None,
         }
@@ -106,28 +104,24 @@ impl Location {
     /// The root of the mount that it is in; itself if it is in none.
     pub fn mount(self: &Rc<Self>) -> Rc<Location> {
         let mut here = self.clone();
-        loop {
-            let link = here.link.borrow().clone();
-            match link {
-                Link::Name { parent, .. } | Link::Removed { parent, .. } => here = parent,
-                Link::Root { .. } | Link::Detached { .. } => return here,
-            }
+        while let Some(directory) = here.directory() {
+            here = directory;
+        }
+        here
+    }
+
+    /// The directory that it is or was in, of the same mount.
+    #[inline]
+    fn directory(&self) -> Option<Rc<Location>> {
+        match &*self.link.borrow() {
+            Link::Name { parent, .. } | Link::Removed { parent, .. } => Some(parent.clone()),
+            Link::Root { .. } | Link::Detached { .. } => None,
         }
     }
 
     /// See [`Location::restrictions`].
     pub(super) fn look_up_restrictions(&self) -> Restrictions {
-        let mut here = match &*self.link.borrow() {
-            Link::Name { parent, .. } | Link::Removed { parent, .. } => parent.clone(),
-            Link::Root { .. } | Link::Detached { .. } => return self.restrictions.get(),
-        };
-        loop {
-            let link = here.link.borrow().clone();
-            match link {
-                Link::Name { parent, .. } | Link::Removed { parent, .. } => here = parent,
-                Link::Root { .. } | Link::Detached { .. } => return here.restrictions.get(),
-            }
-        }
+        self.directory().map_or_else(|| self.restrictions.get(), |directory| directory.mount().restrictions.get())
     }
 
     pub(super) fn set_restrictions(&self, restrictions: Restrictions) {
@@ -204,11 +198,13 @@ impl Location {
     }
 
     /// The same, giving this handle up.
+    #[inline]
     pub(super) fn into_top(self: Rc<Self>) -> Rc<Location> {
         if self.is_covered() { self.top() } else { self }
     }
 
     /// Is something mounted here?
+    #[inline]
     pub fn is_covered(&self) -> bool {
         self.covered_by.borrow().is_some()
     }
@@ -229,6 +225,15 @@ impl Location {
     pub(super) fn cover_place(self: &Rc<Self>, place: &Rc<Location>) {
         *self.link.borrow_mut() = Link::Root { covers: Some(place.clone()) };
         place.cover(Some(self.clone()));
+    }
+
+    /// Whether this is its name now, in this directory.
+    #[inline]
+    pub(super) fn is_named(&self, directory: &Rc<Location>, name: &[u8]) -> bool {
+        match &*self.link.borrow() {
+            Link::Name { parent, name: own } => Rc::ptr_eq(parent, directory) && is_same_name(own, name),
+            _ => false,
+        }
     }
 
     /// The location that a live holder already has of a name in this directory.

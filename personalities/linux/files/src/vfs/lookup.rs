@@ -118,14 +118,14 @@ pub(super) struct Walk<'a> {
 }
 
 /// The last component of a path.
-pub(super) struct Last {
+pub(super) struct Last<'a> {
     /// Empty if the path was only slashes, or a link led straight to its target: then `here` is meant.
-    pub(super) name: Vec<u8>,
+    pub(super) name: Cow<'a, [u8]>,
     /// Slashes came after it, so it must be a directory.
     pub(super) slash: bool,
 }
 
-impl Last {
+impl Last<'_> {
     /// A name that can be made or removed.
     pub(super) fn is_plain(&self) -> bool {
         !matches!(&*self.name, b"" | b"." | b"..")
@@ -155,14 +155,18 @@ impl<'a> Walk<'a> {
     }
 
     /// Goes on to the directory of the last component.
-    pub(super) fn reach_last(&mut self) -> Result<Last> {
+    pub(super) fn reach_last(&mut self) -> Result<Last<'a>> {
         loop {
             let leading = self.slashes();
             let name = self.component();
             let trailing = self.slashes();
             if self.done == self.rest.len() {
-                let name = self.rest[name].to_vec();
-                return Ok(Last { slash: trailing || (leading && name.is_empty()), name });
+                let slash = trailing || (leading && name.is_empty());
+                let name = match &self.rest {
+                    Cow::Borrowed(path) => Cow::Borrowed(&path[name]),
+                    Cow::Owned(path) => Cow::Owned(path[name].to_vec()),
+                };
+                return Ok(Last { slash, name });
             }
             let found = self.step(&self.rest[name])?;
             if found.inode().is_symlink() {
@@ -187,17 +191,21 @@ impl<'a> Walk<'a> {
             _ => {}
         }
         let filesystem = &self.here.inode().filesystem;
-        let names_last = filesystem.names_last();
-        if names_last && let Some(known) = self.here.child(name) {
+        if !filesystem.names_last() {
+            return self.check_crossing(self.here.adopt(name, directory.lookup(name)?).into_top());
+        }
+        if let Some(known) = filesystem.recent.find(&self.here, name) {
             return self.check_crossing(known.into_top());
         }
-        let found = self.here.adopt(name, directory.lookup(name)?);
-        if names_last {
-            filesystem.recent.keep(&found);
-        }
+        let found = match self.here.child(name) {
+            Some(known) => known,
+            None => self.here.adopt(name, directory.lookup(name)?),
+        };
+        filesystem.recent.keep(&self.here, name, &found);
         self.check_crossing(found.into_top())
     }
 
+    #[inline]
     fn check_crossing(&self, found: Rc<Location>) -> Result<Rc<Location>> {
         let crosses = || !Rc::ptr_eq(&found.mount(), &self.here.mount());
         if self.resolve.contains(Resolve::NO_CROSSING) && crosses() { Err(Errno::EXDEV) } else { Ok(found) }

@@ -166,7 +166,7 @@ impl Vfs {
     }
 }
 
-impl Last {
+impl Last<'_> {
     /// Only directories may be made with a slash behind their name.
     fn refuse_slash(&self) -> Result<()> {
         if self.slash { Err(Errno::ENOENT) } else { Ok(()) }
@@ -189,7 +189,7 @@ pub(super) fn remove_name(directory: &Rc<Location>, name: &[u8]) -> Result<()> {
 }
 
 /// The directory and name that a path gives something new; `EEXIST` if there is something.
-fn new_name(caller: &Caller, at: At, path: &[u8]) -> Result<(Rc<Location>, Last)> {
+fn new_name<'a>(caller: &'a Caller, at: At, path: &'a [u8]) -> Result<(Rc<Location>, Last<'a>)> {
     let mut walk = Walk::new(caller, at, path)?;
     let last = walk.reach_last()?;
     if !last.is_plain() {

@@ -117,7 +117,7 @@ impl Vfs {
         &self,
         caller: &Caller,
         directory: &Rc<Location>,
-        last: &Last,
+        last: &Last<'_>,
         flags: OpenFlags,
         mode: u32,
     ) -> Result<Rc<OpenFile>> {

@@ -1,21 +1,20 @@
-//! Locations that were found lately, kept alive so that the next lookup finds them by name in their parents.
+//! Locations that were found lately, kept alive so that the next lookup finds them at once.
 //!
 //! A location without a holder goes at once, and the next walk over the same directories would make each of them anew. So each file
-//! system holds on to a few. A place here must not make anything live longer than its name: what loses its name leaves
-//! ([`Location::forget`]), a file system with aliases or without a mount keeps nothing.
+//! system holds on to a few, each in the place that directory and name choose, where a lookup finds it without searching its directory. A
+//! place here must not make anything live longer than its name: what loses its name leaves ([`Location::forget`]), a file system with
+//! aliases or without a mount keeps nothing. What has moved stays where it is until it is kept again, and isn't found by its old name.
 
 use alloc::rc::Rc;
 use core::cell::{Cell, RefCell};
 
 use super::Location;
 
-const PLACES: usize = 32;
+const PLACES: usize = 64;
 
 /// The locations of one file system that were found lately.
-#[derive(Default)]
 pub(crate) struct RecentLocations {
     places: RefCell<[Option<Rc<Location>>; PLACES]>,
-    next: Cell<usize>,
     is_closed: Cell<bool>,
 }
 
@@ -23,14 +22,67 @@ pub(crate) struct RecentLocations {
 #[derive(Default)]
 pub(super) struct RecentPlace(Cell<Option<u8>>);
 
+impl Default for RecentLocations {
+    fn default() -> Self {
+        RecentLocations { places: RefCell::new([const { None }; PLACES]), is_closed: Cell::default() }
+    }
+}
+
+/// Which place a name has.
+#[inline]
+fn place(directory: &Location, name: &[u8]) -> usize {
+    // Spreads well enough; who makes names meet in one place has them looked up as if there were no places.
+    const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mut sum = core::ptr::from_ref(directory).addr() as u64;
+    let mut words = name.chunks_exact(8);
+    for word in &mut words {
+        sum = (sum ^ word_of(word)).wrapping_mul(MIX).rotate_left(23);
+    }
+    sum = (sum ^ word_of(words.remainder())).wrapping_mul(MIX);
+    (sum >> (u64::BITS - PLACES.ilog2())) as usize
+}
+
+/// Up to eight bytes.
+#[inline]
+fn word_of(bytes: &[u8]) -> u64 {
+    let half = |at: usize| u64::from(u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]));
+    match bytes.len() {
+        0 => 0,
+        1..4 => {
+            let [first, middle, last] = [0, bytes.len() / 2, bytes.len() - 1].map(|at| u64::from(bytes[at]));
+            first | middle << 8 | last << 16
+        }
+        length => half(0) | half(length - 4) << 32,
+    }
+}
+
+/// Whether two names are the same; compares words, as names are short.
+#[inline]
+pub(super) fn is_same_name(one: &[u8], other: &[u8]) -> bool {
+    if one.len() != other.len() {
+        return false;
+    }
+    let (mut words, mut others) = (one.chunks_exact(8), other.chunks_exact(8));
+    (&mut words).zip(&mut others).all(|(word, other)| word_of(word) == word_of(other))
+        && word_of(words.remainder()) == word_of(others.remainder())
+}
+
 impl RecentLocations {
-    /// Keeps a location in place of the one that has been here longest.
-    pub(super) fn keep(&self, location: &Rc<Location>) {
-        if self.is_closed.get() || location.recent.0.get().is_some() {
+    /// The location of a name in a directory, if it is kept.
+    #[inline]
+    pub(super) fn find(&self, directory: &Rc<Location>, name: &[u8]) -> Option<Rc<Location>> {
+        let places = self.places.borrow();
+        let kept = places[place(directory, name)].as_ref()?;
+        kept.is_named(directory, name).then(|| kept.clone())
+    }
+
+    /// Keeps a location, which has this name in this directory, in place of the one that is there.
+    pub(super) fn keep(&self, directory: &Rc<Location>, name: &[u8], location: &Rc<Location>) {
+        if self.is_closed.get() {
             return;
         }
-        let place = self.next.get();
-        self.next.set((place + 1) % PLACES);
+        self.forget(location);
+        let place = place(directory, name);
         location.recent.0.set(Some(place as u8));
         let old = self.places.borrow_mut()[place].replace(location.clone());
         if let Some(old) = old {
@@ -48,7 +100,7 @@ impl RecentLocations {
 
     /// Lets go of all.
     pub(super) fn clear(&self) {
-        let all = self.places.take();
+        let all = self.places.replace([const { None }; PLACES]);
         all.iter().flatten().for_each(|location| location.recent.0.set(None));
     }
 
@@ -65,6 +117,7 @@ mod tests {
     use alloc::vec::Vec;
     use std::format;
 
+    use super::is_same_name;
     use crate::open::OpenFlags;
     use crate::testing::World;
     use crate::vfs::UnmountFlags;
@@ -116,14 +169,30 @@ mod tests {
     }
 
     #[test]
+    fn names_are_the_same_if_all_their_bytes_are() {
+        let name = b"abcdefghijklmnopqrstu";
+        for length in 0..name.len() {
+            assert!(is_same_name(&name[..length], &name[..length]));
+            assert!(!is_same_name(&name[..length], &name[..length + 1]));
+            for changed in 0..length {
+                let mut other = *name;
+                other[changed] ^= 0x80;
+                assert!(!is_same_name(&name[..length], &other[..length]), "{length} {changed}");
+            }
+        }
+    }
+
+    #[test]
     fn as_many_as_there_are_places() {
         let world = World::new();
-        for number in 0..100 {
+        for number in 0..1000 {
             world.write(&format!("/{number}"), "");
         }
         let find = |number| Rc::downgrade(&world.find(&format!("/{number}")).unwrap());
-        let found: Vec<_> = (0..100).map(find).collect();
-        assert_eq!(found.iter().filter(|location| location.strong_count() > 0).count(), super::PLACES);
+        let found: Vec<_> = (0..1000).map(find).collect();
+        let kept = found.iter().filter(|location| location.strong_count() > 0).count();
+        // A name chooses its place: nearly all places are taken by now.
+        assert!((super::PLACES * 3 / 4..=super::PLACES).contains(&kept), "{kept}");
         assert!(world.open("/99", OpenFlags::empty()).is_ok() && world.open("/0", OpenFlags::empty()).is_ok());
     }
 }

@@ -22,9 +22,9 @@ bitflags! {
 }
 
 /// One side of a renaming: a directory, a name in it, and what has that name.
-struct Side {
+struct Side<'a> {
     directory: Rc<Location>,
-    last: Last,
+    last: Last<'a>,
     found: Result<Rc<Location>>,
 }
 
@@ -79,9 +79,9 @@ impl Vfs {
     }
 }
 
-impl Side {
+impl<'a> Side<'a> {
     /// `not_plain` is the error for `.`, `..` and `/`.
-    fn find(caller: &Caller, at: At, path: &[u8], not_plain: Errno) -> Result<Side> {
+    fn find(caller: &'a Caller, at: At, path: &'a [u8], not_plain: Errno) -> Result<Self> {
         let mut walk = Walk::new(caller, at, path)?;
         let last = walk.reach_last()?;
         if !last.is_plain() {
@@ -94,8 +94,8 @@ impl Side {
 
 /// What a renaming may never do, whoever asks: make a directory its own descendant, treat a file as a directory.
 fn check_shape(
-    old: &Side,
-    new: &Side,
+    old: &Side<'_>,
+    new: &Side<'_>,
     moved: &Rc<Location>,
     target: Option<&Rc<Location>>,
     flags: RenameFlags,
@@ -138,7 +138,7 @@ fn check_replace(moved: &Rc<Location>, target: &Rc<Location>) -> Result<()> {
     }
 }
 
-fn move_over(old: &Side, moved: &Rc<Location>, new: &Side, target: Option<&Rc<Location>>) -> Result<()> {
+fn move_over(old: &Side<'_>, moved: &Rc<Location>, new: &Side<'_>, target: Option<&Rc<Location>>) -> Result<()> {
     let names = old.directory.inode().directory()?;
     new.directory.inode().directory()?.insert(&new.last.name, moved.inode().clone())?;
     names.remove(&old.last.name)?;
@@ -166,13 +166,13 @@ fn move_over(old: &Side, moved: &Rc<Location>, new: &Side, target: Option<&Rc<Lo
 }
 
 /// Both halves of a move, joined by a cookie.
-fn tell_move(from: &Side, inode: &Inode, to: &Side) {
+fn tell_move(from: &Side<'_>, inode: &Inode, to: &Side<'_>) {
     let cookie = inode.filesystem.cookie();
     inotify::tell_name(from.directory.inode(), inode, &from.last.name, Mask::MOVED_FROM, cookie);
     inotify::tell_name(to.directory.inode(), inode, &to.last.name, Mask::MOVED_TO, cookie);
 }
 
-fn exchange(old: &Side, moved: &Rc<Location>, new: &Side, target: &Rc<Location>) -> Result<()> {
+fn exchange(old: &Side<'_>, moved: &Rc<Location>, new: &Side<'_>, target: &Rc<Location>) -> Result<()> {
     old.directory.inode().directory()?.insert(&old.last.name, target.inode().clone())?;
     new.directory.inode().directory()?.insert(&new.last.name, moved.inode().clone())?;
     moved.exchange(target);
@@ -192,7 +192,7 @@ fn add_links(inode: &Inode, change: i32) {
     inode.set_links(inode.links().saturating_add_signed(change));
 }
 
-fn stamp(old: &Side, moved: &Rc<Location>, new: &Side) {
+fn stamp(old: &Side<'_>, moved: &Rc<Location>, new: &Side<'_>) {
     moved.inode().stamp_changed();
     old.directory.inode().stamp_modified();
     new.directory.inode().stamp_modified();

@@ -8,11 +8,11 @@
 //! through raw pointers, words by volatile or atomic accesses, and every value is checked after the copy.
 
 use super::kernel::Kernel;
+use super::window::Window;
 use super::{Count, OutOfMemory, Slot};
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 use core::ptr;
-use core::sync::atomic::{AtomicU32, Ordering};
 
 pub const BYTES: usize = 4096;
 /// Frames made by one retype.
@@ -33,7 +33,7 @@ pub struct Frames {
 #[derive(Clone, Copy)]
 struct Entry {
     master: Slot,
-    window: *mut u8,
+    window: Window,
     holders: u32,
     /// A copy of the master capability that maps nothing now, or 0.
     spare: Slot,
@@ -80,6 +80,12 @@ impl Frames {
         Some(Frame { frames: self, index })
     }
 
+    /// Whether there is just one share in the frame of this index.
+    #[inline]
+    pub fn has_one_holder(&self, index: u32) -> bool {
+        self.entries.borrow().get(index as usize).is_some_and(|entry| entry.holders == 1)
+    }
+
     fn grow(&self) -> Result<(), OutOfMemory> {
         if self.exhausted.get() {
             return Err(OutOfMemory);
@@ -88,7 +94,7 @@ impl Frames {
         let mut free = self.free.borrow_mut();
         let made = self.kernel.make_frames(BATCH, |master, window| {
             free.push(entries.len() as u32);
-            entries.push(Entry { master, window, holders: 0, spare: 0 });
+            entries.push(Entry { master, window: Window::new(window), holders: 0, spare: 0 });
         });
         if made == 0 {
             self.exhausted.set(true);
@@ -167,8 +173,9 @@ impl Frame {
         self.entry().master
     }
 
-    /// Where the server sees it.
-    pub(super) fn window(&self) -> *mut u8 {
+    /// Its memory, for a look at it now.
+    #[inline]
+    pub fn window(&self) -> Window {
         self.entry().window
     }
 
@@ -192,47 +199,21 @@ impl Frame {
         }
     }
 
-    /// Copies `into.len()` bytes from `offset`.
-    ///
-    /// # Panics
-    /// If that passes the frame's end.
+    /// See [`Window::read`].
     pub fn read(&self, offset: usize, into: &mut [u8]) {
-        assert!(offset <= BYTES && into.len() <= BYTES - offset, "read of {} bytes at {offset}", into.len());
-        // SAFETY: the window maps the whole frame for as long as the server lives, and the range lies inside it. `into` is
-        // the server's own memory, which never overlaps the window.
-        unsafe { ptr::copy_nonoverlapping(self.entry().window.add(offset), into.as_mut_ptr(), into.len()) }
+        self.window().read(offset, into);
     }
-
-    /// Copies `bytes` to `offset`.
-    ///
-    /// # Panics
-    /// If that passes the frame's end.
+    /// See [`Window::write`].
     pub fn write(&self, offset: usize, bytes: &[u8]) {
-        assert!(offset <= BYTES && bytes.len() <= BYTES - offset, "write of {} bytes at {offset}", bytes.len());
-        // SAFETY: as in `read`; the window is mapped for writing.
-        unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), self.entry().window.add(offset), bytes.len()) }
+        self.window().write(offset, bytes);
     }
-
-    /// Copies `length` bytes of another frame (or of this one: the ranges may overlap).
-    ///
-    /// # Panics
-    /// If either range passes its frame's end.
+    /// See [`Window::copy_from`].
     pub fn copy_from(&self, offset: usize, source: &Self, source_offset: usize, length: usize) {
-        assert!(
-            offset <= BYTES && length <= BYTES - offset && source_offset <= BYTES && length <= BYTES - source_offset
-        );
-        // SAFETY: both ranges lie inside frames that the window maps; `copy` allows overlap.
-        unsafe { ptr::copy(source.entry().window.add(source_offset), self.entry().window.add(offset), length) }
+        self.window().copy_from(offset, source.window(), source_offset, length);
     }
-
-    /// Fills `length` bytes from `offset` with zeros.
-    ///
-    /// # Panics
-    /// If that passes the frame's end.
+    /// See [`Window::clear_part`].
     pub fn clear_part(&self, offset: usize, length: usize) {
-        assert!(offset <= BYTES && length <= BYTES - offset);
-        // SAFETY: the range lies inside the window's mapping of the frame.
-        unsafe { ptr::write_bytes(self.entry().window.add(offset), 0, length) }
+        self.window().clear_part(offset, length);
     }
 
     pub fn clear(&self) {
@@ -246,7 +227,7 @@ impl Frame {
     pub fn word(&self, offset: usize) -> u64 {
         assert!(offset < BYTES && offset.is_multiple_of(8));
         // SAFETY: an aligned word inside the window's mapping of the frame.
-        unsafe { ptr::read_volatile(self.entry().window.add(offset).cast()) }
+        unsafe { ptr::read_volatile(self.window().start().add(offset).cast()) }
     }
     /// Stores a word at `offset`.
     ///
@@ -255,35 +236,12 @@ impl Frame {
     pub fn set_word(&self, offset: usize, value: u64) {
         assert!(offset < BYTES && offset.is_multiple_of(8));
         // SAFETY: as in `word`; the window is mapped for writing.
-        unsafe { ptr::write_volatile(self.entry().window.add(offset).cast(), value) }
+        unsafe { ptr::write_volatile(self.window().start().add(offset).cast(), value) }
     }
 
-    /// The half word at `offset`, which a program may be changing by atomic instructions: its futexes.
-    ///
-    /// # Panics
-    /// If `offset` is not a multiple of 4 inside the frame.
-    pub fn load32(&self, offset: usize) -> u32 {
-        self.atomic32(offset).load(Ordering::SeqCst)
-    }
-    /// Replaces it with `change(old)` in one atomic step and returns the old value.
-    ///
-    /// # Panics
-    /// If `offset` is not a multiple of 4 inside the frame.
-    pub fn update32(&self, offset: usize, mut change: impl FnMut(u32) -> u32) -> u32 {
-        let cell = self.atomic32(offset);
-        let mut old = cell.load(Ordering::SeqCst);
-        loop {
-            match cell.compare_exchange(old, change(old), Ordering::SeqCst, Ordering::SeqCst) {
-                Ok(_) => return old,
-                Err(now) => old = now,
-            }
-        }
-    }
-    fn atomic32(&self, offset: usize) -> &AtomicU32 {
-        assert!(offset < BYTES && offset.is_multiple_of(4));
-        // SAFETY: aligned, inside the window's mapping, and an atomic may change under a shared reference. The reference
-        // lives no longer than this handle, which keeps the frame from being used for something else.
-        unsafe { AtomicU32::from_ptr(self.entry().window.add(offset).cast()) }
+    /// See [`Window::update32`].
+    pub fn update32(&self, offset: usize, change: impl FnMut(u32) -> u32) -> u32 {
+        self.window().update32(offset, change)
     }
 }
 
@@ -319,7 +277,7 @@ mod tests {
         let frames = frames(2);
         let (one, two) = (frames.allocate().unwrap(), frames.allocate().unwrap());
         one.write(4088, &7u64.to_le_bytes());
-        assert_eq!((one.word(4088), one.load32(4088)), (7, 7));
+        assert_eq!((one.word(4088), one.window().load32(4088)), (7, 7));
         assert_eq!(one.update32(4088, |old| old * 2), 7);
         two.copy_from(0, &one, 4088, 8);
         assert_eq!(two.word(0), 14);

@@ -17,6 +17,7 @@ mod shared;
 mod space;
 #[cfg_attr(not(feature = "guest"), allow(dead_code, reason = "the hosted kernel looks at fewer capabilities"))]
 mod thread;
+mod window;
 
 #[cfg(not(feature = "guest"))]
 #[path = "hosted.rs"]
@@ -31,6 +32,7 @@ pub use reply::{Replies, Reply};
 pub use shared::{PageLayout, Processor, SharedPage, features, processor};
 pub use space::{Mapping, Space, Spaces};
 pub use thread::{Redirect, Thread, Threads};
+pub use window::Window;
 
 use chestnut_abi::MessageInfo;
 
@@ -63,7 +65,7 @@ pub struct Message {
     /// Of a thread, or bits of the server's notification.
     pub badge: u64,
     pub info: MessageInfo,
-    /// The first five words.
+    /// The first four words, and of a fault the fifth.
     pub words: [u64; 5],
 }
 

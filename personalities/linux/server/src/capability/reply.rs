@@ -2,6 +2,9 @@
 
 use super::kernel::Kernel;
 use super::{Count, OutOfMemory, Slot};
+#[cfg(doc)]
+use crate::process::thread::FLAGS;
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use chestnut_abi::MessageInfo;
 use core::cell::{Cell, RefCell};
@@ -9,15 +12,19 @@ use core::cell::{Cell, RefCell};
 /// Reply objects that hold no caller.
 pub struct Replies {
     kernel: &'static Kernel,
-    idle: RefCell<Vec<Slot>>,
+    idle: RefCell<Vec<&'static Object>>,
     made: Cell<usize>,
 }
 
-/// A reply object: handed to a receive, it holds the caller until it is answered or the caller is suspended.
-pub struct Reply {
-    replies: &'static Replies,
+/// The kernel's object. It stays for ever.
+struct Object {
     slot: Slot,
+    replies: &'static Replies,
 }
+
+/// A reply object: handed to a receive, it holds the caller until it is answered or the caller is suspended. One word, as it is handed on at every
+/// call.
+pub struct Reply(&'static Object);
 
 impl Replies {
     pub fn new(kernel: &'static Kernel) -> Self {
@@ -26,15 +33,15 @@ impl Replies {
 
     pub fn allocate(&'static self) -> Result<Reply, OutOfMemory> {
         let idle = self.idle.borrow_mut().pop();
-        let slot = match idle {
-            Some(slot) => slot,
+        let object = match idle {
+            Some(object) => object,
             None => {
                 let slot = self.kernel.make_reply()?;
                 self.made.set(self.made.get() + 1);
-                slot
+                Box::leak(Box::new(Object { slot, replies: self }))
             }
         };
-        Ok(Reply { replies: self, slot })
+        Ok(Reply(object))
     }
 
     pub(super) fn counts(&self) -> Count {
@@ -44,17 +51,17 @@ impl Replies {
 
 impl Reply {
     pub(super) const fn slot(&self) -> Slot {
-        self.slot
+        self.0.slot
     }
 
-    /// Answers the caller, if there is one still.
-    pub fn send(&self, info: MessageInfo, word: u64) {
-        self.replies.kernel.reply(self.slot, info, word);
+    /// Answers the caller, if there is one still, with these first words and [`FLAGS`].
+    pub fn send(&self, info: MessageInfo, words: [u64; 2]) {
+        self.0.replies.kernel.reply(self.0.slot, info, words);
     }
 }
 
 impl Drop for Reply {
     fn drop(&mut self) {
-        self.replies.idle.borrow_mut().push(self.slot);
+        self.0.replies.idle.borrow_mut().push(self.0);
     }
 }

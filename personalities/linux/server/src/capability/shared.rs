@@ -26,7 +26,7 @@ impl<T: PageLayout> SharedPage<T> {
     /// A page full of zeros.
     pub fn allocate(frames: &'static Frames) -> Result<Self, OutOfMemory> {
         let frame = frames.allocate()?;
-        let page = NonNull::new(frame.window().cast()).ok_or(OutOfMemory)?;
+        let page = NonNull::new(frame.window().start().cast()).ok_or(OutOfMemory)?;
         // SAFETY: the window maps the frame, aligned and writable, for the server's lifetime. A view that outlives this handle
         // spoils another page's bytes at worst, which only ever are copied in and checked. Nobody makes references.
         let view = unsafe { View::new(page) };

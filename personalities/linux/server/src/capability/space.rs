@@ -54,7 +54,12 @@ impl Spaces {
                 Parts { root, structures: BTreeMap::new() }
             }
         };
-        Ok(Space { spaces: self, root: parts.root, structures: RefCell::new(parts.structures) })
+        Ok(Space {
+            spaces: self,
+            root: parts.root,
+            structures: RefCell::new(parts.structures),
+            prepared: Cell::default(),
+        })
     }
 
     fn structure(&self, level: Level) -> Result<Slot, OutOfMemory> {
@@ -117,6 +122,8 @@ pub struct Space {
     spaces: &'static Spaces,
     root: Slot,
     structures: RefCell<BTreeMap<(Level, u64), Slot>>,
+    /// An address whose paging structures are there, and stay as long as this lives.
+    prepared: Cell<Option<u64>>,
 }
 
 /// One page of a space that shows a frame: the copied capability that is mapped there.
@@ -173,7 +180,16 @@ impl Space {
     }
 
     /// Makes sure of the paging structures above `address`.
+    #[inline]
     fn prepare(&self, address: u64) -> Result<(), OutOfMemory> {
+        let table = |address: u64| address >> Level::PageTable.shift();
+        if self.prepared.get().is_none_or(|prepared| table(prepared) != table(address)) {
+            self.add_structures(address)?;
+            self.prepared.set(Some(address));
+        }
+        Ok(())
+    }
+    fn add_structures(&self, address: u64) -> Result<(), OutOfMemory> {
         let mut structures = self.structures.borrow_mut();
         if structures.contains_key(&(Level::PageTable, address >> Level::PageTable.shift())) {
             return Ok(());

@@ -6,8 +6,9 @@
 use super::area::{Area, Behaviour, Protection};
 use super::recent::MayWrite;
 use super::space::{AddressSpace, Fault, Intent, Page, Shown, State};
-use super::{PAGE, USER_START, page_down};
-use crate::capability::Frame;
+use super::{FramePage, PAGE, USER_START, page_down};
+use crate::capability::{Frame, Window};
+use chestnut_linux_files::vfs::Location;
 use core::ops::Range;
 
 /// Pages around a faulting one that are shown along with it, if they are there: a power of two.
@@ -24,6 +25,9 @@ impl AddressSpace {
     pub fn fault(&self, address: u64, intent: Intent) -> Result<(), Fault> {
         self.minor_faults.set(self.minor_faults.get() + 1);
         let page = page_down(address);
+        if intent != Intent::Write && self.bring_around(page, intent) {
+            return self.show_window(page);
+        }
         // Whoever holds the frame besides would keep the page from being written.
         let (frame, is_new) = self.bring(page, intent)?;
         drop(frame);
@@ -46,29 +50,50 @@ impl AddressSpace {
         }
     }
 
-    /// A program that writes to one page of zeros after the other gets the next ones before it asks, half as many as it has
-    /// written to before: the longer the run, the fewer the faults.
+    /// A program that writes to one page after the other, of zeros or of a file that it shares, gets the next ones before it asks, half as
+    /// many as it has written to before: the longer the run, the fewer the faults.
     fn bring_ahead(&self, page: u64) {
+        let (range, file) = {
+            let state = self.state.borrow();
+            let run = state.pages.run_before(page, 2 * AHEAD as usize) as u64;
+            if run < 2 || self.memory.capabilities.frames.available() < ENOUGH {
+                return;
+            }
+            let Some((start, area)) = state.areas.find(page) else { return };
+            let range = page + PAGE..(page + (1 + run / 2) * PAGE).min(area.end);
+            let file = match &area.shown {
+                Shown::Zeros if !area.behaviour.contains(Behaviour::SHARED) => None,
+                Shown::File { location, offset, .. } if area.behaviour.contains(Behaviour::SHARED) => {
+                    Some((location.clone(), (offset + (range.start - start)) / PAGE))
+                }
+                _ => return,
+            };
+            (range, file)
+        };
+        let mut frames: [Option<Frame>; AHEAD as usize] = Default::default();
+        if let Some((location, first)) = &file {
+            // Holes stay holes until they are written to.
+            file_frames(location, *first, count(&range), &mut frames);
+        }
         let mut state = self.state.borrow_mut();
         let State { areas, pages, .. } = &mut *state;
-        let run = pages.run_before(page, 2 * AHEAD as usize) as u64;
-        if run < 2 {
-            return;
-        }
         let Some((_, area)) = areas.find(page) else { return };
-        let is_memory = matches!(area.shown, Shown::Zeros) && !area.behaviour.contains(Behaviour::SHARED);
-        if !is_memory || self.memory.capabilities.frames.available() < ENOUGH {
-            return;
-        }
-        for next in (1..=run / 2).map(|number| page + number * PAGE).take_while(|&next| next < area.end) {
-            if !pages.contains(next)
-                && let Ok(frame) = self.clean()
-            {
-                let mut present = Page { frame, shown: None, may_write: true, of_file: false };
-                // A page that can't be shown now will be when it is asked for.
-                let _ = self.show(area, next, &mut present);
-                pages.insert(next, present);
+        for (next, frame) in range.step_by(PAGE as usize).zip(frames) {
+            if pages.contains(next) {
+                continue;
             }
+            let frame = match frame {
+                Some(frame) => frame,
+                None if file.is_some() => continue,
+                None => match self.clean() {
+                    Ok(frame) => frame,
+                    Err(_) => return,
+                },
+            };
+            let mut present = Page { frame, shown: None, may_write: true, of_file: false };
+            // A page that can't be shown now will be when it is asked for.
+            let _ = self.show(area, next, &mut present);
+            pages.insert(next, present);
         }
     }
 
@@ -87,11 +112,28 @@ impl AddressSpace {
     pub fn frame(&self, address: u64, intent: Intent) -> Result<Frame, Fault> {
         let page = page_down(address);
         let found = self.recent.find(page, intent, self.state.version());
-        let held = found.and_then(|(index, alone)| self.memory.capabilities.frames.hold(index, alone));
-        match held {
+        let frames = &self.memory.capabilities.frames;
+        match found.and_then(|again| frames.hold(again.frame, again.if_alone)) {
             Some(frame) => Ok(frame),
             None => self.find_frame(page, intent),
         }
+    }
+
+    /// The same for a look at its memory now, before anything of this space changes: nothing is held.
+    pub fn window(&self, address: u64, intent: Intent) -> Result<Window, Fault> {
+        match self.window_found(address, intent) {
+            Some(window) => Ok(window),
+            // The space holds the frame that it finds.
+            None => self.find_frame(page_down(address), intent).map(|frame| frame.window()),
+        }
+    }
+
+    /// The same if it was found lately.
+    #[inline]
+    pub fn window_found(&self, address: u64, intent: Intent) -> Option<Window> {
+        let found = self.recent.find(page_down(address), intent, self.state.version())?;
+        let counts = !found.if_alone || self.memory.capabilities.frames.has_one_holder(found.frame);
+        counts.then_some(found.window)
     }
 
     /// The same for a page that wasn't found lately; it is found from now on.
@@ -103,7 +145,7 @@ impl AddressSpace {
                 && let Some(present) = state.pages.get(page)
             {
                 let may_write = may_write(area, present);
-                self.recent.keep(page, self.state.version(), present.frame.index(), may_write);
+                self.recent.keep(page, self.state.version(), &present.frame, may_write);
                 let ready = match (intent, may_write) {
                     (Intent::Read | Intent::Execute, _) | (Intent::Write, MayWrite::Yes) => true,
                     (Intent::Write, MayWrite::Alone) => present.frame.holders() == 1,
@@ -117,7 +159,7 @@ impl AddressSpace {
         Ok(self.bring(page, intent)?.0)
     }
 
-    /// Brings a page in and, for a write, makes it this space's own. Says also whether it is one of zeros that wasn't there.
+    /// Brings a page in and, for a write, makes it this space's own. Says also whether it wasn't there.
     fn bring(&self, page: u64, intent: Intent) -> Result<(Frame, bool), Fault> {
         let (shown, private, start) = {
             let mut state = self.state.borrow_mut();
@@ -165,7 +207,10 @@ impl AddressSpace {
                 }
                 present.may_write |= fetched.may_write;
             }
-            None => drop(state.pages.insert(page, fetched)),
+            None => {
+                state.pages.insert(page, fetched);
+                return Ok((frame, true));
+            }
         }
         Ok((frame, false))
     }
@@ -201,34 +246,65 @@ impl AddressSpace {
         Ok(())
     }
 
-    /// Shows a present page, and its neighbours that the program will probably want: what is present, and what its file has in
-    /// memory or image. Their failures are nobody's: the program will fault there if it must.
-    fn show_window(&self, page: u64) -> Result<(), Fault> {
+    /// The pages around one that the program will probably want along with it, in its area.
+    fn window_around(page: u64, area: Range<u64>) -> Range<u64> {
         let first = page & !(AROUND * PAGE - 1);
-        let (range, file) = {
+        first.max(area.start)..(first + AROUND * PAGE).min(area.end)
+    }
+
+    /// Brings in, for an access that doesn't write, a page of a file and its neighbours: what the file has in memory or image, and zeros
+    /// for holes. False unless it is there then: whoever brings it in alone finds out why not.
+    fn bring_around(&self, page: u64, intent: Intent) -> bool {
+        let (range, first, location, private, present) = {
             let state = self.state.borrow();
-            let Some((start, area)) = state.areas.find(page) else { return Ok(()) };
-            let private = !area.behaviour.contains(Behaviour::SHARED);
-            let file = matches!(area.shown, Shown::File { .. }).then(|| (area.shown.clone(), start, private));
-            (first.max(start)..(first + AROUND * PAGE).min(area.end), file)
+            let Some((start, area)) = state.areas.find(page) else { return false };
+            let Shown::File { location, offset, .. } = &area.shown else { return false };
+            if !area.protection.intersects(needed(intent)) {
+                return false;
+            }
+            let range = Self::window_around(page, start..area.end);
+            let first = (offset + (range.start - start)) / PAGE;
+            let present = state.pages.present_in(range.clone());
+            (range, first, location.clone(), !area.behaviour.contains(Behaviour::SHARED), present)
         };
-        if let Some((shown, start, private)) = file {
-            let present = self.state.borrow().pages.present_in(range.clone());
-            let is_missing = |at: &u64| present >> ((at - range.start) / PAGE) & 1 == 0;
-            for at in range.clone().step_by(PAGE as usize).filter(is_missing) {
-                if let Ok(fetched) = self.fetch(&shown, at - start, Intent::Read, private) {
-                    let mut state = self.state.borrow_mut();
-                    if !state.pages.contains(at) {
-                        state.pages.insert(at, fetched);
-                    }
-                }
+        if present.count_ones() as u64 == count(&range) {
+            return true;
+        }
+        let mut frames: [Option<Frame>; AROUND as usize] = Default::default();
+        file_frames(&location, first, count(&range), &mut frames);
+        self.fill_holes(&location, first, count(&range), &mut frames);
+        let is_there = |frame: &Option<Frame>| frame.is_some();
+        let index = ((page - range.start) / PAGE) as usize;
+        let brought = present >> index & 1 != 0 || frames.get(index).is_some_and(is_there);
+        if frames.iter().any(is_there) {
+            let present = |frame: Frame| {
+                let of_file = private && frame != self.memory.zero;
+                Page { frame, shown: None, may_write: false, of_file }
+            };
+            let pages = frames.into_iter().map(|frame| frame.map(present));
+            self.state.borrow_mut().pages.fill(range.start, pages);
+        }
+        brought
+    }
+
+    /// The page of zeros for each of `count` pages of a file that is a hole.
+    fn fill_holes(&self, location: &Location, first: u64, count: u64, frames: &mut [Option<Frame>]) {
+        let Some(contents) = location.inode().contents() else { return };
+        for (index, frame) in (first..first + count).zip(frames) {
+            if frame.is_none() && contents.has_hole(index) {
+                *frame = Some(self.memory.zero.clone());
             }
         }
+    }
+
+    /// Shows a present page, and those around it that are present too. Their failures are nobody's: the program will fault there if it
+    /// must.
+    fn show_window(&self, page: u64) -> Result<(), Fault> {
         let mut state = self.state.borrow_mut();
         let State { areas, pages, .. } = &mut *state;
-        let Some((_, area)) = areas.find(page) else { return Ok(()) };
+        let Some((start, area)) = areas.find(page) else { return Ok(()) };
         let mut outcome = Ok(());
-        pages.each_mut(range, |at, present| {
+        pages.each_mut(Self::window_around(page, start..area.end), |at, present| {
             if at == page {
                 outcome = self.show(area, at, present);
             } else if present.shown.is_none() {
@@ -237,6 +313,19 @@ impl AddressSpace {
         });
         outcome
     }
+}
+
+/// Pages in a range.
+const fn count(range: &Range<u64>) -> u64 {
+    range.end.saturating_sub(range.start) / PAGE
+}
+
+/// The frames of `count` pages of a file from page `first` on that it has in memory or image, each in its place.
+fn file_frames(location: &Location, first: u64, count: u64, frames: &mut [Option<Frame>]) {
+    let Some(contents) = location.inode().contents() else { return };
+    contents.each_page(first..first + count.min(frames.len() as u64), |index, page| {
+        frames[(index - first) as usize] = FramePage::frame_of(page).cloned();
+    });
 }
 
 /// Whether the server may write to a page where it is.

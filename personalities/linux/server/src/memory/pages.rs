@@ -98,6 +98,22 @@ impl Pages {
         old
     }
 
+    /// Puts pages of one group where none are: the first one's address and, for it and each that follows, the page if there is one.
+    pub fn fill(&mut self, first: u64, pages: impl Iterator<Item = Option<Page>>) {
+        let (number, index) = place(first);
+        let group = self.groups.entry(number).or_default();
+        for (index, page) in (index..GROUP).zip(pages) {
+            if let (Some(page), None) = (page, &group.pages[index]) {
+                group.pages[index] = Some(page);
+                group.present |= 1 << index;
+                self.count += 1;
+            }
+        }
+        if group.present == 0 {
+            self.groups.remove(&number);
+        }
+    }
+
     pub fn remove(&mut self, address: u64) -> Option<Page> {
         let (number, index) = place(address);
         let group = self.groups.get_mut(&number)?;

@@ -5,7 +5,7 @@
 
 use super::space::{AddressSpace, Intent};
 use super::{FramePage, PAGE, USER_END};
-use crate::capability::Frame;
+use crate::capability::{Frame, Window};
 use alloc::rc::Rc;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -13,31 +13,33 @@ use chestnut_linux_files::buffer::{Argument, Sink, Source};
 use chestnut_linux_files::page::Page;
 use chestnut_linux_files::{Errno, Result};
 use core::cell::Cell;
+use zerocopy::IntoBytes;
 
 /// Most entries of an I/O vector.
 const MAX_VECTORS: u64 = 1024;
 /// Most bytes that one read or write moves (MAX_RW_COUNT).
 const MAX_BYTES: u64 = 0x7fff_f000;
-/// Words that are written at a stroke.
-const WORDS_AT_ONCE: usize = 32;
+/// Bytes of a string that are made room for at first: more than most paths have.
+const SHORT_STRING: usize = 64;
 
 impl AddressSpace {
-    /// Calls `step` for each part of a range that lies in one page: its frame, the offset in it, the offset in the range, the
+    /// Calls `step` for each part of a range that lies in one page: its memory, the offset in it, the offset in the range, the
     /// length. Returns how many bytes were there, fewer than `length` if a page wasn't.
+    #[inline]
     fn each_page(
         &self,
         address: u64,
         length: usize,
         intent: Intent,
-        mut step: impl FnMut(&Frame, usize, usize, usize),
+        mut step: impl FnMut(Window, usize, usize, usize),
     ) -> usize {
         let mut done = 0;
         while done < length {
             let Some(at) = address.checked_add(done as u64).filter(|&at| at < USER_END) else { break };
-            let Ok(frame) = self.frame(at, intent) else { break };
+            let Ok(window) = self.window(at, intent) else { break };
             let offset = (at % PAGE) as usize;
             let part = (length - done).min(PAGE as usize - offset);
-            step(&frame, offset, done, part);
+            step(window, offset, done, part);
             done += part;
         }
         done
@@ -45,20 +47,20 @@ impl AddressSpace {
 
     /// Copies a prefix of the memory at `address`; returns its length.
     pub fn read_some(&self, address: u64, into: &mut [u8]) -> usize {
-        self.each_page(address, into.len(), Intent::Read, |frame, offset, done, part| {
-            frame.read(offset, &mut into[done..done + part]);
+        self.each_page(address, into.len(), Intent::Read, |window, offset, done, part| {
+            window.read(offset, &mut into[done..done + part]);
         })
     }
     /// Copies as much as there is room for; returns how much.
     pub fn write_some(&self, address: u64, bytes: &[u8]) -> usize {
-        self.each_page(address, bytes.len(), Intent::Write, |frame, offset, done, part| {
-            frame.write(offset, &bytes[done..done + part]);
+        self.each_page(address, bytes.len(), Intent::Write, |window, offset, done, part| {
+            window.write(offset, &bytes[done..done + part]);
         })
     }
     /// The same from a part of a frame.
     pub fn write_from(&self, address: u64, source: &Frame, offset: usize, length: usize) -> usize {
-        self.each_page(address, length, Intent::Write, |frame, at, done, part| {
-            frame.copy_from(at, source, offset + done, part);
+        self.each_page(address, length, Intent::Write, |window, at, done, part| {
+            window.copy_from(at, source.window(), offset + done, part);
         })
     }
 
@@ -75,15 +77,7 @@ impl AddressSpace {
         Ok(bytes.map(u64::from_le_bytes))
     }
     pub fn write_words(&self, address: u64, words: &[u64]) -> Result<()> {
-        let mut bytes = [[0; 8]; WORDS_AT_ONCE];
-        for (number, words) in words.chunks(WORDS_AT_ONCE).enumerate() {
-            for (bytes, word) in bytes.iter_mut().zip(words) {
-                *bytes = word.to_le_bytes();
-            }
-            let at = address.wrapping_add((number * WORDS_AT_ONCE * 8) as u64);
-            self.write(at, bytes[..words.len()].as_flattened())?;
-        }
-        Ok(())
+        self.write(address, words.as_bytes())
     }
     pub fn read_u64(&self, address: u64) -> Result<u64> {
         let mut bytes = [0; 8];
@@ -104,21 +98,19 @@ impl AddressSpace {
 
     /// The bytes before the first zero, of which there must be fewer than `limit`: `too_long` otherwise.
     pub fn read_string(&self, address: u64, limit: usize, too_long: Errno) -> Result<Vec<u8>> {
-        let mut string = Vec::new();
-        let mut chunk = [0; 256];
+        let mut string = Vec::with_capacity(SHORT_STRING);
         loop {
             let at = address.wrapping_add(string.len() as u64);
-            // Up to the page's end, so that a string at the end of memory needs no page behind it.
-            let part = (PAGE - at % PAGE).min(chunk.len() as u64) as usize;
-            let chunk = &mut chunk[..part.min(limit - string.len())];
-            self.read(at, chunk)?;
-            if let Some(end) = chunk.iter().position(|&byte| byte == 0) {
-                string.extend_from_slice(&chunk[..end]);
-                return Ok(string);
+            if at >= USER_END {
+                return Err(Errno::EFAULT);
             }
-            string.extend_from_slice(chunk);
+            // Up to the page's end, so that a string at the end of memory needs no page behind it.
+            let ended = append_string(self.window(at, Intent::Read)?, (at % PAGE) as usize, &mut string);
             if string.len() >= limit {
                 return Err(too_long);
+            }
+            if ended {
+                return Ok(string);
             }
         }
     }
@@ -150,6 +142,40 @@ impl AddressSpace {
         }
         Ok(vector)
     }
+}
+
+/// Appends what lies before the first zero from `offset` on, or before the page's end; whether there was a zero. Each word is copied
+/// once and then looked at, as the program may be changing it.
+fn append_string(window: Window, mut offset: usize, string: &mut Vec<u8>) -> bool {
+    const WORD: usize = size_of::<u64>();
+    while offset + WORD <= PAGE as usize {
+        let mut word = [0; WORD];
+        window.read(offset, &mut word);
+        let length = length_before_zero(u64::from_le_bytes(word));
+        string.extend_from_slice(&word[..length]);
+        if length < WORD {
+            return true;
+        }
+        offset += WORD;
+    }
+    while offset < PAGE as usize {
+        let mut byte = [0];
+        window.read(offset, &mut byte);
+        if byte == [0] {
+            return true;
+        }
+        string.extend_from_slice(&byte);
+        offset += 1;
+    }
+    false
+}
+
+/// How many bytes of a word, from the lowest, come before the first that is zero.
+const fn length_before_zero(word: u64) -> usize {
+    const LOW: u64 = u64::from_ne_bytes([1; 8]);
+    const HIGH: u64 = LOW << 7;
+    // The lowest bit that stays marks a zero; others may come from borrows.
+    (word.wrapping_sub(LOW) & !word & HIGH).trailing_zeros() as usize / 8
 }
 
 /// One piece of a program's memory.
@@ -205,52 +231,90 @@ struct Cursor {
     /// How many of them are used up, or `piece`.
     used: usize,
     remaining: usize,
-    moved: u64,
-    /// The same for whoever outlives the operation.
+    /// How many bytes there were in all.
+    total: usize,
+    /// How many have been moved, for whoever outlives the operation.
     told: Option<Rc<Cell<u64>>>,
 }
 
 impl Cursor {
+    #[inline]
     fn new(space: &Rc<AddressSpace>, buffers: impl Into<Buffers>) -> Self {
         let Buffers { first, others } = buffers.into();
-        let remaining = others.iter().fold(first.length, |sum, piece| sum.saturating_add(piece.length)) as usize;
-        Self { space: space.clone(), piece: first, others, used: 0, remaining, moved: 0, told: None }
+        let total = others.iter().fold(first.length, |sum, piece| sum.saturating_add(piece.length)) as usize;
+        Self { space: space.clone(), piece: first, others, used: 0, remaining: total, total, told: None }
     }
 
     fn moved(&mut self) -> Rc<Cell<u64>> {
-        self.told.get_or_insert_with(|| Rc::new(Cell::new(self.moved))).clone()
+        let moved = (self.total - self.remaining) as u64;
+        self.told.get_or_insert_with(|| Rc::new(Cell::new(moved))).clone()
+    }
+    #[inline]
+    fn count(&mut self, moved: usize) {
+        self.remaining -= moved;
+        if let Some(told) = &self.told {
+            told.set((self.total - self.remaining) as u64);
+        }
     }
 
-    /// Calls `step` with address, offset and length for pieces of the buffers, `length` bytes in all; it returns how many of
-    /// them it could move. Stops at the first that isn't moved whole.
+    /// Steps over the next bytes, at most `most`, that lie in one page of one buffer: its memory, where in it, how many. `None` behind the
+    /// last, and where the memory behind a buffer isn't there.
+    #[inline]
+    fn next_part(&mut self, most: usize, intent: Intent) -> Option<(Window, usize, usize)> {
+        while self.piece.length == 0 {
+            self.piece = *self.others.get(self.used)?;
+            self.used += 1;
+        }
+        let Iovec { base, length } = self.piece;
+        let offset = (base % PAGE) as usize;
+        let part = most.min(PAGE as usize - offset).min(length as usize);
+        if base >= USER_END {
+            return None;
+        }
+        let window = self.space.window(base, intent).ok()?;
+        self.piece = Iovec { base: base + part as u64, length: length - part as u64 };
+        self.count(part);
+        Some((window, offset, part))
+    }
+
+    /// Calls `step` for each part of the next `length` bytes that lies in one page: its memory, the offset in it, the offset in those bytes,
+    /// its length. Returns how many bytes were there; `EFAULT` if none, though some were asked for.
+    #[inline]
     fn advance(
         &mut self,
         length: usize,
-        mut step: impl FnMut(&AddressSpace, u64, usize, usize) -> usize,
+        intent: Intent,
+        mut step: impl FnMut(Window, usize, usize, usize),
     ) -> Result<usize> {
-        let mut done = 0;
-        let length = length.min(self.remaining);
-        while done < length {
-            let piece = &mut self.piece;
-            if piece.length == 0 {
-                let Some(next) = self.others.get(self.used) else { break };
-                *piece = *next;
-                self.used += 1;
-                continue;
-            }
-            let part = (length - done).min(piece.length as usize);
-            let moved = step(&self.space, piece.base, done, part);
-            piece.base = piece.base.wrapping_add(moved as u64);
-            piece.length -= moved as u64;
-            self.remaining -= moved;
-            done += moved;
-            if moved < part {
-                break;
-            }
+        // Mostly all of them lie in one page, which was found before.
+        let Iovec { base, length: left } = self.piece;
+        let offset = (base % PAGE) as usize;
+        if length != 0
+            && length as u64 <= left
+            && length <= PAGE as usize - offset
+            && let Some(window) = self.space.window_found(base, intent)
+        {
+            self.piece = Iovec { base: base + length as u64, length: left - length as u64 };
+            self.count(length);
+            step(window, offset, 0, length);
+            return Ok(length);
         }
-        self.moved += done as u64;
-        if let Some(told) = &self.told {
-            told.set(self.moved);
+        self.advance_by_parts(length, intent, &mut step)
+    }
+
+    #[inline(never)]
+    fn advance_by_parts(
+        &mut self,
+        length: usize,
+        intent: Intent,
+        step: &mut dyn FnMut(Window, usize, usize, usize),
+    ) -> Result<usize> {
+        let length = length.min(self.remaining);
+        let mut done = 0;
+        while done < length {
+            let Some((window, offset, part)) = self.next_part(length - done, intent) else { break };
+            step(window, offset, done, part);
+            done += part;
         }
         if done == 0 && length > 0 { Err(Errno::EFAULT) } else { Ok(done) }
     }
@@ -274,20 +338,15 @@ impl Sink for UserSink {
         self.0.remaining
     }
     fn put(&mut self, bytes: &[u8]) -> Result<usize> {
-        self.0.advance(bytes.len(), |space, address, done, part| space.write_some(address, &bytes[done..done + part]))
+        self.0.advance(bytes.len(), Intent::Write, |window, at, done, part| window.write(at, &bytes[done..done + part]))
     }
     fn put_zeros(&mut self, length: usize) -> Result<usize> {
-        self.0.advance(length, |space, address, _, part| {
-            space.each_page(address, part, Intent::Write, |frame, at, _, part| frame.clear_part(at, part))
-        })
+        self.0.advance(length, Intent::Write, |window, at, _, part| window.clear_part(at, part))
     }
     fn put_page(&mut self, page: &dyn Page, offset: usize, length: usize) -> Result<usize> {
-        let Some(source) = FramePage::frame_of(page) else { return Err(Errno::EFAULT) };
-        self.0.advance(length, |space, address, done, part| {
-            space.each_page(address, part, Intent::Write, |frame, at, moved, part| {
-                frame.copy_from(at, source, offset + done + moved, part);
-            })
-        })
+        let source = FramePage::frame_of(page).ok_or(Errno::EFAULT)?.window();
+        self.0
+            .advance(length, Intent::Write, |window, at, done, part| window.copy_from(at, source, offset + done, part))
     }
 }
 
@@ -309,15 +368,14 @@ impl Source for UserSource {
         self.0.remaining
     }
     fn take(&mut self, into: &mut [u8]) -> Result<usize> {
-        self.0.advance(into.len(), |space, address, done, part| space.read_some(address, &mut into[done..done + part]))
+        self.0.advance(into.len(), Intent::Read, |window, at, done, part| window.read(at, &mut into[done..done + part]))
+    }
+    fn append_to(&mut self, into: &mut Vec<u8>, length: usize) -> Result<usize> {
+        self.0.advance(length, Intent::Read, |window, at, _, part| window.append_to(at, part, into))
     }
     fn take_page(&mut self, page: &dyn Page, offset: usize, length: usize) -> Result<usize> {
-        let Some(target) = FramePage::frame_of(page) else { return Err(Errno::EFAULT) };
-        self.0.advance(length, |space, address, done, part| {
-            space.each_page(address, part, Intent::Read, |frame, at, moved, part| {
-                target.copy_from(offset + done + moved, frame, at, part);
-            })
-        })
+        let target = FramePage::frame_of(page).ok_or(Errno::EFAULT)?.window();
+        self.0.advance(length, Intent::Read, |window, at, done, part| target.copy_from(offset + done, window, at, part))
     }
 }
 

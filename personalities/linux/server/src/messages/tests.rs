@@ -3,6 +3,8 @@
 //!
 //! Calls go the whole way through their handlers, over the hosted kernel; arithmetic that wraps panics here.
 
+mod parked;
+
 use super::*;
 use crate::boot::{Given, make};
 use crate::capability::Kernel;
@@ -100,7 +102,7 @@ fn start(server: &'static Server, root: bool) -> Rc<Thread> {
     space
         .write(ARENA, b"/tmp/file\0/tmp/script\0/tmp/program\0/proc/self/maps\0/dev/null\0/tmp/new\0/tmp\0.\0")
         .unwrap();
-    *thread.activity.borrow_mut() = Activity::Running;
+    thread.set_activity(Activity::Running);
     // Descriptors: a file, a folder, both ends of a pipe, two sockets, an eventfd, a device.
     for (number, arguments) in [
         (2, [ARENA, 2, 0, 0, 0, 0]),
@@ -127,7 +129,7 @@ fn send(server: &'static Server, thread: &Thread, label: u64, length: u64, numbe
 }
 fn take(server: &'static Server, badge: u64, info: MessageInfo, words: [u64; 5]) {
     let reply = server.capabilities.replies.allocate().unwrap();
-    server.take_message(reply, Message { badge, info, words });
+    server.take_message(&mut None, reply, Message { badge, info, words });
     server.executor.run();
     server.clock.run();
     server.flush_answer();

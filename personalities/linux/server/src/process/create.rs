@@ -133,7 +133,7 @@ impl Server {
         })?;
         thread.set_schedule(parent.schedule.get().inherited());
         thread.io_priority.set(parent.io_priority.get());
-        thread.restrict(parent.seccomp.borrow().clone());
+        thread.restrict(parent.seccomp().clone());
         if !has(THREAD) {
             self.table.add_process(&process);
             if let Some(owner) = self.table.process(process.parent.get()) {
@@ -275,7 +275,7 @@ impl Server {
     pub fn add_thread(&self, process: &Rc<Process>, tid: u32) -> Result<Rc<Thread>> {
         let machine = self.capabilities.threads.allocate().map_err(|_| Errno::EAGAIN)?;
         let (page, address) = self.thread_page(process, &process.space(), tid)?;
-        let thread = Thread::new(process, tid, machine, page, address);
+        let thread = Thread::new(process, tid, machine, page, address, self.clock.tsc_mhz());
         thread.enter();
         process.threads.borrow_mut().push(thread.clone());
         self.table.add_thread(&thread);

@@ -6,7 +6,7 @@
 //! all three cases it asks to take signals, and finds its frame on the stack.
 
 use super::signal::{DefaultAction, Detail, Signal, SignalAction, SignalInfo, SignalSet, action_flag, code};
-use super::thread::{Activity, Answer, FaultDetail};
+use super::thread::{Activity, Answer, FLAGS, FaultDetail};
 use super::{Ending, Life, Process, Thread, frame};
 use crate::faults;
 use crate::server::Server;
@@ -183,8 +183,7 @@ impl Server {
     /// The three cases of a thread that has a handler to run.
     fn bring_to_handler(&self, thread: &Rc<Thread>) {
         thread.page().set_attention(true);
-        let running = matches!(&*thread.activity.borrow(), Activity::Running);
-        if !running {
+        if thread.activity() != Activity::Running {
             // Its call is held: the future notices, and ends the call.
             thread.wake();
             return;
@@ -205,7 +204,7 @@ impl Server {
             Stopped::Leave => thread.machine.resume(),
             Stopped::RewindTo(position) => {
                 let rsp = view::stack_pointer(thread.page_address.get());
-                let registers = UserContext { rip: text + position, rsp, rflags: 0x202, ..registers };
+                let registers = UserContext { rip: text + position, rsp, rflags: FLAGS, ..registers };
                 thread.machine.set_registers(&registers, true);
             }
         }
@@ -319,6 +318,17 @@ impl Server {
         self.redirect(thread, &thread.at_text(text::sigenter(), registers.fs_base, registers.gs_base));
     }
 
+    /// The same after an exception, whose message says where the thread was: nothing else of it need be read or written.
+    pub fn exception_signal(&self, thread: &Rc<Thread>, info: SignalInfo, detail: FaultDetail, at: [u64; 3]) {
+        if !self.force(thread, info, detail) {
+            return;
+        }
+        let [rip, rsp, rflags] = at;
+        thread.page().set_interrupted(rip, rsp, rflags);
+        let ip = thread.process.own_pages.borrow().text_address + text::trapenter();
+        self.answer(thread, Answer::Enter { ip, sp: view::stack_pointer(thread.page_address.get()) });
+    }
+
     /// Stops all threads of a process.
     fn stop_process(&self, process: &Rc<Process>, signal: Signal) {
         self.flush_answer();
@@ -326,10 +336,9 @@ impl Server {
         process.stop_untold.set(true);
         process.continue_untold.set(false);
         for thread in process.threads.borrow().iter() {
-            let mut activity = thread.activity.borrow_mut();
-            if matches!(&*activity, Activity::Running) {
+            if thread.activity() == Activity::Running {
                 thread.machine.suspend();
-                *activity = Activity::Suspended;
+                thread.set_activity(Activity::Suspended);
             }
         }
         for thread in process.threads.borrow().iter() {
@@ -348,17 +357,11 @@ impl Server {
         process.continue_untold.set(true);
         let threads = process.threads.borrow().clone();
         for thread in &threads {
-            let before = thread.activity.replace(Activity::Absent);
-            match before {
-                Activity::Suspended => {
-                    *thread.activity.borrow_mut() = Activity::Running;
-                    thread.machine.resume();
-                }
-                Activity::Answered(reply, answer) => {
-                    *thread.activity.borrow_mut() = Activity::Held(reply);
-                    self.answer(thread, answer);
-                }
-                other => *thread.activity.borrow_mut() = other,
+            if let Some(answer) = thread.take_answer() {
+                self.answer(thread, answer);
+            } else if thread.activity() == Activity::Suspended {
+                thread.set_activity(Activity::Running);
+                thread.machine.resume();
             }
         }
         self.tell_parent(process, code::CLD_CONTINUED, Signal::CONT.number().into());

@@ -49,7 +49,7 @@ impl Server {
         self.release_robust_list(thread);
         self.pi_futexes.owner_ended(thread);
         self.release_tid_word(thread);
-        *thread.activity.borrow_mut() = Activity::Absent;
+        thread.set_activity(Activity::Absent);
         thread.machine.suspend();
         let process = &thread.process;
         let (user, system) = (thread.user_time(), thread.system_time());

@@ -94,7 +94,7 @@ impl Server {
         self.release_tid_word(thread);
         thread.robust_list.set((0, 0));
         self.pi_futexes.owner_ended(thread);
-        *thread.activity.borrow_mut() = Activity::Absent;
+        thread.set_activity(Activity::Absent);
         thread.machine.suspend();
 
         process.timers.delete_posix();
@@ -143,7 +143,7 @@ impl Server {
             }
         };
         thread.replace_page(page, address);
-        if !thread.seccomp.borrow().is_off() {
+        if thread.is_restricted() {
             thread.send_all_calls();
         }
         thread.enter();

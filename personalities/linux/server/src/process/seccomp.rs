@@ -126,9 +126,8 @@ impl Seccomp {
 impl Thread {
     /// Restricts it from its next call on.
     pub fn restrict(&self, seccomp: Seccomp) {
-        let traced = !seccomp.is_off();
-        *self.seccomp.borrow_mut() = seccomp;
-        if traced {
+        self.set_seccomp(seccomp);
+        if self.is_restricted() {
             self.send_all_calls();
         }
     }
@@ -144,7 +143,7 @@ impl Server {
     pub fn restrict_call(&self, call: &Call) -> Option<Outcome> {
         const ALLOWED: [u64; 4] = [0, 1, 15, 60];
         let thread = &call.thread;
-        let seccomp = thread.seccomp.borrow().clone();
+        let seccomp = thread.seccomp().clone();
         let position = thread.page().frame().rip;
         let (said, logs) = match &seccomp {
             Seccomp::Off => return None,
@@ -170,9 +169,9 @@ impl Server {
         Some(match what {
             action::ALLOW | action::LOG => return None,
             action::ERROR if value == 0 => Outcome::value(0u64),
-            action::ERROR => Outcome::Done(Err(Errno(value.min(MOST_ERROR) as u16))),
+            action::ERROR => Outcome::fails(Errno(value.min(MOST_ERROR) as u16)),
             // Nobody traces, nobody listens.
-            action::TRACE | 0x7fc0_0000 => Outcome::Done(Err(Errno::ENOSYS)),
+            action::TRACE | 0x7fc0_0000 => Outcome::fails(Errno::ENOSYS),
             action::TRAP => {
                 let detail = Detail::SystemCall { address: position, number: call.number as u32, data: value };
                 let info = SignalInfo { signal: Signal::SYS, code: CODE, detail };

@@ -111,7 +111,7 @@ impl Table {
     pub fn count_running(&self, without: &Thread, most: usize) -> usize {
         let threads = self.threads.borrow();
         let runs = |thread: &&Rc<Thread>| {
-            let runs = matches!(&*thread.activity.borrow(), Activity::Running) && !thread.waits_for_turn.get();
+            let runs = thread.activity() == Activity::Running && !thread.waits_for_turn.get();
             runs && !core::ptr::eq(&***thread, without)
         };
         threads.values().filter(runs).take(most).count()

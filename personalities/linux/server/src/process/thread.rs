@@ -1,6 +1,7 @@
 //! One thread: its kernel object, the page that it shares with the server, and what the server holds of it.
 
 use super::Process;
+use super::parked::Parked;
 use super::schedule::Schedule;
 use super::seccomp::Seccomp;
 use super::signal::{AlternateStack, PendingSignals, SignalSet};
@@ -11,12 +12,12 @@ use chestnut_abi::{MessageInfo, UserContext};
 use chestnut_linux_files::{Errno, Result};
 use chestnut_linux_trampoline::pages::FxArea;
 use chestnut_linux_trampoline::{Reply, ThreadPage, View, text, view};
-use core::cell::{Cell, RefCell};
+use core::cell::{Cell, Ref, RefCell};
 use core::mem::offset_of;
 use core::task::Waker;
 
 /// How a held thread goes on: the trampoline's replies, and the answer to a fault.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Answer {
     /// The call's value.
     Done(u64),
@@ -25,30 +26,41 @@ pub enum Answer {
     /// The same call again.
     Restart,
     /// The faulting instruction again.
+    #[default]
     Retry,
+    /// On from an exception, at an address in the text, with this stack pointer and all other registers as they are.
+    Enter { ip: u64, sp: u64 },
 }
 
+/// What a thread is sent: a message with its first two words. All have [`FLAGS`] as their third.
+pub type Sent = (MessageInfo, [u64; 2]);
+
+/// RFLAGS with which a thread comes to the text.
+pub const FLAGS: u64 = 0x202;
+
 impl Answer {
-    /// The message, with its first word.
-    #[inline]
-    pub const fn message(self) -> (MessageInfo, u64) {
-        match self {
+    #[inline(always)]
+    pub const fn message(self) -> Sent {
+        let (info, word) = match self {
             Self::Done(value) => Reply::Done(value).encode(),
             Self::Restore => Reply::Restore.encode(),
             Self::Restart => Reply::Restart.encode(),
             Self::Retry => (MessageInfo::new(0, 0, 0, 0), 0),
-        }
+            Self::Enter { ip, sp } => return (MessageInfo::new(0, 0, 0, 3), [ip, sp]),
+        };
+        (info, [word, 0])
     }
 }
 
 /// Where a thread is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Activity {
     /// It runs, or could.
     Running,
     /// The server has its call or fault and owes an answer.
-    Held(capability::Reply),
+    Held,
     /// The server has its call; the answer is there, but the process is stopped.
-    Answered(capability::Reply, Answer),
+    Answered,
     /// It ran when its process was stopped.
     Suspended,
     /// It has not started, or has ended.
@@ -63,6 +75,9 @@ pub struct FaultDetail {
     pub address: u64,
 }
 
+/// How often a thread gives way before it is looked at again whether it still waits for those whom it wakes.
+const GIVES_WAY: u8 = 64;
+
 /// A thread.
 pub struct Thread {
     pub tid: Cell<u32>,
@@ -72,9 +87,19 @@ pub struct Thread {
     view: Cell<View<ThreadPage>>,
     /// Where the program sees that page.
     pub page_address: Cell<u64>,
-    pub activity: RefCell<Activity>,
+    activity: Cell<Activity>,
+    /// What holds it while it is `Held` or `Answered`.
+    reply: Cell<Option<capability::Reply>>,
+    /// What is to be sent while it is `Answered`.
+    answer: Cell<Answer>,
     /// Wakes the future that its call has become.
     pub waker: RefCell<Option<Waker>>,
+    /// The call that waits without one.
+    parked: Cell<Option<Parked>>,
+    /// Its last call has woken another thread, which waited.
+    has_woken: Cell<bool>,
+    /// So many times more, whom it wakes runs first.
+    gives_way: Cell<u8>,
     pub ended: Cell<bool>,
     pub pending: RefCell<PendingSignals>,
     /// The mask to restore once a signal has been taken (sigsuspend, ppoll, pselect).
@@ -92,12 +117,13 @@ pub struct Thread {
     lent: Cell<u8>,
     /// ioprio_set(2).
     pub io_priority: Cell<u32>,
-    pub seccomp: RefCell<Seccomp>,
+    seccomp: RefCell<Seccomp>,
+    restricted: Cell<bool>,
     user_time: Cell<u64>,
-    /// Nanoseconds that the server has worked for it.
-    system_time: Cell<u64>,
-    /// Ticks that the server has worked for it since its last turn ended ([`crate::turns`]).
-    pub debt: Cell<u64>,
+    /// Ticks that the server has worked for it, now and when its last turn ended ([`crate::turns`]).
+    served: Cell<u64>,
+    served_before: Cell<u64>,
+    ticks_per_microsecond: u64,
     /// It could run, if it weren't for others' turns.
     pub waits_for_turn: Cell<bool>,
 }
@@ -109,6 +135,7 @@ impl Thread {
         machine: capability::Thread,
         page: SharedPage<ThreadPage>,
         page_address: u64,
+        ticks_per_microsecond: u64,
     ) -> Rc<Self> {
         let view = Cell::new(page.view());
         Rc::new(Self {
@@ -118,8 +145,13 @@ impl Thread {
             page: RefCell::new(page),
             view,
             page_address: Cell::new(page_address),
-            activity: RefCell::new(Activity::Absent),
+            activity: Cell::new(Activity::Absent),
+            reply: Cell::new(None),
+            answer: Cell::default(),
             waker: RefCell::new(None),
+            parked: Cell::default(),
+            has_woken: Cell::new(false),
+            gives_way: Cell::new(0),
             ended: Cell::new(false),
             pending: RefCell::default(),
             saved_mask: Cell::new(None),
@@ -133,9 +165,11 @@ impl Thread {
             lent: Cell::new(0),
             io_priority: Cell::new(0),
             seccomp: RefCell::default(),
+            restricted: Cell::new(false),
             user_time: Cell::new(0),
-            system_time: Cell::new(0),
-            debt: Cell::new(0),
+            served: Cell::new(0),
+            served_before: Cell::new(0),
+            ticks_per_microsecond,
             waits_for_turn: Cell::new(false),
         })
     }
@@ -190,13 +224,90 @@ impl Thread {
 
     /// Wakes the future that stands for its call, so that it looks at what has changed.
     pub fn wake(&self) {
+        if let Some(parked) = self.parked.take() {
+            return if self.ended.get() { drop(parked) } else { parked.start() };
+        }
         if let Some(waker) = &*self.waker.borrow() {
             waker.wake_by_ref();
         }
     }
 
+    /// Its call waits without a future. Whoever wakes another and then waits itself is taken to wait for an answer: for some time whom it
+    /// wakes runs first, and mostly has answered when it asks.
+    pub fn park(&self, parked: Parked) {
+        if self.has_woken.get() {
+            self.gives_way.set(GIVES_WAY);
+        }
+        self.parked.set(Some(parked));
+    }
+    pub fn take_parked(&self) -> Option<Parked> {
+        self.parked.take()
+    }
+    /// Its call is answered, and has woken nobody.
+    #[inline]
+    pub fn has_woken_nobody(&self) {
+        self.has_woken.set(false);
+    }
+    /// Its call is answered, and has woken another: whether that one runs first.
+    pub fn gives_way(&self) -> bool {
+        self.has_woken.set(true);
+        let times = self.gives_way.get();
+        self.gives_way.set(times.saturating_sub(1));
+        times > 0
+    }
+
+    /// Its calls pass a filter.
+    pub const fn is_restricted(&self) -> bool {
+        self.restricted.get()
+    }
+    pub fn seccomp(&self) -> Ref<'_, Seccomp> {
+        self.seccomp.borrow()
+    }
+    pub(super) fn set_seccomp(&self, seccomp: Seccomp) {
+        self.restricted.set(!seccomp.is_off());
+        *self.seccomp.borrow_mut() = seccomp;
+    }
+
+    pub const fn activity(&self) -> Activity {
+        self.activity.get()
+    }
     pub fn is_held(&self) -> bool {
-        matches!(&*self.activity.borrow(), Activity::Held(_) | Activity::Answered(..))
+        matches!(self.activity(), Activity::Held | Activity::Answered)
+    }
+    /// It ran and has sent a call or a fault: `reply` holds it from now on.
+    #[inline]
+    pub fn hold(&self, reply: capability::Reply) {
+        // Who runs is held by nothing: there is no other to be dropped.
+        core::mem::forget(self.reply.replace(Some(reply)));
+        self.activity.set(Activity::Held);
+    }
+    /// Its answer is there: it runs once that is sent by what has held it. `None` if nobody waits for it: the call was cancelled, or the
+    /// thread has ended. If its process is stopped, the answer is kept until [`take_answer`](Self::take_answer).
+    #[inline]
+    pub fn let_go(&self, answer: Answer) -> Option<capability::Reply> {
+        if self.activity() != Activity::Held {
+            return None;
+        }
+        if self.process.is_stopped() {
+            self.activity.set(Activity::Answered);
+            self.answer.set(answer);
+            return None;
+        }
+        self.activity.set(Activity::Running);
+        self.reply.take()
+    }
+    /// The answer that was kept, if there is one: the thread is `Held` again.
+    pub fn take_answer(&self) -> Option<Answer> {
+        if self.activity() != Activity::Answered {
+            return None;
+        }
+        self.activity.set(Activity::Held);
+        Some(self.answer.get())
+    }
+    /// It does something else now; nothing holds it.
+    pub fn set_activity(&self, activity: Activity) {
+        self.activity.set(activity);
+        self.reply.take();
     }
 
     /// Sets its policy, and what that is to the microkernel.
@@ -228,11 +339,18 @@ impl Thread {
     }
     /// Microseconds that the server has worked for it.
     pub const fn system_time(&self) -> u64 {
-        self.system_time.get() / 1000
+        self.served.get() / self.ticks_per_microsecond
     }
-    /// The server has worked for it.
-    pub fn charge(&self, nanoseconds: u64) {
-        self.system_time.set(self.system_time.get() + nanoseconds);
+    /// The server has worked for it, so many ticks. How many it has since the thread's last turn ended.
+    #[inline]
+    pub fn charge(&self, ticks: u64) -> u64 {
+        let served = self.served.get() + ticks;
+        self.served.set(served);
+        served - self.served_before.get()
+    }
+    /// A turn ends.
+    pub fn forgive_debt(&self) {
+        self.served_before.set(self.served.get());
     }
 
     /// Registers with which a thread is sent to a position in the text; only these two count.
@@ -241,7 +359,7 @@ impl Thread {
         UserContext {
             rip: text + position,
             rsp: view::stack_pointer(self.page_address.get()),
-            rflags: 0x202,
+            rflags: FLAGS,
             fs_base,
             gs_base,
             ..UserContext::default()
@@ -263,7 +381,7 @@ impl Thread {
 
     /// Starts it with what is in its page.
     pub fn start(&self, fs_base: u64, gs_base: u64) {
-        *self.activity.borrow_mut() = Activity::Running;
+        self.set_activity(Activity::Running);
         self.machine.set_registers(&self.at_text(text::start(), fs_base, gs_base), true);
     }
 

@@ -44,6 +44,6 @@ pub fn text(server: &'static Server) -> Vec<u8> {
 /// time-stamp counter, since this was read last; and for which call.
 pub fn longest(server: &'static Server) -> Vec<u8> {
     let (ticks, call) = server.turns.take_longest();
-    let name = call.map_or("none", |number| crate::syscall::table::entry(number).map_or("other", |entry| entry.name));
+    let name = call.map_or("none", |number| crate::syscall::table::name(number).unwrap_or("other"));
     alloc::format!("{ticks} {name}\n").into_bytes()
 }

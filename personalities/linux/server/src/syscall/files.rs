@@ -131,8 +131,8 @@ pub fn give_out(call: &Call, file: Rc<OpenFile>, flags: OpenFlags) -> Result<Out
 
 /// close(fd)
 pub fn close(call: &Call) -> Result<u64> {
-    let closed = call.process().descriptors().borrow_mut().close(call.int(0))?;
-    call.closed([closed]);
+    let closed = call.process().files.borrow().borrow_mut().close(call.int(0))?;
+    closed.closed_by(call.process().pid);
     Ok(0)
 }
 
@@ -164,7 +164,7 @@ pub fn lseek(call: &Call) -> Result<u64> {
 
 /// dup(fd)
 pub fn dup(call: &Call) -> Result<u64> {
-    call.process().descriptors().borrow_mut().duplicate(call.int(0)).map(|number| number as u64)
+    call.process().files.borrow().borrow_mut().duplicate(call.int(0)).map(|number| number as u64)
 }
 
 /// dup2(old, new)

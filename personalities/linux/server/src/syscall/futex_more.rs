@@ -37,7 +37,7 @@ pub fn lock(call: &Call, private: bool, only_try: bool, deadline: Option<Duratio
 /// FUTEX_UNLOCK_PI
 pub fn unlock(call: &Call, private: bool) -> Result<Outcome> {
     let key = key(&call.space(), call.word(0), private)?;
-    call.server.pi_futexes.unlock(&call.thread, key, call.word(0))?;
+    call.server.pi_futexes.unlock(call.thread, key, call.word(0))?;
     Ok(Outcome::value(0u64))
 }
 

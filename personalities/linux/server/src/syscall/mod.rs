@@ -60,9 +60,9 @@ use core::pin::Pin;
 use core::task::{Context, Poll};
 
 /// One system call being made.
-pub struct Call {
+pub struct Call<'a> {
     pub server: &'static Server,
-    pub thread: Rc<Thread>,
+    pub thread: &'a Rc<Thread>,
     pub number: u64,
     pub arguments: [u64; 6],
 }
@@ -70,10 +70,11 @@ pub struct Call {
 /// What a waiting call ends with to begin anew after a handler, whether that has SA_RESTART or not: no program sees it.
 pub const INTERRUPTED: Errno = Errno(513);
 
-/// What a handler says.
+/// What a handler says, in two words.
 pub enum Outcome {
-    Done(Result<u64>),
-    Later(Waiting),
+    /// What RAX gets ([`register`]).
+    Done(u64),
+    Later(Box<Waiting>),
     /// The same call again, once signals have been taken and the process runs.
     Again,
     /// All registers come from the thread page.
@@ -81,40 +82,71 @@ pub enum Outcome {
     /// Done with 0, and signals are taken on the way out. Only for calls that the trampoline makes with the thread's whole state in its
     /// page: it needn't come again for them.
     Signals,
-    /// The thread has ended or started anew: nobody is to be answered.
+    /// The thread has ended or started anew, or its call is parked ([`crate::process::parked`]): nobody is to be answered.
     Gone,
 }
 
-/// A call that waits.
+/// What a waiting call does.
+type Work = Pin<Box<dyn Future<Output = Result<u64>>>>;
+
+/// A call that waits: goes on to its end, a signal's arrival or the thread's.
 pub struct Waiting {
-    pub future: Pin<Box<dyn Future<Output = Result<u64>>>>,
+    server: &'static Server,
+    thread: Rc<Thread>,
+    /// Gone once it is over.
+    future: Option<Work>,
     /// A handler with SA_RESTART lets it begin anew; so does stopping and continuing (signal(7)).
-    pub restarts: bool,
+    restarts: bool,
     /// Bytes that it has moved already: returned if it is interrupted.
-    pub moved: Option<Rc<Cell<u64>>>,
+    moved: Option<Rc<Cell<u64>>>,
     /// It doesn't wait for anybody, only for its turn: nothing interrupts it but its thread's end.
-    pub steady: bool,
+    steady: bool,
+    traced: Option<Box<Traced>>,
 }
 
 impl Outcome {
     /// Done, with this value.
     pub fn value(value: impl Into<u64>) -> Self {
-        Self::Done(Ok(value.into()))
+        Self::Done(value.into())
+    }
+    /// Done, with an error.
+    pub fn fails(error: Errno) -> Self {
+        Self::Done(register(Err(error)))
+    }
+    /// As [`Call::later`], for who hasn't the call at hand.
+    pub fn later(
+        server: &'static Server,
+        thread: Rc<Thread>,
+        future: impl Future<Output = Result<u64>> + 'static,
+        restarts: bool,
+        moved: Option<Rc<Cell<u64>>>,
+    ) -> Self {
+        let future: Work = Box::pin(future);
+        Self::Later(Box::new(Waiting {
+            server,
+            thread,
+            future: Some(future),
+            restarts,
+            moved,
+            steady: false,
+            traced: None,
+        }))
     }
 }
 
 impl From<Result<u64>> for Outcome {
     fn from(result: Result<u64>) -> Self {
-        Self::Done(result)
+        Self::Done(register(result))
     }
 }
 impl From<Result<Outcome>> for Outcome {
     fn from(result: Result<Outcome>) -> Self {
-        result.unwrap_or_else(|error| Self::Done(Err(error)))
+        result.unwrap_or_else(Self::fails)
     }
 }
 
 /// A result as it is in RAX.
+#[inline]
 pub fn register(result: Result<u64>) -> u64 {
     match result {
         Ok(value) => value,
@@ -122,7 +154,7 @@ pub fn register(result: Result<u64>) -> u64 {
     }
 }
 
-impl Call {
+impl Call<'_> {
     pub const fn word(&self, index: usize) -> u64 {
         self.arguments[index]
     }
@@ -161,8 +193,9 @@ impl Call {
     pub fn file(&self, index: usize) -> Result<Rc<OpenFile>> {
         self.file_of(self.int(index))
     }
+    #[inline]
     pub fn file_of(&self, descriptor: i32) -> Result<Rc<OpenFile>> {
-        self.process().descriptors().borrow().get(descriptor).cloned()
+        self.process().files.borrow().borrow().get(descriptor).cloned()
     }
     /// Descriptors of these files have been closed, and are no longer in the table: the process loses its record locks on them.
     pub fn closed(&self, files: impl IntoIterator<Item = Rc<OpenFile>>) {
@@ -185,38 +218,73 @@ impl Call {
 
     /// Waits; interrupted, the call begins anew if the handler has SA_RESTART.
     pub fn wait(&self, future: impl Future<Output = Result<u64>> + 'static) -> Outcome {
-        Outcome::Later(Waiting { future: Box::pin(future), restarts: true, moved: None, steady: false })
+        self.later(future, true, None)
     }
     /// Waits; interrupted, the call always fails with EINTR.
     pub fn wait_once(&self, future: impl Future<Output = Result<u64>> + 'static) -> Outcome {
-        Outcome::Later(Waiting { future: Box::pin(future), restarts: false, moved: None, steady: false })
+        self.later(future, false, None)
+    }
+    /// Waits; interrupted, the call returns what `moved` counts if that isn't 0. Else it begins anew if it `restarts` and the handler has
+    /// SA_RESTART, or fails with EINTR.
+    pub fn later(
+        &self,
+        future: impl Future<Output = Result<u64>> + 'static,
+        restarts: bool,
+        moved: Option<Rc<Cell<u64>>>,
+    ) -> Outcome {
+        Outcome::later(self.server, self.thread.clone(), future, restarts, moved)
+    }
+    /// Goes on when its turn comes. Nothing interrupts it but its thread's end.
+    pub fn steadily(&self, future: impl Future<Output = Result<u64>> + 'static) -> Outcome {
+        let (server, thread) = (self.server, self.thread.clone());
+        let future: Work = Box::pin(future);
+        let waiting =
+            Waiting { server, thread, future: Some(future), restarts: false, moved: None, steady: true, traced: None };
+        Outcome::Later(Box::new(waiting))
     }
 }
 
 impl Server {
     /// Carries a call out, as far as that goes without waiting.
-    pub fn system_call(&'static self, thread: &Rc<Thread>, number: u64, arguments: [u64; 6]) {
-        thread.last_call.set(number);
+    #[inline(always)]
+    pub fn system_call(&'static self, call: &Call) {
+        let thread = call.thread;
+        thread.last_call.set(call.number);
         self.current.set(thread.tid.get());
-        let call = Call { server: self, thread: thread.clone(), number, arguments };
+        if self.tracing.get() | self.watch.is_scarce() | thread.is_restricted() {
+            return self.watched_system_call(call);
+        }
+        match table::handler(call.number)(call) {
+            Outcome::Done(value) => self.answer(thread, Answer::Done(value)),
+            outcome => self.go_on(thread, outcome, None),
+        }
+    }
+
+    /// The same for calls that are traced, or that may be refused for want of memory or by a filter.
+    #[cold]
+    fn watched_system_call(&'static self, call: &Call) {
         let mut traced = None;
         if let Some(tracer) = self.tracer() {
             if tracer.is_full() {
                 return self.system_call_later(call, tracer);
             }
-            traced = tracer.begin(&call);
+            traced = tracer.begin(call);
         }
-        let refusal = if self.watch.is_scarce() { self.refusal(&call) } else { None };
-        let restricted = if thread.seccomp.borrow().is_off() { None } else { self.restrict_call(&call) };
-        let outcome = match table::entry(number) {
-            _ if restricted.is_some() => restricted.unwrap_or(Outcome::Gone),
-            _ if let Some(error) = refusal => Outcome::Done(Err(error)),
-            Some(entry) => (entry.handler)(&call),
-            None => self.missing(&call),
+        let refusal = if self.watch.is_scarce() { self.refusal(call) } else { None };
+        let restricted = if call.thread.is_restricted() { self.restrict_call(call) } else { None };
+        let outcome = match (restricted, refusal) {
+            (Some(outcome), _) => outcome,
+            (None, Some(error)) => Outcome::fails(error),
+            (None, None) => table::handler(call.number)(call),
         };
         let traced = traced.and_then(|traced| self.trace_outcome(traced, &outcome));
+        self.go_on(call.thread, outcome, traced);
+    }
+
+    /// Does what a handler has said.
+    pub fn go_on(&'static self, thread: &Rc<Thread>, outcome: Outcome, traced: Option<Traced>) {
         match outcome {
-            Outcome::Done(result) => self.answer(thread, Answer::Done(register(result))),
+            Outcome::Done(value) => self.answer(thread, Answer::Done(value)),
             Outcome::Again => self.answer(thread, Answer::Restart),
             Outcome::Restore => self.answer(thread, Answer::Restore),
             Outcome::Signals => {
@@ -224,11 +292,9 @@ impl Server {
                 self.take_signals(thread);
             }
             Outcome::Gone => {}
-            Outcome::Later(waiting) => {
-                let (thread, traced) = (thread.clone(), traced.map(Box::new));
-                let Waiting { future, restarts, moved, steady } = waiting;
-                let future = Some(future);
-                self.executor.start(Finish { server: self, thread, future, restarts, moved, steady, traced });
+            Outcome::Later(mut waiting) => {
+                waiting.traced = traced.map(Box::new);
+                self.executor.start_boxed(waiting);
             }
         }
     }
@@ -237,41 +303,30 @@ impl Server {
     fn missing(&self, call: &Call) -> Outcome {
         // Numbers that will never be calls are neither remembered nor told: there are four thousand million of them.
         if call.number as usize >= SYSCALLS {
-            return Outcome::Done(Err(Errno::ENOSYS));
+            return Outcome::fails(Errno::ENOSYS);
         }
         if self.reported.borrow_mut().insert(call.number) {
             let name = names::of(call.number).unwrap_or("no such call");
             log::warn!("system call {} ({name}) is missing", call.number);
         }
         call.process().own_pages.borrow().process.view().retire(call.number);
-        Outcome::Done(Err(Errno::ENOSYS))
+        Outcome::fails(Errno::ENOSYS)
     }
 
     /// The same once the launcher has read what traced threads did before.
-    fn system_call_later(&'static self, call: Call, tracer: &Tracer) {
+    fn system_call_later(&'static self, call: &Call, tracer: &Tracer) {
         let ready = tracer.ready();
+        let (thread, number, arguments) = (call.thread.clone(), call.number, call.arguments);
         self.executor.start(async move {
             ready.await;
-            if !call.thread.ended.get() {
-                self.system_call(&call.thread, call.number, call.arguments);
+            if !thread.ended.get() {
+                self.system_call(&Call { server: self, thread: &thread, number, arguments });
             }
         });
     }
 }
 
-/// A waiting call: goes on to its end, a signal's arrival or the thread's.
-struct Finish {
-    server: &'static Server,
-    thread: Rc<Thread>,
-    /// Gone once it is over.
-    future: Option<Pin<Box<dyn Future<Output = Result<u64>>>>>,
-    restarts: bool,
-    moved: Option<Rc<Cell<u64>>>,
-    steady: bool,
-    traced: Option<Box<Traced>>,
-}
-
-impl Finish {
+impl Waiting {
     /// What the thread is answered; `None` for nothing, as it has ended.
     fn result(&mut self, context: &mut Context<'_>) -> Poll<Option<Answer>> {
         let Self { server, thread, .. } = self;
@@ -311,7 +366,7 @@ impl Finish {
     }
 }
 
-impl Future for Finish {
+impl Future for Waiting {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {

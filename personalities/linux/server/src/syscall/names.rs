@@ -2,8 +2,7 @@
 
 /// The name of a number, if Linux has such a call.
 pub fn of(number: u64) -> Option<&'static str> {
-    super::table::entry(number)
-        .map(|entry| entry.name)
+    super::table::name(number)
         .or_else(|| MISSING.binary_search_by_key(&number, |(number, _)| *number).ok().map(|index| MISSING[index].1))
 }
 

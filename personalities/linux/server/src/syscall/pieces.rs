@@ -4,10 +4,9 @@
 //! doesn't kill cuts such a call short. What is written behind what others write (O_APPEND) stays in one piece.
 
 use super::read_write::signal_failure;
-use super::{Call, Outcome, Waiting};
+use super::{Call, Outcome};
 use crate::capability::ticks;
 use crate::memory::{Buffers, Iovec, PAGE, UserSink, UserSource};
-use alloc::boxed::Box;
 use alloc::rc::Rc;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -78,7 +77,7 @@ fn in_pieces(call: &Call, vector: Buffers, step: impl Fn(Vec<Iovec>, u64) -> Res
         }
         Ok(done)
     };
-    Outcome::Later(Waiting { future: Box::pin(future), restarts: false, moved: None, steady: true })
+    call.steadily(future)
 }
 
 /// What is left of a vector.
@@ -136,7 +135,7 @@ pub fn populate(call: &Call, range: Range<u64>, value: u64) -> Outcome {
         }
         Ok(value)
     };
-    Outcome::Later(Waiting { future: Box::pin(future), restarts: false, moved: None, steady: true })
+    call.steadily(future)
 }
 
 #[cfg(test)]

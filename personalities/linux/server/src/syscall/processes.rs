@@ -102,7 +102,7 @@ pub fn clone3(call: &Call) -> Result<Outcome> {
 }
 
 fn clone_with(call: &Call, request: CloneRequest) -> Result<Outcome> {
-    let child = call.server.clone_thread(&call.thread, request)?;
+    let child = call.server.clone_thread(call.thread, request)?;
     let tid = u64::from(child.tid.get());
     if request.flags & u64::from(linux::CLONE_VFORK) == 0 {
         return Ok(Outcome::value(tid));
@@ -185,13 +185,13 @@ fn execute(call: &Call, at: At, path: Vec<u8>, follow: Follow, argv: u64, envp: 
     if arguments.is_empty() {
         arguments.push(Vec::new());
     }
-    call.server.execute(&call.thread, ExecRequest { at, path, follow, arguments, environment })?;
+    call.server.execute(call.thread, ExecRequest { at, path, follow, arguments, environment })?;
     Ok(Outcome::Gone)
 }
 
 /// exit(status)
 pub fn exit(call: &Call) -> Outcome {
-    call.server.exit_thread(&call.thread, call.word(0) as u8);
+    call.server.exit_thread(call.thread, call.word(0) as u8);
     Outcome::Gone
 }
 

@@ -1,13 +1,13 @@
 //! read(2), write(2), and all calls that move bytes between a program's memory and one file.
 
 use super::terminals::{Access, job_control};
-use super::{Call, Outcome, Waiting, messages, pieces};
+use super::{Call, Outcome, messages, pieces};
 use crate::memory::{Buffers, Iovec, UserSink, UserSource};
 use crate::process::Thread;
 use crate::process::limits;
+use crate::process::parked::{self, may_park};
 use crate::process::signal::{Detail, Signal, SignalInfo, code};
 use crate::server::Server;
-use alloc::boxed::Box;
 use alloc::rc::Rc;
 use chestnut_linux_files::buffer::Source;
 use chestnut_linux_files::inode::Body;
@@ -121,34 +121,46 @@ fn is_socket(file: &OpenFile) -> bool {
 }
 
 /// read(2) and readv(2); with `now` without waiting.
+#[inline]
 pub fn read_vector(call: &Call, vector: Buffers, now: bool) -> Result<Outcome> {
     let file = call.file(0)?;
-    if let Access::Denied(outcome) = job_control(call, &file, Use::Read) {
-        return Ok(outcome);
-    }
-    if is_socket(&file) {
-        return messages::read(call, file, vector, now);
+    if file.is_special() {
+        if let Access::Denied(outcome) = job_control(call, &file, Use::Read) {
+            return Ok(outcome);
+        }
+        if is_socket(&file) {
+            return messages::read(call, file, vector, now);
+        }
     }
     if pieces::is_long(&file, &vector) {
-        let attempt = attempt(call, &file, now);
+        let attempt = reading(&file, now);
         return Ok(pieces::read(call, file, vector, attempt, None));
     }
     let mut sink = UserSink::new(&call.space(), vector);
-    let mut attempt = attempt(call, &file, now);
+    let mut attempt = reading(&file, now);
     match file.try_read(&mut attempt, &mut sink) {
         Err(Errno::EAGAIN) if !attempt.nonblocking => {
-            let waiting = Retry::new(file.attempt());
-            Ok(call.wait(Read { file, sink, waiting }))
+            if matches!(file.inode().body, Body::Fifo(_)) && may_park(call) {
+                return Ok(parked::Read::park(call, file, None, sink));
+            }
+            Ok(call.wait(Read::new(file, sink)))
         }
         result => Ok(result.map(|count| count as u64).into()),
     }
 }
 
 /// A read that waits.
-struct Read {
+pub struct Read {
     file: Rc<OpenFile>,
     sink: UserSink,
     waiting: Retry,
+}
+
+impl Read {
+    pub fn new(file: Rc<OpenFile>, sink: UserSink) -> Self {
+        let waiting = Retry::new(file.attempt());
+        Self { file, sink, waiting }
+    }
 }
 
 impl Future for Read {
@@ -163,11 +175,11 @@ impl Future for Read {
 fn read_at(call: &Call, vector: Buffers, now: bool) -> Result<Outcome> {
     let (file, offset) = (call.file(0)?, call.word(3));
     if pieces::is_long(&file, &vector) && offset <= i64::MAX as u64 {
-        let attempt = attempt(call, &file, now);
+        let attempt = reading(&file, now);
         return Ok(pieces::read(call, file, vector, attempt, Some(offset)));
     }
     let mut sink = UserSink::new(&call.space(), vector);
-    let mut attempt = attempt(call, &file, now);
+    let mut attempt = reading(&file, now);
     match file.try_read_at(&mut attempt, offset, &mut sink) {
         Err(Errno::EAGAIN) if !attempt.nonblocking => {
             Ok(call.wait(async move { file.read_at(offset, &mut sink).await.map(|count| count as u64) }))
@@ -176,12 +188,16 @@ fn read_at(call: &Call, vector: Buffers, now: bool) -> Result<Outcome> {
     }
 }
 
-/// The first try of a call: O_NONBLOCK or RWF_NOWAIT, and RLIMIT_FSIZE.
-fn attempt(call: &Call, file: &OpenFile, now: bool) -> Attempt {
+/// The first try of a call that reads: O_NONBLOCK or RWF_NOWAIT.
+fn reading(file: &OpenFile, now: bool) -> Attempt {
     let mut attempt = file.attempt();
     attempt.nonblocking |= now;
-    attempt.size_limit = size_limit(call);
     attempt
+}
+
+/// The same for one that writes, with RLIMIT_FSIZE.
+fn attempt(call: &Call, file: &OpenFile, now: bool) -> Attempt {
+    Attempt { size_limit: size_limit(call), ..reading(file, now) }
 }
 
 /// RLIMIT_FSIZE, if there is one.
@@ -193,7 +209,7 @@ pub fn size_limit(call: &Call) -> Option<u64> {
 /// Whether a file may be made so long by truncating it up or allocating: `EFBIG`, with SIGXFSZ, beyond RLIMIT_FSIZE.
 pub fn check_size(call: &Call, now: u64, wanted: u64) -> Result<()> {
     if wanted > now && size_limit(call).is_some_and(|limit| wanted > limit) {
-        signal_too_large(call.server, &call.thread);
+        signal_too_large(call.server, call.thread);
         return Err(Errno::EFBIG);
     }
     Ok(())
@@ -201,7 +217,7 @@ pub fn check_size(call: &Call, now: u64, wanted: u64) -> Result<()> {
 
 /// The signals that come with errors of writing.
 fn failed(call: &Call, attempt: &Attempt, error: Errno) -> Errno {
-    signal_failure(call.server, &call.thread, attempt.size_limit, error);
+    signal_failure(call.server, call.thread, attempt.size_limit, error);
     error
 }
 
@@ -225,13 +241,16 @@ fn signal_too_large(server: &Server, thread: &Rc<Thread>) {
 }
 
 /// write(2) and writev(2); with `now` without waiting.
+#[inline]
 pub fn write_vector(call: &Call, vector: Buffers, now: bool) -> Result<Outcome> {
     let file = call.file(0)?;
-    if let Access::Denied(outcome) = job_control(call, &file, Use::Write) {
-        return Ok(outcome);
-    }
-    if is_socket(&file) {
-        return messages::write(call, file, vector, now);
+    if file.is_special() {
+        if let Access::Denied(outcome) = job_control(call, &file, Use::Write) {
+            return Ok(outcome);
+        }
+        if is_socket(&file) {
+            return messages::write(call, file, vector, now);
+        }
     }
     if pieces::is_long_write(&file, &vector) {
         let attempt = attempt(call, &file, now);
@@ -267,7 +286,7 @@ fn write_on(call: &Call, file: Rc<OpenFile>, mut source: UserSource, before: u64
             }
         }
     };
-    Outcome::Later(Waiting { future: Box::pin(future), restarts: true, moved: Some(moved), steady: false })
+    call.later(future, true, Some(moved))
 }
 
 /// Where a write with an offset goes.
@@ -300,7 +319,7 @@ fn write_at(call: &Call, vector: Buffers, append: Append, now: bool) -> Result<O
         Err(Errno::EAGAIN) if !attempt.nonblocking => {
             let moved = source.moved();
             let future = async move { file.write_at(offset, &mut source).await.map(|count| count as u64) };
-            Ok(Outcome::Later(Waiting { future: Box::pin(future), restarts: true, moved: Some(moved), steady: false }))
+            Ok(call.later(future, true, Some(moved)))
         }
         Err(error) => Err(failed(call, &attempt, error)),
         Ok(count) => Ok(Outcome::value(count as u64)),

@@ -50,7 +50,7 @@ pub fn by_prctl(call: &Call) -> Result<u64> {
 }
 
 fn set_strict(call: &Call) -> Result<u64> {
-    if call.thread.seccomp.borrow().mode() == 2 {
+    if call.thread.seccomp().mode() == 2 {
         return Err(Errno::EINVAL);
     }
     call.thread.restrict(Seccomp::Strict);
@@ -77,10 +77,10 @@ fn set_filter(call: &Call, flags: u32, argument: u64) -> Result<u64> {
     let word = |bytes: &[u8]| bytes.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte));
     let instructions = bytes.chunks_exact(Instruction::BYTES).map(|bytes| Instruction::from_word(word(bytes)));
     let program = Program::new(instructions.collect(), DATA)?;
-    let old = call.thread.seccomp.borrow().clone();
+    let old = call.thread.seccomp().clone();
     if flags & FLAG_SYNCHRONISE != 0 {
         let threads = call.process().threads.borrow();
-        if let Some(other) = threads.iter().find(|thread| !thread.seccomp.borrow().is_beginning_of(&old)) {
+        if let Some(other) = threads.iter().find(|thread| !thread.seccomp().is_beginning_of(&old)) {
             let esrch = flags & FLAG_SYNCHRONISE_ESRCH != 0;
             return if esrch { Err(Errno::ESRCH) } else { Ok(other.tid.get().into()) };
         }
@@ -88,7 +88,7 @@ fn set_filter(call: &Call, flags: u32, argument: u64) -> Result<u64> {
     let new = old.with(program, flags & FLAG_LOG != 0)?;
     let threads = call.process().threads.borrow().clone();
     for thread in &threads {
-        if flags & FLAG_SYNCHRONISE != 0 || Rc::ptr_eq(thread, &call.thread) {
+        if flags & FLAG_SYNCHRONISE != 0 || Rc::ptr_eq(thread, call.thread) {
             thread.restrict(new.clone());
         }
     }

@@ -43,7 +43,7 @@ pub fn done(call: &Call) -> Outcome {
     match () {
         () if call.thread.ended.get() => Outcome::Gone,
         () if !call.thread.deliverable().is_empty() => Outcome::Signals,
-        () => Outcome::Done(Ok(0)),
+        () => Outcome::Done(0),
     }
 }
 
@@ -323,13 +323,13 @@ impl Drop for Awaiting {
 
 /// rt_sigreturn()
 pub fn rt_sigreturn(call: &Call) -> Outcome {
-    if frame::pop(&call.thread).is_err() {
+    if frame::pop(call.thread).is_err() {
         let detail = crate::process::thread::FaultDetail::default();
-        if !call.server.force(&call.thread, SignalInfo::kernel(Signal::SEGV), detail) {
+        if !call.server.force(call.thread, SignalInfo::kernel(Signal::SEGV), detail) {
             return Outcome::Gone;
         }
         // The registers stay as they are: the handler's frame is put below the broken one.
-        return Outcome::Done(Ok(0));
+        return Outcome::Done(0);
     }
     attention_if_deliverable(call);
     Outcome::Restore
@@ -354,12 +354,8 @@ pub fn signalfd4(call: &Call) -> Result<u64> {
 /// signalfd(fd, mask, set size)
 pub fn signalfd(call: &Call) -> Result<u64> {
     let [fd, mask, size, ..] = call.arguments;
-    let call = Call {
-        server: call.server,
-        thread: call.thread.clone(),
-        number: call.number,
-        arguments: [fd, mask, size, 0, 0, 0],
-    };
+    let call =
+        Call { server: call.server, thread: call.thread, number: call.number, arguments: [fd, mask, size, 0, 0, 0] };
     signalfd4(&call)
 }
 

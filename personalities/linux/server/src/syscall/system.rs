@@ -214,7 +214,7 @@ pub fn prctl(call: &Call) -> Result<u64> {
         prctl::PR_GET_TSC => space.write_u32(argument, prctl::PR_TSC_ENABLE)?,
         prctl::PR_SET_TSC if argument == u64::from(prctl::PR_TSC_ENABLE) => {}
         prctl::PR_MCE_KILL_GET => return Ok(prctl::PR_MCE_KILL_DEFAULT.into()),
-        prctl::PR_GET_SECCOMP => return Ok(call.thread.seccomp.borrow().mode().into()),
+        prctl::PR_GET_SECCOMP => return Ok(call.thread.seccomp().mode().into()),
         prctl::PR_SET_SECCOMP => return super::seccomp::by_prctl(call),
         _ => return Err(Errno::EINVAL),
     }

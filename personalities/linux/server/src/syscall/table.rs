@@ -8,17 +8,22 @@ use super::{
 
 use chestnut_linux_trampoline::pages::SYSCALLS;
 
-/// One system call that works.
-#[derive(Clone, Copy)]
-pub struct Entry {
-    pub name: &'static str,
-    pub handler: fn(&Call) -> Outcome,
+/// What answers a call.
+pub type Handler = fn(&Call) -> Outcome;
+
+/// The handler of a number: if there is none for it, what says so.
+#[inline]
+pub fn handler(number: u64) -> Handler {
+    HANDLERS.get(number as usize).copied().unwrap_or(missing)
 }
 
-/// The entry of a number, if it has a handler.
-#[inline]
-pub fn entry(number: u64) -> Option<Entry> {
-    ENTRIES.get(number as usize).copied().flatten()
+/// The name of a number that has a handler.
+pub fn name(number: u64) -> Option<&'static str> {
+    NAMES.get(number as usize).copied().flatten()
+}
+
+fn missing(call: &Call) -> Outcome {
+    call.server.missing(call)
 }
 
 macro_rules! calls {
@@ -26,13 +31,16 @@ macro_rules! calls {
         /// All numbers that have a handler, ascending.
         pub const NUMBERS: &[u64] = &[$($number),*];
 
-        static ENTRIES: [Option<Entry>; SYSCALLS] = {
-            let mut entries = [None; SYSCALLS];
-            $({
-                const HANDLER: fn(&Call) -> Outcome = |call| $family::$handler(call).into();
-                entries[$number] = Some(Entry { name: stringify!($name), handler: HANDLER });
-            })*
-            entries
+        static HANDLERS: [Handler; SYSCALLS] = {
+            let mut handlers: [Handler; SYSCALLS] = [missing; SYSCALLS];
+            $(handlers[$number] = |call| $family::$handler(call).into();)*
+            handlers
+        };
+
+        static NAMES: [Option<&str>; SYSCALLS] = {
+            let mut names = [None; SYSCALLS];
+            $(names[$number] = Some(stringify!($name));)*
+            names
         };
     };
 }
@@ -318,8 +326,8 @@ mod tests {
     #[test]
     fn numbers_ascend_and_names_are_known() {
         assert!(NUMBERS.is_sorted());
-        assert_eq!(entry(0).map(|entry| entry.name), Some("read"));
-        assert_eq!(entry(59).map(|entry| entry.name), Some("execve"));
+        assert_eq!(name(0), Some("read"));
+        assert_eq!(name(59), Some("execve"));
         assert_eq!(names::of(101), Some("ptrace"));
         assert_eq!(names::of(231), Some("exit_group"));
         assert_eq!(names::of(400), None);
@@ -341,8 +349,7 @@ mod tests {
     fn the_documentation_lists_what_works() {
         let mut documented = documented();
         documented.sort_unstable();
-        let known: Vec<(u64, &str)> =
-            NUMBERS.iter().filter_map(|&number| Some((number, entry(number)?.name))).collect();
+        let known: Vec<(u64, &str)> = NUMBERS.iter().filter_map(|&number| Some((number, name(number)?))).collect();
         let undocumented: Vec<_> = known.iter().filter(|row| !documented.contains(row)).collect();
         assert!(undocumented.is_empty(), "docs/linux.md has no row for {undocumented:?}");
         let gone: Vec<_> = documented.iter().filter(|row| !known.contains(row)).collect();

@@ -39,7 +39,7 @@ fn terminal_access(call: &Call, terminal: &Rc<Terminal>, wanted: Use) -> Access 
         return Access::Allowed;
     }
     if ignores || orphaned {
-        return Access::Denied(Outcome::Done(Err(Errno::EIO)));
+        return Access::Denied(Outcome::fails(Errno::EIO));
     }
     call.server.signal_group(process.group.get(), signal);
     Access::Denied(if call.thread.ended.get() { Outcome::Gone } else { Outcome::Again })

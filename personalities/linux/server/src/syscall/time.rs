@@ -1,7 +1,7 @@
 //! Calls on time: clocks, sleeping, processor time.
 
 use super::processes::encode_usage;
-use super::{Call, Outcome, Waiting};
+use super::{Call, Outcome};
 use crate::clock::{duration_of, timespec_of};
 use crate::exec::load::TICKS_PER_SECOND;
 use crate::process::Thread;
@@ -27,7 +27,7 @@ fn read_clock(call: &Call, clock: u32) -> Result<Duration> {
         | linux::CLOCK_BOOTTIME
         | linux::CLOCK_BOOTTIME_ALARM => clocks.monotonic(),
         linux::CLOCK_PROCESS_CPUTIME_ID => Duration::from_micros(call.process().total_usage().time()),
-        linux::CLOCK_THREAD_CPUTIME_ID => thread_time(&call.thread),
+        linux::CLOCK_THREAD_CPUTIME_ID => thread_time(call.thread),
         other => return processor_clock(call, other),
     })
 }
@@ -292,5 +292,5 @@ pub fn with_deadline(
         })
         .await
     };
-    Outcome::Later(Waiting { future: Box::pin(future), restarts, moved: None, steady: false })
+    call.later(future, restarts, None)
 }

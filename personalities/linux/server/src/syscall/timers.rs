@@ -64,7 +64,7 @@ fn base(call: &Call, clock: u32) -> Result<Base> {
         linux::CLOCK_BOOTTIME_ALARM if call.is_privileged() => Base::Monotonic,
         linux::CLOCK_REALTIME_ALARM | linux::CLOCK_BOOTTIME_ALARM => return Err(Errno::EPERM),
         linux::CLOCK_PROCESS_CPUTIME_ID => Base::Process { user_only: false },
-        linux::CLOCK_THREAD_CPUTIME_ID => Base::Thread(Rc::downgrade(&call.thread)),
+        linux::CLOCK_THREAD_CPUTIME_ID => Base::Thread(Rc::downgrade(call.thread)),
         other if (other as i32) < 0 => return processor_base(call, other),
         _ => return Err(Errno::EINVAL),
     })
@@ -76,7 +76,7 @@ fn processor_base(call: &Call, clock: u32) -> Result<Base> {
     match (clock & 7, id) {
         (0 | 2, _) if id == 0 || id == call.process().pid => Ok(Base::Process { user_only: false }),
         (1, _) if id == 0 || id == call.process().pid => Ok(Base::Process { user_only: true }),
-        (4 | 6, 0) => Ok(Base::Thread(Rc::downgrade(&call.thread))),
+        (4 | 6, 0) => Ok(Base::Thread(Rc::downgrade(call.thread))),
         (4 | 6, _) => {
             let thread = call.server.table.thread(id).ok_or(Errno::EINVAL)?;
             let own = Rc::ptr_eq(&thread.process, call.process());

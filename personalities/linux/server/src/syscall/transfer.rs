@@ -1,9 +1,8 @@
 //! Calls that move bytes from file to file: sendfile(2), splice(2), tee(2), vmsplice(2), copy_file_range(2).
 
 use super::read_write::{self, signal_failure, size_limit};
-use super::{Call, Outcome, Waiting};
+use super::{Call, Outcome};
 use crate::memory::AddressSpace;
-use alloc::boxed::Box;
 use alloc::rc::Rc;
 use chestnut_linux_files::transfer::{End, copy_range, send_file, splice as splice_ends, tee as tee_ends};
 use chestnut_linux_files::{Errno, Result};
@@ -36,8 +35,8 @@ fn put_offset(space: &AddressSpace, address: u64, before: Option<u64>, moved: us
 }
 
 /// Waits for a transfer; `moved` counts meanwhile, and is what an interrupted one returns.
-fn wait(moved: Rc<Cell<u64>>, future: impl Future<Output = Result<u64>> + 'static) -> Outcome {
-    Outcome::Later(Waiting { future: Box::pin(future), restarts: true, moved: Some(moved), steady: false })
+fn wait(call: &Call, moved: Rc<Cell<u64>>, future: impl Future<Output = Result<u64>> + 'static) -> Outcome {
+    call.later(future, true, Some(moved))
 }
 
 /// Runs a transfer, and after each step notes how far it has come and where the offsets are: a signal may drop it at any of them.
@@ -70,7 +69,7 @@ pub fn sendfile(call: &Call) -> Result<Outcome> {
     let (server, thread, limit) = (call.server, call.thread.clone(), size_limit(call));
     let total = Rc::new(Cell::new(0));
     let counter = total.clone();
-    Ok(wait(total, async move {
+    Ok(wait(call, total, async move {
         let moved = Cell::new(0);
         let to = End::new(&target, None).limited(limit);
         let transfer = send_file(to, End::new(&source, start), count, &moved);
@@ -103,7 +102,7 @@ pub fn splice(call: &Call) -> Result<Outcome> {
     let impatient = flags & linux::SPLICE_F_NONBLOCK != 0;
     let total = Rc::new(Cell::new(0));
     let counter = total.clone();
-    Ok(wait(total, async move {
+    Ok(wait(call, total, async move {
         let moved = Cell::new(0);
         let target_end = End::new(&target, to).limited(limit);
         let transfer = splice_ends(End::new(&source, from), target_end, count, impatient, &moved);
@@ -167,7 +166,7 @@ pub fn copy_file_range(call: &Call) -> Result<u64> {
     let (space, limit) = (call.space(), size_limit(call));
     let (from, to) = (offset_at(&space, source_address)?, offset_at(&space, target_address)?);
     let moved = copy_range(End::new(&source, from), End::new(&target, to).limited(limit), count);
-    let moved = moved.inspect_err(|&error| signal_failure(call.server, &call.thread, limit, error))?;
+    let moved = moved.inspect_err(|&error| signal_failure(call.server, call.thread, limit, error))?;
     put_offset(&space, source_address, from, moved)?;
     put_offset(&space, target_address, to, moved)?;
     Ok(moved as u64)

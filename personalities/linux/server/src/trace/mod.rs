@@ -12,7 +12,7 @@ use crate::devices::HostChannel;
 use crate::process::signal::SignalInfo;
 use crate::process::{Ending, Process, Thread};
 use crate::server::Server;
-use crate::syscall::{Call, Outcome, register};
+use crate::syscall::{Call, Outcome};
 use alloc::format;
 use alloc::rc::Rc;
 use alloc::string::{String, ToString};
@@ -31,7 +31,10 @@ pub struct Tracer {
 
 /// A call on its way.
 pub struct Traced {
-    call: Call,
+    server: &'static Server,
+    thread: Rc<Thread>,
+    number: u64,
+    arguments: [u64; 6],
     name: String,
     /// How many arguments `text` has.
     shown: usize,
@@ -84,11 +87,11 @@ impl Tracer {
     pub fn begin(&self, call: &Call) -> Option<Traced> {
         let name = crate::syscall::names::of(call.number);
         let name = name.map_or_else(|| format!("syscall_{:#x}", call.number), str::to_string);
-        let (thread, text) = (call.thread.clone(), format!("{name}("));
-        let call = Call { server: call.server, thread, number: call.number, arguments: call.arguments };
-        let mut traced = Traced { call, name, shown: 0, text, printed: 0 };
+        let &Call { server, thread, number, arguments } = call;
+        let (thread, text) = (thread.clone(), format!("{name}("));
+        let mut traced = Traced { server, thread, number, arguments, name, shown: 0, text, printed: 0 };
         traced.show(None);
-        if EXITS.contains(&traced.call.number) {
+        if EXITS.contains(&traced.number) {
             self.end(traced, None);
             return None;
         }
@@ -98,7 +101,7 @@ impl Tracer {
     /// It waits.
     fn waits(&self, traced: &mut Traced) {
         self.interrupt();
-        let tid = traced.call.thread.tid.get();
+        let tid = traced.thread.tid.get();
         self.open.set(Some(tid));
         self.line.set(format!("{tid} {}", traced.text));
         traced.printed = traced.text.len();
@@ -106,7 +109,7 @@ impl Tracer {
 
     /// It is over; `None` if there is no result, because its thread has ended or makes the call again.
     pub fn end(&self, mut traced: Traced, result: Option<u64>) {
-        let tid = traced.call.thread.tid.get();
+        let tid = traced.thread.tid.get();
         traced.finish(result);
         if self.open.get() == Some(tid) {
             // Nothing has come between.
@@ -121,21 +124,26 @@ impl Tracer {
 }
 
 impl Traced {
+    fn call(&self) -> Call<'_> {
+        Call { server: self.server, thread: &self.thread, number: self.number, arguments: self.arguments }
+    }
+
     /// Adds arguments: before the call up to the first that it fills, all of them afterwards.
     fn show(&mut self, result: Option<u64>) {
-        let kinds = signature::of(self.call.number);
+        let kinds = signature::of(self.number);
         for (index, kind) in kinds.iter().enumerate().skip(self.shown) {
             if result.is_none() && kind.is_result() {
                 return;
             }
             self.shown = index + 1;
-            if argument::is_absent(&self.call, *kind, index) {
+            if argument::is_absent(&self.call(), *kind, index) {
                 continue;
             }
             if index > 0 {
                 self.text.push_str(", ");
             }
-            self.text.push_str(&argument::show(&self.call, *kind, index, result));
+            let shown = argument::show(&self.call(), *kind, index, result);
+            self.text.push_str(&shown);
         }
     }
 
@@ -147,7 +155,7 @@ impl Traced {
         self.show(Some(value));
         let shown = match Errno(value.wrapping_neg() as u16) {
             _ if value <= -4096i64 as u64 => {
-                if ADDRESS_RESULTS.contains(&self.call.number) {
+                if ADDRESS_RESULTS.contains(&self.number) {
                     format!("{value:#x}")
                 } else {
                     (value as i64).to_string()
@@ -173,11 +181,11 @@ impl Server {
     pub fn trace_outcome(&self, traced: Traced, outcome: &Outcome) -> Option<Traced> {
         let tracer = self.tracer()?;
         let result = match outcome {
-            Outcome::Done(result) => Some(register(*result)),
+            Outcome::Done(value) => Some(*value),
             Outcome::Signals => Some(0),
-            Outcome::Restore => Some(traced.call.thread.page().frame().rax),
+            Outcome::Restore => Some(traced.thread.page().frame().rax),
             // Its first call in the new program is not this one: execve has succeeded.
-            Outcome::Gone if !traced.call.thread.ended.get() => Some(0),
+            Outcome::Gone if !traced.thread.ended.get() => Some(0),
             Outcome::Gone | Outcome::Again => None,
             Outcome::Later(_) => {
                 let mut traced = traced;

@@ -363,12 +363,14 @@ extern "C" fn on_signal(signal: i32, _info: *mut libc::siginfo_t, context: *mut 
         if let Some(to) = stop.and_then(|mut stop| stop(registers[reg(libc::REG_RSP)] as u64)) {
             registers[reg(libc::REG_RIP)] = (machine.text() + to) as i64;
             registers[reg(libc::REG_RSP)] = stack_pointer(machine.thread_page()) as i64;
-            // What `tail` and `restore` must not rely on.
-            for r in [libc::REG_RAX, libc::REG_RCX, libc::REG_RDX, libc::REG_RSI, libc::REG_RDI, libc::REG_R8] {
-                registers[reg(r)] = 0x6a6a;
-            }
-            for r in [libc::REG_R9, libc::REG_R10, libc::REG_R11, libc::REG_R15] {
-                registers[reg(r)] = 0x6b6b;
+            // What `restore` must not rely on. The tails have all others as they were.
+            if to == text::start() {
+                for r in [libc::REG_RAX, libc::REG_RCX, libc::REG_RDX, libc::REG_RSI, libc::REG_RDI, libc::REG_R8] {
+                    registers[reg(r)] = 0x6a6a;
+                }
+                for r in [libc::REG_R9, libc::REG_R10, libc::REG_R11, libc::REG_R15] {
+                    registers[reg(r)] = 0x6b6b;
+                }
             }
         }
         return;

@@ -8,7 +8,7 @@ use chestnut_linux_trampoline::pages::FxArea;
 use chestnut_linux_trampoline::text::{Stopped, stopped_at};
 use chestnut_linux_trampoline::{Frame, Reply, Request, text};
 
-use crate::machine::{IDS, Machine, Program, elsewhere, return_address};
+use crate::machine::{IDS, Machine, Program, TID, elsewhere, return_address};
 use crate::requests::{answer, assert_kept, take_signals_once};
 use crate::scan::instructions;
 
@@ -140,7 +140,7 @@ fn positions(from: u64, to: impl Fn(u64) -> bool) -> Vec<u64> {
     instructions(text::bytes()).map(|d| d.position).filter(|&p| p >= from && to(p)).collect()
 }
 
-/// A thread found anywhere in `tail` is sent back to its beginning, takes the signal there and loses nothing.
+/// A thread found anywhere in one of the tails is sent back to its beginning, takes the signal there and loses nothing.
 #[test]
 fn tail_can_be_begun_again_from_each_instruction() {
     let machine = Machine::new();
@@ -156,8 +156,13 @@ fn tail_can_be_begun_again_from_each_instruction() {
                 Stopped::Leave => None,
             }
         });
-        let before = Program::pattern(39);
-        assert_kept(before, machine.run(before), IDS.pid.into());
+        // Either leaves by the one or by the other.
+        for (number, id) in [(39, IDS.pid), (186, TID)] {
+            if !machine.stopped() {
+                let before = Program::pattern(number);
+                assert_kept(before, machine.run(before), id.into());
+            }
+        }
         assert!(machine.stopped());
         assert_eq!(taken.get(), 1, "stopped at {place:#x}");
     }
@@ -202,8 +207,15 @@ fn attention_is_seen_from_everywhere_before_the_tail() {
             thread.set_attention(true);
             None
         });
-        let before = Program::call(228, &[1, machine.scratch_address()]);
-        assert_kept(before, machine.run(before), 0);
+        for (before, result) in [
+            (Program::call(228, &[1, machine.scratch_address()]), 0),
+            (Program::pattern(39), i64::from(IDS.pid)),
+            (Program::pattern(1 << 20), -38),
+        ] {
+            if !machine.stopped() {
+                assert_kept(before, machine.run(before), result);
+            }
+        }
         if machine.stopped() {
             met += 1;
             assert_eq!(taken.get(), 1, "stopped at {place:#x}");
@@ -237,5 +249,27 @@ fn sigenter_adds_the_fpu_and_calls() {
     });
     assert_kept(program, machine.run(program), 99);
     assert_eq!(taken.get(), 1);
+    assert_eq!(thread.fx().0[..2], FxArea::INITIAL.0[..2]);
+}
+
+/// A thread that has raised an exception: all that the server knows is where it was.
+#[test]
+fn trapenter_adds_all_other_registers_and_calls() {
+    let machine = Machine::new();
+    let thread = machine.thread;
+    thread.set_attention(true);
+    let taken = take_signals_once(&machine, |_| {});
+    thread.set_fx(&FxArea([0; 512]));
+    let program = Program::pattern(77);
+    // A stop at the text's first instruction stands for one in the program.
+    machine.break_at(text::entry(), move |rsp| {
+        thread.set_interrupted(return_address(), rsp, program.rflags);
+        Some(text::trapenter())
+    });
+    let after = machine.run(program);
+    let (rcx, r11) = (return_address(), machine.thread_page());
+    // What the kernel's redirection has put there is what the exception found.
+    assert_eq!(after, Program { rcx: after.rcx, r11, rsp: 0, ..program });
+    assert_eq!((after.rcx, taken.get(), thread.frame().number), (rcx, 1, u64::MAX));
     assert_eq!(thread.fx().0[..2], FxArea::INITIAL.0[..2]);
 }

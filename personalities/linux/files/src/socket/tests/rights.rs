@@ -34,6 +34,24 @@ fn a_file_arrives() {
 }
 
 #[test]
+fn the_collector_leaves_alone_who_receives() {
+    let net = Net::new();
+    for kind in [STREAM, DATAGRAM, SEQUENCE] {
+        let [a, b] = net.pair(kind);
+        // Since then the collector is due.
+        drop(net.pair(kind));
+        let more = net.pair(kind);
+        for file in &more {
+            net.send_files(&a, b"x", vec![file.clone()]).unwrap();
+        }
+        for file in &more {
+            let (_, received) = receive_with(&b, 1, MessageFlags::empty()).unwrap();
+            assert!(Rc::ptr_eq(&received.rights[0], file));
+        }
+    }
+}
+
+#[test]
 fn files_that_nobody_takes_are_closed() {
     let net = Net::new();
     let [a, b] = net.pair(STREAM);

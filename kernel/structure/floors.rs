@@ -65,7 +65,7 @@ const STANDARD: [&str; 13] =
 
 /// The text of the interface crate, whose types have methods too.
 fn interface() -> String {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../abi/src");
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../abi/src");
     let files = std::fs::read_dir(folder).expect("the interface crate").map(|file| file.expect("its files").path());
     files.map(|path| std::fs::read_to_string(path).expect("readable")).collect()
 }
@@ -174,7 +174,7 @@ impl Escapes {
 #[test]
 fn nothing_goes_up_by_symbol_or_stored_function() {
     let sources = source::all();
-    let script = include_str!("../../link.ld");
+    let script = include_str!("../link.ld");
     let mut wrong = Vec::new();
     for source in &sources {
         let mut escapes = Escapes::default();

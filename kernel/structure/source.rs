@@ -47,7 +47,7 @@ impl Source {
 
 /// All of `kernel/src`, by path.
 pub fn all() -> Vec<Source> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../src");
     let mut paths = Vec::new();
     collect(&root, &mut paths);
     paths.sort();

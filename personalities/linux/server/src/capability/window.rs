@@ -1,0 +1,152 @@
+//! The server's view of a frame's memory.
+//!
+//! Every frame is mapped in the server's window from when it is made, for as long as the server lives. So looking at a frame's memory
+//! takes no share in it: a [`Window`] is good for whatever is done before somebody could give the frame up, which is until the next
+//! change of the space or the file that holds it. What it shows after that is memory still, but somebody else's.
+//!
+//! `unsafe`: programs write to the same memory at any time, so no reference to it is ever made, only copies. Invariant: the address
+//! is that of a frame's whole mapping in the window, readable and writable.
+
+use super::frame::BYTES;
+use alloc::vec::Vec;
+use core::ptr;
+use core::sync::atomic::{AtomicU32, Ordering};
+
+/// Where the server sees a frame.
+#[derive(Clone, Copy)]
+pub struct Window(*mut u8);
+
+/// Whether so many bytes from `offset` lie inside a frame.
+#[inline]
+const fn fits(offset: usize, length: usize) -> bool {
+    offset <= BYTES && length <= BYTES - offset
+}
+
+impl Window {
+    /// `start` is where a whole frame is mapped for good.
+    #[inline]
+    pub(super) const fn new(start: *mut u8) -> Self {
+        Self(start)
+    }
+
+    /// Copies `into.len()` bytes from `offset`.
+    ///
+    /// # Panics
+    /// If that passes the frame's end.
+    #[inline]
+    pub fn read(self, offset: usize, into: &mut [u8]) {
+        assert!(fits(offset, into.len()), "read of {} bytes at {offset}", into.len());
+        // SAFETY: the range lies inside the mapping. `into` is the server's own memory, which never overlaps the window.
+        unsafe { ptr::copy_nonoverlapping(self.0.add(offset), into.as_mut_ptr(), into.len()) }
+    }
+
+    /// Copies `bytes` to `offset`.
+    ///
+    /// # Panics
+    /// If that passes the frame's end.
+    #[inline]
+    pub fn write(self, offset: usize, bytes: &[u8]) {
+        assert!(fits(offset, bytes.len()), "write of {} bytes at {offset}", bytes.len());
+        // SAFETY: as in `read`; the window is mapped for writing.
+        unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), self.0.add(offset), bytes.len()) }
+    }
+
+    /// Appends `length` bytes from `offset` to `into`, which has room for them.
+    ///
+    /// # Panics
+    /// If there is no such room, or if that passes the frame's end.
+    pub fn append_to(self, offset: usize, length: usize, into: &mut Vec<u8>) {
+        let room = into.spare_capacity_mut();
+        assert!(fits(offset, length) && length <= room.len(), "append of {length} bytes at {offset}");
+        // SAFETY: as in `read`; the room is the vector's own, and its length grows by what has been written.
+        unsafe {
+            ptr::copy_nonoverlapping(self.0.add(offset), room.as_mut_ptr().cast(), length);
+            into.set_len(into.len() + length);
+        }
+    }
+
+    /// Copies `length` bytes of another frame (or of this one: the ranges may overlap).
+    ///
+    /// # Panics
+    /// If either range passes its frame's end.
+    #[inline]
+    pub fn copy_from(self, offset: usize, source: Self, source_offset: usize, length: usize) {
+        assert!(fits(offset, length) && fits(source_offset, length));
+        // SAFETY: both ranges lie inside frames that the window maps; `copy` allows overlap.
+        unsafe { ptr::copy(source.0.add(source_offset), self.0.add(offset), length) }
+    }
+
+    /// Fills `length` bytes from `offset` with zeros.
+    ///
+    /// # Panics
+    /// If that passes the frame's end.
+    #[inline]
+    pub fn clear_part(self, offset: usize, length: usize) {
+        assert!(fits(offset, length));
+        // SAFETY: the range lies inside the mapping.
+        unsafe { ptr::write_bytes(self.0.add(offset), 0, length) }
+    }
+
+    /// The half word at `offset`, which a program may be changing by atomic instructions: its futexes.
+    ///
+    /// # Panics
+    /// If `offset` is not a multiple of 4 inside the frame.
+    #[inline]
+    pub fn load32(self, offset: usize) -> u32 {
+        self.atomic32(offset).load(Ordering::SeqCst)
+    }
+
+    /// Replaces it with `change(old)` in one atomic step and returns the old value.
+    ///
+    /// # Panics
+    /// If `offset` is not a multiple of 4 inside the frame.
+    pub fn update32(self, offset: usize, mut change: impl FnMut(u32) -> u32) -> u32 {
+        let cell = self.atomic32(offset);
+        let mut old = cell.load(Ordering::SeqCst);
+        loop {
+            match cell.compare_exchange(old, change(old), Ordering::SeqCst, Ordering::SeqCst) {
+                Ok(_) => return old,
+                Err(now) => old = now,
+            }
+        }
+    }
+
+    #[inline]
+    fn atomic32(&self, offset: usize) -> &AtomicU32 {
+        assert!(offset < BYTES && offset.is_multiple_of(4));
+        // SAFETY: aligned, inside the mapping, and an atomic may change under a shared reference. The mapping stays for ever; the
+        // reference lives no longer than one access.
+        unsafe { AtomicU32::from_ptr(self.0.add(offset).cast()) }
+    }
+
+    /// Where it begins, for structures that are shared with programs.
+    pub(super) const fn start(self) -> *mut u8 {
+        self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::frame::Frames;
+    use super::super::kernel::Kernel;
+    use std::boxed::Box;
+    use std::vec::Vec;
+
+    #[test]
+    fn bytes_are_appended_to_what_has_room() {
+        let frames = Box::leak(Box::new(Frames::new(Kernel::hosted(1))));
+        let frame = frames.allocate().unwrap();
+        frame.write(4090, b"abcdef");
+        let mut bytes = Vec::with_capacity(16);
+        bytes.push(b'-');
+        frame.window().append_to(4091, 5, &mut bytes);
+        assert_eq!(bytes, b"-bcdef");
+    }
+
+    #[test]
+    #[should_panic(expected = "append of 2 bytes")]
+    fn nothing_is_appended_without_room() {
+        let frames = Box::leak(Box::new(Frames::new(Kernel::hosted(1))));
+        frames.allocate().unwrap().window().append_to(0, 2, &mut Vec::new());
+    }
+}

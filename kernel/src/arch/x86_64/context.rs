@@ -197,13 +197,14 @@ impl Context {
             _ => {}
         }
         self.word(r).set(value);
-        let bases = cpu::has_fsgsbase() || self.fs_base.get() | self.gs_base.get() != 0;
-        self.extended.set(self.extended.get() & Self::FPU | if bases { Self::BASES } else { 0 });
-        if matches!(r, FsBase | GsBase) && self.end() == tables::current_end() {
-            // SAFETY: canonical: one has just been made so, the other is as the processor had it.
-            unsafe {
-                write_msr(MSR_FS_BASE, self.fs_base.get());
-                write_msr(MSR_GS_BASE, self.gs_base.get());
+        if matches!(r, FsBase | GsBase) {
+            let bases = cpu::has_fsgsbase() || self.fs_base.get() | self.gs_base.get() != 0;
+            self.extended.set(self.extended.get() & Self::FPU | if bases { Self::BASES } else { 0 });
+            if self.end() == tables::current_end() {
+                // SAFETY: canonical: one has just been made so, the other is as the processor had it.
+                unsafe { write_msr(MSR_FS_BASE, self.fs_base.get()) };
+                // SAFETY: likewise.
+                unsafe { write_msr(MSR_GS_BASE, self.gs_base.get()) };
             }
         }
     }

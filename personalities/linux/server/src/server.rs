@@ -151,20 +151,33 @@ impl Server {
     /// Sends the answer of a thread that is taken to run already.
     #[inline]
     pub fn send_answer(&self, thread: &Thread, reply: Reply, message: Sent) {
-        let next = &self.next_answer;
-        if let Some(first) = next.reply.replace(Some(reply)) {
-            return self.send_second(first, message);
+        match self.next_answer.reply.take() {
+            None => thread.has_woken_nobody(),
+            Some(first) => return self.send_one_of_two(first, thread, reply, message),
         }
-        next.info.set(message.0.0);
-        next.words.set(message.1);
+        self.answer_next(thread, reply, message);
+    }
+
+    #[inline]
+    fn answer_next(&self, thread: &Thread, reply: Reply, (info, words): Sent) {
+        let next = &self.next_answer;
+        next.reply.set(Some(reply));
+        next.info.set(info.0);
+        next.words.set(words);
         next.badge.set(thread.machine.badge());
     }
 
-    /// `first` waits for the next receive already: the answer in its place goes out now.
+    /// `first` waits for the next receive already, and its thread would run first. That is so if this thread, which has woken it, gives
+    /// way; else this one goes on.
     #[cold]
-    fn send_second(&self, first: Reply, (info, words): Sent) {
-        if let Some(second) = self.next_answer.reply.replace(Some(first)) {
-            second.send(info, words);
+    fn send_one_of_two(&self, first: Reply, thread: &Thread, reply: Reply, message: Sent) {
+        let next = &self.next_answer;
+        if thread.gives_way() {
+            reply.send(message.0, message.1);
+            next.reply.set(Some(first));
+        } else {
+            first.send(MessageInfo(next.info.get()), next.words.get());
+            self.answer_next(thread, reply, message);
         }
     }
 

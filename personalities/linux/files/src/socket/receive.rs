@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::message::Message;
+use super::send::DATAGRAMS_MAX;
 use super::{MessageFlags, ProcessCredentials, Socket, address};
 use crate::buffer::{Sink, partial};
 use crate::open::OpenFile;
@@ -44,6 +45,11 @@ impl Socket {
             return self.receive_nothing(flags, sink);
         }
         if self.is_stream() { self.receive_stream(flags, sink) } else { self.receive_message(flags, sink) }
+    }
+
+    /// Whether a receive that finds nothing waits for as long as it takes: messages may come, and there is no SO_RCVTIMEO.
+    pub fn waits_for_messages(&self) -> bool {
+        !self.shut_reading.get() && !self.has_receive_timeout()
     }
 
     /// recv(2): waits unless `nonblocking` or MSG_DONTWAIT, at most SO_RCVTIMEO; with MSG_WAITALL a stream waits until the sink is
@@ -146,8 +152,10 @@ impl Socket {
         received.flags.set(MessageFlags::TRUNCATED, wanted < length);
         received.count = if flags.contains(MessageFlags::TRUNCATED) { length } else { wanted };
         let done = if flags.contains(MessageFlags::PEEK) { None } else { queue.pop_front() };
+        // Others wait only while there are more.
+        let has_room_again = done.is_some() && queue.len() == DATAGRAMS_MAX;
         drop(queue);
-        if done.is_some() {
+        if has_room_again {
             self.room.wake(Events::WRITABLE);
             self.wake_followers();
         }

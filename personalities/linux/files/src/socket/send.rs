@@ -14,7 +14,7 @@ use crate::wait::{Events, retry};
 use crate::{Errno, Result};
 
 /// Messages in a datagram socket's queue, beyond which only its own peer may send (/proc/sys/net/unix/max_dgram_qlen).
-const DATAGRAMS_MAX: usize = 10;
+pub(super) const DATAGRAMS_MAX: usize = 10;
 
 /// What goes with the bytes of one send.
 pub struct Outgoing {

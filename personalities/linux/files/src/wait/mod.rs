@@ -18,6 +18,7 @@ use alloc::rc::{Rc, Weak};
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 use core::future::Future;
+use core::ops::Range;
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
 
@@ -60,6 +61,7 @@ pub struct WaitQueue {
 
 #[derive(Default)]
 struct Inner {
+    /// By key, as they came.
     waiters: RefCell<Vec<Waiter>>,
     next_key: Cell<u64>,
     alarm: RefCell<Option<Weak<dyn Alarm>>>,
@@ -84,21 +86,44 @@ impl WaitQueue {
     }
 
     /// Wakes all who wait for any of `events`.
+    #[inline]
     pub fn wake(&self, events: Events) {
-        // A waker only notes that its task is to be polled. Listeners may come back here, so none is called while the list is
-        // borrowed.
-        let mut listeners = Vec::new();
-        for waiter in self.inner.waiters.borrow().iter() {
-            if (waiter.events | Events::ALWAYS).intersects(events) {
-                match &waiter.who {
-                    Who::Task(waker) => waker.wake_by_ref(),
-                    Who::Listener(listener) => listeners.extend(listener.upgrade()),
+        if !self.is_empty() {
+            self.wake_some(events);
+        }
+    }
+
+    fn wake_some(&self, events: Events) {
+        // Who comes while listeners are told has seen what there is to see.
+        let (mut from, behind) = (0, self.inner.next_key.get());
+        // Listeners may come back here, so none is called while the list is borrowed.
+        while let Some((key, listener)) = self.wake_up_to_listener(events, from..behind) {
+            listener.notify(events);
+            from = key + 1;
+            if self.is_empty() {
+                break;
+            }
+        }
+    }
+
+    /// Wakes the tasks with these keys up to the first listener, which is returned. A waker only notes that its task is to be polled.
+    fn wake_up_to_listener(&self, events: Events, keys: Range<u64>) -> Option<(u64, Rc<dyn Listener>)> {
+        let waiters = self.inner.waiters.borrow();
+        let first = if keys.start == 0 { 0 } else { waiters.partition_point(|waiter| waiter.key < keys.start) };
+        for waiter in waiters.iter().skip(first).take_while(|waiter| waiter.key < keys.end) {
+            if !(waiter.events | Events::ALWAYS).intersects(events) {
+                continue;
+            }
+            match &waiter.who {
+                Who::Task(waker) => waker.wake_by_ref(),
+                Who::Listener(listener) => {
+                    if let Some(listener) = listener.upgrade() {
+                        return Some((waiter.key, listener));
+                    }
                 }
             }
         }
-        for listener in listeners {
-            listener.notify(events);
-        }
+        None
     }
 
     /// Has `waker` woken at each wake-up for `events`, until the registration is dropped. For those who keep watch over
@@ -127,6 +152,7 @@ impl WaitQueue {
         self.inner.waiters.borrow().len()
     }
 
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -142,7 +168,14 @@ pub struct Registration {
 
 impl Drop for Registration {
     fn drop(&mut self) {
-        self.queue.inner.waiters.borrow_mut().retain(|waiter| waiter.key != self.key);
+        let mut waiters = self.queue.inner.waiters.borrow_mut();
+        if let Some(index) = waiters.iter().position(|waiter| waiter.key == self.key) {
+            // Mostly the last one.
+            let gone = if index + 1 == waiters.len() { waiters.pop() } else { Some(waiters.remove(index)) };
+            // Nothing is borrowed while a listener goes.
+            drop(waiters);
+            drop(gone);
+        }
     }
 }
 

@@ -13,7 +13,6 @@ use super::{Count, OutOfMemory, Slot};
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 use core::ptr;
-use core::sync::atomic::{AtomicU32, Ordering};
 
 pub const BYTES: usize = 4096;
 /// Frames made by one retype.
@@ -81,12 +80,10 @@ impl Frames {
         Some(Frame { frames: self, index })
     }
 
-    /// The memory of the frame of this index, without a share in it; `None` as for [`Frames::hold`].
+    /// Whether there is just one share in the frame of this index.
     #[inline]
-    pub fn window(&self, index: u32, alone: bool) -> Option<Window> {
-        let entries = self.entries.borrow();
-        let entry = entries.get(index as usize)?;
-        (entry.holders == 1 || (entry.holders > 1 && !alone)).then_some(entry.window)
+    pub fn has_one_holder(&self, index: u32) -> bool {
+        self.entries.borrow().get(index as usize).is_some_and(|entry| entry.holders == 1)
     }
 
     fn grow(&self) -> Result<(), OutOfMemory> {
@@ -242,32 +239,9 @@ impl Frame {
         unsafe { ptr::write_volatile(self.window().start().add(offset).cast(), value) }
     }
 
-    /// The half word at `offset`, which a program may be changing by atomic instructions: its futexes.
-    ///
-    /// # Panics
-    /// If `offset` is not a multiple of 4 inside the frame.
-    pub fn load32(&self, offset: usize) -> u32 {
-        self.atomic32(offset).load(Ordering::SeqCst)
-    }
-    /// Replaces it with `change(old)` in one atomic step and returns the old value.
-    ///
-    /// # Panics
-    /// If `offset` is not a multiple of 4 inside the frame.
-    pub fn update32(&self, offset: usize, mut change: impl FnMut(u32) -> u32) -> u32 {
-        let cell = self.atomic32(offset);
-        let mut old = cell.load(Ordering::SeqCst);
-        loop {
-            match cell.compare_exchange(old, change(old), Ordering::SeqCst, Ordering::SeqCst) {
-                Ok(_) => return old,
-                Err(now) => old = now,
-            }
-        }
-    }
-    fn atomic32(&self, offset: usize) -> &AtomicU32 {
-        assert!(offset < BYTES && offset.is_multiple_of(4));
-        // SAFETY: aligned, inside the window's mapping, and an atomic may change under a shared reference. The reference
-        // lives no longer than this handle, which keeps the frame from being used for something else.
-        unsafe { AtomicU32::from_ptr(self.window().start().add(offset).cast()) }
+    /// See [`Window::update32`].
+    pub fn update32(&self, offset: usize, change: impl FnMut(u32) -> u32) -> u32 {
+        self.window().update32(offset, change)
     }
 }
 
@@ -303,7 +277,7 @@ mod tests {
         let frames = frames(2);
         let (one, two) = (frames.allocate().unwrap(), frames.allocate().unwrap());
         one.write(4088, &7u64.to_le_bytes());
-        assert_eq!((one.word(4088), one.load32(4088)), (7, 7));
+        assert_eq!((one.word(4088), one.window().load32(4088)), (7, 7));
         assert_eq!(one.update32(4088, |old| old * 2), 7);
         two.copy_from(0, &one, 4088, 8);
         assert_eq!(two.word(0), 14);

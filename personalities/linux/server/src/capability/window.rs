@@ -10,6 +10,7 @@
 use super::frame::BYTES;
 use alloc::vec::Vec;
 use core::ptr;
+use core::sync::atomic::{AtomicU32, Ordering};
 
 /// Where the server sees a frame.
 #[derive(Clone, Copy)]
@@ -84,6 +85,38 @@ impl Window {
         assert!(fits(offset, length));
         // SAFETY: the range lies inside the mapping.
         unsafe { ptr::write_bytes(self.0.add(offset), 0, length) }
+    }
+
+    /// The half word at `offset`, which a program may be changing by atomic instructions: its futexes.
+    ///
+    /// # Panics
+    /// If `offset` is not a multiple of 4 inside the frame.
+    #[inline]
+    pub fn load32(self, offset: usize) -> u32 {
+        self.atomic32(offset).load(Ordering::SeqCst)
+    }
+
+    /// Replaces it with `change(old)` in one atomic step and returns the old value.
+    ///
+    /// # Panics
+    /// If `offset` is not a multiple of 4 inside the frame.
+    pub fn update32(self, offset: usize, mut change: impl FnMut(u32) -> u32) -> u32 {
+        let cell = self.atomic32(offset);
+        let mut old = cell.load(Ordering::SeqCst);
+        loop {
+            match cell.compare_exchange(old, change(old), Ordering::SeqCst, Ordering::SeqCst) {
+                Ok(_) => return old,
+                Err(now) => old = now,
+            }
+        }
+    }
+
+    #[inline]
+    fn atomic32(&self, offset: usize) -> &AtomicU32 {
+        assert!(offset < BYTES && offset.is_multiple_of(4));
+        // SAFETY: aligned, inside the mapping, and an atomic may change under a shared reference. The mapping stays for ever; the
+        // reference lives no longer than one access.
+        unsafe { AtomicU32::from_ptr(self.0.add(offset).cast()) }
     }
 
     /// Where it begins, for structures that are shared with programs.

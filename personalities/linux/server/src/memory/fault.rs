@@ -112,23 +112,28 @@ impl AddressSpace {
     pub fn frame(&self, address: u64, intent: Intent) -> Result<Frame, Fault> {
         let page = page_down(address);
         let found = self.recent.find(page, intent, self.state.version());
-        let held = found.and_then(|(index, alone)| self.memory.capabilities.frames.hold(index, alone));
-        match held {
+        let frames = &self.memory.capabilities.frames;
+        match found.and_then(|again| frames.hold(again.frame, again.if_alone)) {
             Some(frame) => Ok(frame),
             None => self.find_frame(page, intent),
         }
     }
 
     /// The same for a look at its memory now, before anything of this space changes: nothing is held.
-    #[inline]
     pub fn window(&self, address: u64, intent: Intent) -> Result<Window, Fault> {
-        let page = page_down(address);
-        let found = self.recent.find(page, intent, self.state.version());
-        match found.and_then(|(index, alone)| self.memory.capabilities.frames.window(index, alone)) {
+        match self.window_found(address, intent) {
             Some(window) => Ok(window),
             // The space holds the frame that it finds.
-            None => self.find_frame(page, intent).map(|frame| frame.window()),
+            None => self.find_frame(page_down(address), intent).map(|frame| frame.window()),
         }
+    }
+
+    /// The same if it was found lately.
+    #[inline]
+    pub fn window_found(&self, address: u64, intent: Intent) -> Option<Window> {
+        let found = self.recent.find(page_down(address), intent, self.state.version())?;
+        let counts = !found.if_alone || self.memory.capabilities.frames.has_one_holder(found.frame);
+        counts.then_some(found.window)
     }
 
     /// The same for a page that wasn't found lately; it is found from now on.
@@ -140,7 +145,7 @@ impl AddressSpace {
                 && let Some(present) = state.pages.get(page)
             {
                 let may_write = may_write(area, present);
-                self.recent.keep(page, self.state.version(), present.frame.index(), may_write);
+                self.recent.keep(page, self.state.version(), &present.frame, may_write);
                 let ready = match (intent, may_write) {
                     (Intent::Read | Intent::Execute, _) | (Intent::Write, MayWrite::Yes) => true,
                     (Intent::Write, MayWrite::Alone) => present.frame.holders() == 1,

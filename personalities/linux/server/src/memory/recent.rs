@@ -6,6 +6,7 @@
 //! held by the space, as whatever would give it up is such a change.
 
 use super::space::Intent;
+use crate::capability::{Frame, Window};
 use core::cell::{Cell, Ref, RefCell, RefMut};
 
 /// A value whose changes are numbered.
@@ -48,11 +49,7 @@ struct Found {
     version: u64,
     frame: u32,
     may_write: MayWrite,
-}
-
-impl Found {
-    /// No version is 0.
-    const NOTHING: Self = Self { page: 0, version: 0, frame: 0, may_write: MayWrite::No };
+    window: Window,
 }
 
 /// Places, chosen by address.
@@ -63,46 +60,70 @@ pub(super) struct Recent {
     places: [Cell<Found>; PLACES],
 }
 
+/// A page that was found again.
+#[derive(Clone, Copy)]
+pub(super) struct Again {
+    pub window: Window,
+    /// The index of its frame.
+    pub frame: u32,
+    /// It counts only if the space's is the only share in the frame.
+    pub if_alone: bool,
+}
+
 impl Recent {
-    pub const fn new() -> Self {
-        Self { places: [const { Cell::new(Found::NOTHING) }; PLACES] }
+    /// Nothing was found yet; `window` is any.
+    pub fn new(window: Window) -> Self {
+        // No version is 0.
+        let nothing = Found { page: 0, version: 0, frame: 0, may_write: MayWrite::No, window };
+        Self { places: core::array::from_fn(|_| Cell::new(nothing)) }
     }
 
     const fn place(page: u64) -> usize {
         (page / super::PAGE) as usize % PLACES
     }
 
-    /// The index of a page's frame, and whether that must be the only share in it, if it was found since the last change.
+    /// A page, if it was found since the last change.
     #[inline]
-    pub fn find(&self, page: u64, intent: Intent, version: u64) -> Option<(u32, bool)> {
+    pub fn find(&self, page: u64, intent: Intent, version: u64) -> Option<Again> {
         let found = self.places[Self::place(page)].get();
         if found.page != page || found.version != version {
             return None;
         }
-        match (intent, found.may_write) {
-            (Intent::Read, _) | (Intent::Write, MayWrite::Yes) => Some((found.frame, false)),
-            (Intent::Write, MayWrite::Alone) => Some((found.frame, true)),
-            (Intent::Write, MayWrite::No) | (Intent::Execute, _) => None,
-        }
+        let if_alone = match (intent, found.may_write) {
+            (Intent::Read, _) | (Intent::Write, MayWrite::Yes) => false,
+            (Intent::Write, MayWrite::Alone) => true,
+            (Intent::Write, MayWrite::No) | (Intent::Execute, _) => return None,
+        };
+        Some(Again { window: found.window, frame: found.frame, if_alone })
     }
 
-    pub fn keep(&self, page: u64, version: u64, frame: u32, may_write: MayWrite) {
-        self.places[Self::place(page)].set(Found { page, version, frame, may_write });
+    pub fn keep(&self, page: u64, version: u64, frame: &Frame, may_write: MayWrite) {
+        let (frame, window) = (frame.index(), frame.window());
+        self.places[Self::place(page)].set(Found { page, version, frame, may_write, window });
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::capability::{Capabilities, Kernel};
+    use std::boxed::Box;
+
+    fn frame() -> Frame {
+        Box::leak(Box::new(Capabilities::new(Kernel::hosted(4)))).frames.allocate().unwrap()
+    }
 
     #[test]
     fn what_was_found_counts_until_the_next_change() {
-        let (state, recent) = (Guarded::new(7), Recent::new());
-        recent.keep(0x5000, state.version(), 3, MayWrite::Alone);
-        let find = |page, intent| recent.find(page, intent, state.version());
+        let frame = frame();
+        let (state, recent) = (Guarded::new(7), Recent::new(frame.window()));
+        recent.keep(0x5000, state.version(), &frame, MayWrite::Alone);
+        let find = |page, intent| {
+            recent.find(page, intent, state.version()).map(|again| (again.frame == frame.index(), again.if_alone))
+        };
         assert_eq!(*state.borrow(), 7);
-        assert_eq!(find(0x5000, Intent::Read), Some((3, false)));
-        assert_eq!(find(0x5000, Intent::Write), Some((3, true)));
+        assert_eq!(find(0x5000, Intent::Read), Some((true, false)));
+        assert_eq!(find(0x5000, Intent::Write), Some((true, true)));
         assert_eq!(find(0x5000, Intent::Execute), None);
         // Another page of the same place.
         assert_eq!(find(0x5000 + PLACES as u64 * super::super::PAGE, Intent::Read), None);
@@ -112,7 +133,7 @@ mod tests {
 
     #[test]
     fn nothing_is_found_at_first() {
-        let (state, recent) = (Guarded::new(()), Recent::new());
-        assert_eq!(recent.find(0, Intent::Read, state.version()), None);
+        let (state, recent) = (Guarded::new(()), Recent::new(frame().window()));
+        assert!(recent.find(0, Intent::Read, state.version()).is_none());
     }
 }

@@ -159,7 +159,7 @@ impl AddressSpace {
             memory: memory.clone(),
             space,
             state: Guarded::new(state),
-            recent: Recent::new(),
+            recent: Recent::new(memory.zero.window()),
             map_top: Cell::new(super::USER_END),
             stack_limit: Cell::new(8 << 20),
             size_limit: Cell::new(u64::MAX),

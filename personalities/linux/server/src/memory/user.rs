@@ -231,8 +231,9 @@ struct Cursor {
     /// How many of them are used up, or `piece`.
     used: usize,
     remaining: usize,
-    moved: u64,
-    /// The same for whoever outlives the operation.
+    /// How many bytes there were in all.
+    total: usize,
+    /// How many have been moved, for whoever outlives the operation.
     told: Option<Rc<Cell<u64>>>,
 }
 
@@ -240,19 +241,19 @@ impl Cursor {
     #[inline]
     fn new(space: &Rc<AddressSpace>, buffers: impl Into<Buffers>) -> Self {
         let Buffers { first, others } = buffers.into();
-        let remaining = others.iter().fold(first.length, |sum, piece| sum.saturating_add(piece.length)) as usize;
-        Self { space: space.clone(), piece: first, others, used: 0, remaining, moved: 0, told: None }
+        let total = others.iter().fold(first.length, |sum, piece| sum.saturating_add(piece.length)) as usize;
+        Self { space: space.clone(), piece: first, others, used: 0, remaining: total, total, told: None }
     }
 
     fn moved(&mut self) -> Rc<Cell<u64>> {
-        self.told.get_or_insert_with(|| Rc::new(Cell::new(self.moved))).clone()
+        let moved = (self.total - self.remaining) as u64;
+        self.told.get_or_insert_with(|| Rc::new(Cell::new(moved))).clone()
     }
     #[inline]
     fn count(&mut self, moved: usize) {
         self.remaining -= moved;
-        self.moved += moved as u64;
         if let Some(told) = &self.told {
-            told.set(self.moved);
+            told.set((self.total - self.remaining) as u64);
         }
     }
 
@@ -284,6 +285,29 @@ impl Cursor {
         length: usize,
         intent: Intent,
         mut step: impl FnMut(Window, usize, usize, usize),
+    ) -> Result<usize> {
+        // Mostly all of them lie in one page, which was found before.
+        let Iovec { base, length: left } = self.piece;
+        let offset = (base % PAGE) as usize;
+        if length != 0
+            && length as u64 <= left
+            && length <= PAGE as usize - offset
+            && let Some(window) = self.space.window_found(base, intent)
+        {
+            self.piece = Iovec { base: base + length as u64, length: left - length as u64 };
+            self.count(length);
+            step(window, offset, 0, length);
+            return Ok(length);
+        }
+        self.advance_by_parts(length, intent, &mut step)
+    }
+
+    #[inline(never)]
+    fn advance_by_parts(
+        &mut self,
+        length: usize,
+        intent: Intent,
+        step: &mut dyn FnMut(Window, usize, usize, usize),
     ) -> Result<usize> {
         let length = length.min(self.remaining);
         let mut done = 0;

@@ -3,6 +3,8 @@
 //!
 //! Calls go the whole way through their handlers, over the hosted kernel; arithmetic that wraps panics here.
 
+mod parked;
+
 use super::*;
 use crate::boot::{Given, make};
 use crate::capability::Kernel;

@@ -6,7 +6,10 @@
 
 use crate::capability::SharedPage;
 use crate::memory::{AddressSpace, Intent};
-use crate::process::Process;
+use crate::process::thread::Answer;
+use crate::process::{Process, Thread, parked};
+use crate::server::Server;
+use crate::syscall::{Call, Outcome};
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use chestnut_linux_files::{Errno, Result};
@@ -49,6 +52,8 @@ struct Waiter {
     bits: u32,
     woken: Cell<bool>,
     waker: RefCell<Option<Waker>>,
+    /// Whose call is parked until it is woken.
+    parked: Cell<Option<(&'static Server, Rc<Thread>)>>,
     /// Where it is counted as long as its futex is private.
     mm: Rc<SharedPage<MmPage>>,
 }
@@ -90,7 +95,7 @@ pub fn key(space: &Rc<AddressSpace>, address: u64, private: bool) -> Result<Key>
 
 /// The word at an address.
 pub fn load(space: &AddressSpace, address: u64) -> Result<u32> {
-    Ok(space.frame(address, Intent::Read)?.load32((address % 4096) as usize))
+    Ok(space.window(address, Intent::Read)?.load32((address % 4096) as usize))
 }
 
 impl Futexes {
@@ -98,9 +103,15 @@ impl Futexes {
     pub fn wait(self: &Rc<Self>, key: Key, bits: u32, process: &Process) -> Wait {
         self.enter(key, bits, process.own_pages.borrow().mm.clone())
     }
+    /// The same for a call that is parked: the thread is answered when it is woken.
+    pub fn park(self: &Rc<Self>, call: &Call, wait: Wait) -> Outcome {
+        wait.waiter.parked.set(Some((call.server, call.thread.clone())));
+        call.thread.park(parked::Parked::Futex(Parked(wait)));
+        Outcome::Gone
+    }
     fn enter(self: &Rc<Self>, key: Key, bits: u32, mm: Rc<SharedPage<MmPage>>) -> Wait {
         let (key, woken) = (Cell::new(key), Cell::new(false));
-        let waiter = Rc::new(Waiter { key, bits, woken, waker: RefCell::new(None), mm });
+        let waiter = Rc::new(Waiter { key, bits, woken, waker: RefCell::default(), parked: Cell::default(), mm });
         waiter.count(true);
         self.queues[waiter.key.get().place()].borrow_mut().push(waiter.clone());
         Wait { futexes: self.clone(), waiter }
@@ -122,7 +133,10 @@ impl Futexes {
             woken += 1;
             waiter.count(false);
             waiter.woken.set(true);
-            if let Some(waker) = &*waiter.waker.borrow() {
+            if let Some((server, thread)) = waiter.parked.take() {
+                drop(thread.take_parked());
+                server.answer(&thread, Answer::Done(0));
+            } else if let Some(waker) = &*waiter.waker.borrow() {
                 waker.wake_by_ref();
             }
         }
@@ -160,6 +174,18 @@ impl Futexes {
 pub struct Wait {
     futexes: Rc<Futexes>,
     waiter: Rc<Waiter>,
+}
+
+/// A wait of a parked call.
+pub struct Parked(Wait);
+
+impl Parked {
+    /// The call becomes a task.
+    pub fn start(self) {
+        if let Some((server, thread)) = self.0.waiter.parked.take() {
+            server.go_on(&thread, Outcome::later(server, thread.clone(), self.0, true, None), None);
+        }
+    }
 }
 
 impl Wait {

@@ -32,6 +32,7 @@ pub mod futex;
 pub mod jobs;
 pub mod limits;
 pub mod packet_filter;
+pub mod parked;
 pub mod pi_futex;
 pub mod schedule;
 pub mod seccomp;

@@ -1,6 +1,7 @@
 //! One thread: its kernel object, the page that it shares with the server, and what the server holds of it.
 
 use super::Process;
+use super::parked::Parked;
 use super::schedule::Schedule;
 use super::seccomp::Seccomp;
 use super::signal::{AlternateStack, PendingSignals, SignalSet};
@@ -74,6 +75,9 @@ pub struct FaultDetail {
     pub address: u64,
 }
 
+/// How often a thread gives way before it is looked at again whether it still waits for those whom it wakes.
+const GIVES_WAY: u8 = 64;
+
 /// A thread.
 pub struct Thread {
     pub tid: Cell<u32>,
@@ -90,6 +94,12 @@ pub struct Thread {
     answer: Cell<Answer>,
     /// Wakes the future that its call has become.
     pub waker: RefCell<Option<Waker>>,
+    /// The call that waits without one.
+    parked: Cell<Option<Parked>>,
+    /// Its last call has woken another thread, which waited.
+    has_woken: Cell<bool>,
+    /// So many times more, whom it wakes runs first.
+    gives_way: Cell<u8>,
     pub ended: Cell<bool>,
     pub pending: RefCell<PendingSignals>,
     /// The mask to restore once a signal has been taken (sigsuspend, ppoll, pselect).
@@ -139,6 +149,9 @@ impl Thread {
             reply: Cell::new(None),
             answer: Cell::default(),
             waker: RefCell::new(None),
+            parked: Cell::default(),
+            has_woken: Cell::new(false),
+            gives_way: Cell::new(0),
             ended: Cell::new(false),
             pending: RefCell::default(),
             saved_mask: Cell::new(None),
@@ -211,9 +224,36 @@ impl Thread {
 
     /// Wakes the future that stands for its call, so that it looks at what has changed.
     pub fn wake(&self) {
+        if let Some(parked) = self.parked.take() {
+            return if self.ended.get() { drop(parked) } else { parked.start() };
+        }
         if let Some(waker) = &*self.waker.borrow() {
             waker.wake_by_ref();
         }
+    }
+
+    /// Its call waits without a future. Whoever wakes another and then waits itself is taken to wait for an answer: for some time whom it
+    /// wakes runs first, and mostly has answered when it asks.
+    pub fn park(&self, parked: Parked) {
+        if self.has_woken.get() {
+            self.gives_way.set(GIVES_WAY);
+        }
+        self.parked.set(Some(parked));
+    }
+    pub fn take_parked(&self) -> Option<Parked> {
+        self.parked.take()
+    }
+    /// Its call is answered, and has woken nobody.
+    #[inline]
+    pub fn has_woken_nobody(&self) {
+        self.has_woken.set(false);
+    }
+    /// Its call is answered, and has woken another: whether that one runs first.
+    pub fn gives_way(&self) -> bool {
+        self.has_woken.set(true);
+        let times = self.gives_way.get();
+        self.gives_way.set(times.saturating_sub(1));
+        times > 0
     }
 
     /// Its calls pass a filter.

@@ -5,6 +5,7 @@ use super::{Call, Outcome, futex_more};
 use crate::clock::duration_of;
 use crate::memory::Intent;
 use crate::process::futex::{ANY, key, load};
+use crate::process::parked::may_park;
 use chestnut_linux_files::clock::Clock;
 use chestnut_linux_files::{Errno, Result};
 use core::time::Duration;
@@ -63,6 +64,7 @@ fn wait(call: &Call, private: bool, bits: u32, deadline: Option<Duration>) -> Re
         return Err(Errno::EAGAIN);
     }
     Ok(match deadline {
+        None if may_park(call) => call.server.futexes.park(call, waiting),
         None => call.wait(waiting),
         _ => with_deadline(call, waiting, deadline, Errno::ETIMEDOUT, false),
     })

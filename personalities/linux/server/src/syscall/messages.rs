@@ -7,6 +7,7 @@ use super::{Call, Outcome, read_write};
 use crate::clock::{duration_of, timespec_of};
 use crate::memory::{AddressSpace, Buffers, Iovec, UserSink, UserSource};
 use crate::process::Thread;
+use crate::process::parked::{self, may_park};
 use crate::server::Server;
 use alloc::rc::Rc;
 use alloc::vec;
@@ -156,9 +157,21 @@ impl Party {
 
     fn send(self, letter: Letter, flags: MessageFlags) -> Result<Outcome> {
         let (mut outgoing, mut source) = self.begin(letter)?;
+        let result = self.socket.try_send(&mut outgoing, flags, &mut source);
+        self.send_on(outgoing, source, flags, result)
+    }
+
+    /// After a first try: waits until the rest is sent too, if that is called for.
+    fn send_on(
+        self,
+        mut outgoing: Outgoing,
+        mut source: UserSource,
+        flags: MessageFlags,
+        tried: Result<usize>,
+    ) -> Result<Outcome> {
         let impatient = self.is_impatient(flags);
         let is_stream = self.socket.kind() == SocketKind::Stream;
-        let before = match self.socket.try_send(&mut outgoing, flags, &mut source) {
+        let before = match tried {
             Err(Errno::EAGAIN) if !impatient => 0,
             Ok(count) if is_stream && !impatient && source.remaining() > 0 => count,
             Ok(count) => return Ok(Outcome::value(count as u64)),
@@ -225,15 +238,31 @@ pub fn read(call: &Call, file: Rc<OpenFile>, pieces: Buffers, now: bool) -> Resu
     if pieces.is_empty() {
         return Ok(Outcome::value(0u64));
     }
-    let flags = if now { MessageFlags::DO_NOT_WAIT } else { MessageFlags::empty() };
+    let (socket, flags) = (file.socket()?, MessageFlags::empty());
+    let mut sink = UserSink::new(&call.space(), pieces.clone());
+    let impatient = now || file.attempt().nonblocking;
+    match socket.try_receive(flags, &mut sink) {
+        Err(Errno::EAGAIN) if !impatient => {}
+        result => return Ok(Outcome::value(result?.count as u64)),
+    }
+    if socket.waits_for_messages() && may_park(call) {
+        return Ok(parked::Read::park(call, file, Some(socket), sink));
+    }
     Party::new(call, file)?.receive(pieces, flags, Place::Nowhere)
 }
 
 /// write(2) and writev(2) on a socket.
 pub fn write(call: &Call, file: Rc<OpenFile>, pieces: Buffers, now: bool) -> Result<Outcome> {
-    let party = Party::new(call, file)?;
-    let flags = if now { MessageFlags::DO_NOT_WAIT } else { MessageFlags::empty() };
-    party.send(Letter::plain(pieces), flags)
+    let socket = file.socket()?;
+    let mut outgoing = socket.outgoing(&call.server.vfs, &call.caller(), None, Ancillary::default())?;
+    let mut source = UserSource::new(&call.space(), pieces);
+    match socket.try_send(&mut outgoing, MessageFlags::empty(), &mut source) {
+        Ok(count) if source.remaining() == 0 => Ok(Outcome::value(count as u64)),
+        result => {
+            let flags = if now { MessageFlags::DO_NOT_WAIT } else { MessageFlags::empty() };
+            Party::new(call, file)?.send_on(outgoing, source, flags, result)
+        }
+    }
 }
 
 /// sendto(fd, buf, length, flags, address, address length)

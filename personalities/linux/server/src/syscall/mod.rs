@@ -82,7 +82,7 @@ pub enum Outcome {
     /// Done with 0, and signals are taken on the way out. Only for calls that the trampoline makes with the thread's whole state in its
     /// page: it needn't come again for them.
     Signals,
-    /// The thread has ended or started anew: nobody is to be answered.
+    /// The thread has ended or started anew, or its call is parked ([`crate::process::parked`]): nobody is to be answered.
     Gone,
 }
 
@@ -281,7 +281,8 @@ impl Server {
         self.go_on(call.thread, outcome, traced);
     }
 
-    fn go_on(&'static self, thread: &Rc<Thread>, outcome: Outcome, traced: Option<Traced>) {
+    /// Does what a handler has said.
+    pub fn go_on(&'static self, thread: &Rc<Thread>, outcome: Outcome, traced: Option<Traced>) {
         match outcome {
             Outcome::Done(value) => self.answer(thread, Answer::Done(value)),
             Outcome::Again => self.answer(thread, Answer::Restart),

@@ -5,6 +5,7 @@ use super::{Call, Outcome, messages, pieces};
 use crate::memory::{Buffers, Iovec, UserSink, UserSource};
 use crate::process::Thread;
 use crate::process::limits;
+use crate::process::parked::{self, may_park};
 use crate::process::signal::{Detail, Signal, SignalInfo, code};
 use crate::server::Server;
 use alloc::rc::Rc;
@@ -139,18 +140,27 @@ pub fn read_vector(call: &Call, vector: Buffers, now: bool) -> Result<Outcome> {
     let mut attempt = reading(&file, now);
     match file.try_read(&mut attempt, &mut sink) {
         Err(Errno::EAGAIN) if !attempt.nonblocking => {
-            let waiting = Retry::new(file.attempt());
-            Ok(call.wait(Read { file, sink, waiting }))
+            if matches!(file.inode().body, Body::Fifo(_)) && may_park(call) {
+                return Ok(parked::Read::park(call, file, None, sink));
+            }
+            Ok(call.wait(Read::new(file, sink)))
         }
         result => Ok(result.map(|count| count as u64).into()),
     }
 }
 
 /// A read that waits.
-struct Read {
+pub struct Read {
     file: Rc<OpenFile>,
     sink: UserSink,
     waiting: Retry,
+}
+
+impl Read {
+    pub fn new(file: Rc<OpenFile>, sink: UserSink) -> Self {
+        let waiting = Retry::new(file.attempt());
+        Self { file, sink, waiting }
+    }
 }
 
 impl Future for Read {

@@ -141,15 +141,19 @@ impl Server {
 
     /// Answers a held thread: at once if it can't wait, else with the next receive. If its process is stopped, it goes on
     /// when that does.
-    #[inline]
     pub fn answer(&self, thread: &Thread, answer: Answer) {
+        self.answer_at_once(thread, answer);
+    }
+    /// The same where it is done for each call.
+    #[inline(always)]
+    pub fn answer_at_once(&self, thread: &Thread, answer: Answer) {
         if let Some(reply) = thread.let_go(answer) {
             self.send_answer(thread, reply, answer.message());
         }
     }
 
     /// Sends the answer of a thread that is taken to run already.
-    #[inline]
+    #[inline(always)]
     pub fn send_answer(&self, thread: &Thread, reply: Reply, message: Sent) {
         match self.next_answer.reply.take() {
             None => thread.has_woken_nobody(),
@@ -158,7 +162,7 @@ impl Server {
         self.answer_next(thread, reply, message);
     }
 
-    #[inline]
+    #[inline(always)]
     fn answer_next(&self, thread: &Thread, reply: Reply, (info, words): Sent) {
         let next = &self.next_answer;
         next.reply.set(Some(reply));

@@ -35,6 +35,7 @@ macro_rules! invocations {
 
         impl Label {
             /// The invocation that a message label names, if any.
+            #[inline(always)]
             pub const fn from_number(number: u64) -> Option<Self> {
                 match number { $($number => Some(Self::$label),)* _ => None }
             }

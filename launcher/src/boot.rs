@@ -1,6 +1,7 @@
 //! Boots a plain seL4 root task: COM1 on the terminal, and the exit status that it writes to isa-debug-exit.
 
 use crate::machine::{Ending, Medium, RootTask, Settings};
+use crate::program;
 use crate::pump::{Event, Pump};
 use crate::session::{Escape, TIMED_OUT, signal_status};
 use crate::terminal::{RawMode, is_interactive};
@@ -12,8 +13,9 @@ use std::time::{Duration, Instant};
 
 /// Runs it for the user until it ends, or until Ctrl-] on a terminal. The exit status is what the guest wrote to port 0xf4.
 pub fn boot(settings: &Settings, kernel: &Path, root_task: &Path, time_limit: Option<Duration>) -> Result<u8> {
-    if !root_task.is_file() {
-        bail!("there is no root task {}", root_task.display());
+    let bytes = std::fs::read(root_task).with_context(|| format!("reading the root task {}", root_task.display()))?;
+    if let Err(wrong) = program::elf_program(&bytes) {
+        bail!("the root task {} {wrong}", root_task.display());
     }
     let mut pump = Pump::start(settings, kernel, RootTask::File(root_task.to_owned()))?;
     pump.catch_signals()?;

@@ -207,15 +207,24 @@ fn shell(guest: &GuestArguments, machine: &MachineArguments) -> Result<u8> {
     }
     let mut system = prepare(machine)?;
     guest.take_over(&mut system.files)?;
+    let (shell, name) = login_shell(&system.files);
+    let mut variables = vec![format!("SHELL={shell}")];
+    variables.extend_from_slice(&guest.environment);
     let command = Command {
-        program: "/bin/sh".to_owned(),
-        // The hyphen makes it a login shell, which reads /etc/profile.
-        arguments: vec![b"-sh".to_vec()],
-        environment: environment(&guest.environment),
+        program: shell.to_owned(),
+        arguments: vec![name.as_bytes().to_vec()],
+        environment: environment(&variables),
         directory: HOME.to_owned(),
         stdio: Stdio::Terminal,
     };
     session::run(&system, &machine.settings(), command, &Options { time_limit: None, verbose: machine.verbose })
+}
+
+/// The shell for the terminal, and its name: the hyphen makes it a login shell, which reads /etc/profile. BusyBox's own, as /bin/sh may be one
+/// of the user's that can't edit lines; but bash if the user has brought it with its loader.
+fn login_shell(files: &RootFiles) -> (&'static str, &'static str) {
+    let bash = ["/bin/bash", "/lib64/ld-linux-x86-64.so.2"].iter().all(|file| files.has_file(file));
+    if bash { ("/bin/bash", "-bash") } else { ("/bin/busybox", "-sh") }
 }
 
 fn run_program(run: &RunArguments) -> Result<u8> {
@@ -309,6 +318,18 @@ mod tests {
         let variables = environment(&["PATH=/x".to_owned()]);
         assert_eq!(variables.iter().filter(|variable| variable.starts_with(b"PATH=")).count(), 1);
         assert!(variables.contains(&b"PATH=/x".to_vec()));
+    }
+
+    #[test]
+    fn the_terminal_gets_a_shell_that_edits_lines() {
+        use crate::root_files::Kind;
+        let mut files = RootFiles::default();
+        for path in ["bin/busybox", "bin/sh", "bin/bash"] {
+            files.add(path, Kind::Bytes(Vec::new()), 0o755);
+        }
+        assert_eq!(login_shell(&files), ("/bin/busybox", "-sh"));
+        files.add("lib64/ld-linux-x86-64.so.2", Kind::Bytes(Vec::new()), 0o755);
+        assert_eq!(login_shell(&files), ("/bin/bash", "-bash"));
     }
 
     #[test]

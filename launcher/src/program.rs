@@ -42,6 +42,9 @@ impl std::error::Error for CannotRun {}
 /// folder that the user has given for the guest, means the file there.
 pub fn find(name: &OsString, files: &mut RootFiles, root: Option<&Path>) -> Result<Program, CannotRun> {
     let host = Path::new(name);
+    if name.is_empty() {
+        return Err(CannotRun { status: 127, message: "the name of the program is empty".to_owned() });
+    }
     let below_root = host.strip_prefix("/").ok().zip(root).map(|(path, root)| root.join(path));
     if host.is_file() && below_root.is_none_or(|file| file.symlink_metadata().is_err()) {
         return from_host(host, files);
@@ -52,6 +55,9 @@ pub fn find(name: &OsString, files: &mut RootFiles, root: Option<&Path>) -> Resu
     } else {
         PATH.split(':').any(|folder| files.has_file(&format!("{folder}/{name}")))
     };
+    if !found && host.is_dir() {
+        return Err(CannotRun { status: 126, message: format!("{name}: is a folder, not a program") });
+    }
     if !found {
         let message = format!("{name}: there is no such file on this machine and no such program in the guest");
         return Err(CannotRun { status: 127, message });
@@ -66,14 +72,17 @@ fn from_host(host: &Path, files: &mut RootFiles) -> Result<Program, CannotRun> {
     if host.metadata().map_err(unreadable)?.permissions().mode() & 0o111 == 0 {
         return Err(refuse("is not executable; `chmod +x` makes it so".to_owned()));
     }
-    match interpreter(&bytes).map_err(refuse)? {
-        Some(interpreter) if !files.has_file(&interpreter) => {
-            return Err(refuse(format!(
+    if let Some(interpreter) = interpreter(&bytes).map_err(refuse)?
+        && !files.has_file(&interpreter)
+    {
+        return Err(refuse(if bytes.starts_with(b"#!") {
+            format!("needs {interpreter}, which the guest hasn't got; --root can bring it")
+        } else {
+            format!(
                 "needs {interpreter}, which the guest hasn't got: link the program statically, or give the guest a \
                  root file system that holds it and the libraries by --root"
-            )));
-        }
-        _ => {}
+            )
+        }));
     }
     let here = std::env::current_dir().map_err(unreadable)?;
     let path = lexically_absolute(&here, host);
@@ -107,22 +116,53 @@ fn interpreter(program: &[u8]) -> Result<Option<String>, String> {
     if let Some(rest) = program.strip_prefix(b"#!") {
         let line = rest.split(|byte| *byte == b'\n').next().unwrap_or_default();
         let line = String::from_utf8_lossy(line);
-        return Ok(line.split_whitespace().next().map(str::to_owned));
+        let name = line.split_whitespace().next();
+        return name.map(|name| Some(name.to_owned())).ok_or_else(|| "names no interpreter after #!".to_owned());
     }
-    let wrong = || "is neither a Linux program for x86_64 nor a script that begins with #!".to_owned();
-    let header = elf::FileHeader64::<LittleEndian>::parse(program).map_err(|_| wrong())?;
-    if header.e_machine(LittleEndian) != elf::EM_X86_64
-        || !matches!(header.e_type(LittleEndian), elf::ET_EXEC | elf::ET_DYN)
-    {
-        return Err(wrong());
+    if !program.starts_with(&elf::ELFMAG) {
+        return Err("is neither a Linux program for x86_64 nor a script that begins with #!".to_owned());
     }
-    let headers = header.program_headers(LittleEndian, program).map_err(|_| wrong())?;
-    for header in headers {
+    let header = elf_program(program)?;
+    let cut_short = || "is cut short: parts that its ELF header tells of are missing".to_owned();
+    let headers = header.program_headers(LittleEndian, program).map_err(|_| cut_short())?;
+    let mut interpreter = None;
+    for header in headers.iter().filter(|header| matches!(header.p_type(LittleEndian), elf::PT_LOAD | elf::PT_INTERP)) {
+        header.data(LittleEndian, program).map_err(|()| cut_short())?;
         if let Ok(Some(name)) = header.interpreter(LittleEndian, program) {
-            return Ok(Some(String::from_utf8_lossy(name).into_owned()));
+            interpreter = Some(String::from_utf8_lossy(name).into_owned());
         }
     }
-    Ok(None)
+    Ok(interpreter)
+}
+
+/// The header of an ELF file that is a program for this kind of machine; or what else it is.
+pub fn elf_program(bytes: &[u8]) -> Result<&elf::FileHeader64<LittleEndian>, String> {
+    if !bytes.starts_with(&elf::ELFMAG) {
+        return Err("is no ELF file".to_owned());
+    }
+    if bytes.get(4) == Some(&elf::ELFCLASS32.0) {
+        return Err("is a 32-bit program; those for x86_64 can be run".to_owned());
+    }
+    if bytes.get(5) == Some(&elf::ELFDATA2MSB.0) {
+        return Err("is a program for a big-endian processor; those for x86_64 can be run".to_owned());
+    }
+    let header = elf::FileHeader64::<LittleEndian>::parse(bytes);
+    let header = header.map_err(|_| "begins like an ELF file, but its header is cut short or wrong".to_owned())?;
+    match (header.e_machine(LittleEndian), header.e_type(LittleEndian)) {
+        (elf::EM_X86_64, elf::ET_EXEC | elf::ET_DYN) => Ok(header),
+        (elf::EM_X86_64, elf::ET_REL) => Err("is an object file, which has to be linked first".to_owned()),
+        (elf::EM_X86_64, _) => Err("is an ELF file, but no program".to_owned()),
+        (machine, _) => {
+            let name = match machine {
+                elf::EM_AARCH64 => "AArch64",
+                elf::EM_RISCV => "RISC-V",
+                elf::EM_386 => "i386",
+                elf::EM_PPC64 => "PowerPC",
+                _ => "another processor",
+            };
+            Err(format!("is a program for {name} (ELF machine {machine}); those for x86_64 can be run"))
+        }
+    }
 }
 
 #[cfg(test)]
@@ -183,11 +223,17 @@ mod tests {
     fn what_cannot_run_says_why() {
         let (_folder, path) = script("#!/bin/perl\n", 0o755);
         let error = find(&path, &mut guest(), None).expect_err("no perl");
-        assert!(error.to_string().contains("needs /bin/perl, which the guest hasn't got"), "{error}");
+        assert!(error.to_string().contains("needs /bin/perl, which the guest hasn't got; --root can"), "{error}");
         let (_folder, path) = script("#!/bin/ls\n", 0o644);
         let error = find(&path, &mut guest(), None).expect_err("mode");
         assert!(error.to_string().contains("is not executable"), "{error}");
-        let (_folder, path) = script("hello\n", 0o755);
+        let (_folder, path) = script("#! \n", 0o755);
+        let error = find(&path, &mut guest(), None).expect_err("no name");
+        assert!(error.to_string().contains("names no interpreter"), "{error}");
+        let (folder, path) = script("hello\n", 0o755);
+        let error = find(&folder.path().into(), &mut guest(), None).expect_err("folder");
+        assert!(error.to_string().contains("is a folder") && error.status == 126, "{error}");
+        assert!(find(&"".into(), &mut guest(), None).expect_err("no name").to_string().contains("is empty"));
         let error = find(&path, &mut guest(), None).expect_err("text");
         assert!(error.to_string().contains("is neither a Linux program"), "{error}");
         // The test program itself is dynamically linked.
@@ -195,6 +241,25 @@ mod tests {
         let error = find(&own, &mut guest(), None).expect_err("dynamic");
         assert!(error.to_string().contains("link the program statically"), "{error}");
         assert_eq!(error.status, 126);
+    }
+
+    #[test]
+    fn files_of_other_kinds_say_what_they_are() {
+        let own = std::fs::read(std::env::current_exe().expect("path")).expect("program");
+        let changed = |at: usize, to: u8| {
+            let mut bytes = own[..4096].to_vec();
+            bytes[at] = to;
+            interpreter(&bytes).expect_err("is refused")
+        };
+        assert!(changed(4, 1).contains("32-bit"));
+        assert!(changed(5, 2).contains("big-endian"));
+        assert!(changed(18, 183).contains("AArch64 (ELF machine 183)"));
+        assert!(changed(16, 1).contains("object file"));
+        assert!(changed(16, 4).contains("no program"));
+        // Nothing is changed here, but the rest of the file isn't there.
+        assert!(changed(4, 2).contains("cut short"));
+        assert!(interpreter(&own[..40]).expect_err("is refused").contains("header is cut short"));
+        assert!(interpreter(&own).expect("runs").is_some());
     }
 
     #[test]

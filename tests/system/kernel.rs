@@ -19,21 +19,19 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 /// The smallest model and the one with everything: they differ in FSGSBASE, SMEP, SMAP, 1 GiB pages and ERMS.
-const CPUS: [(&str, Run); 2] = [("qemu64", counted_run), ("max", run_of_max)];
+const CPUS: [(&str, Run, u32); 2] = [("qemu64", counted_run, 32), ("max", run_of_max, 9)];
 const TIME_LIMIT: Duration = Duration::from_secs(600);
 
 /// The boot of a CPU model, made at the first call.
 type Run = fn() -> Shared<&'static Transcript>;
 
 pub fn trials(arguments: &Arguments) -> Vec<Test> {
-    /// Seconds that a boot takes.
-    const SECONDS: u32 = 30;
     let mut trials = Vec::new();
-    for (cpu, run) in CPUS {
+    for (cpu, run, seconds) in CPUS {
         let names = TESTS.iter().map(|test| (format!("kernel::{cpu}::{test}"), test));
         for (index, (name, test)) in names.filter(|(name, _)| is_wanted(arguments, name)).enumerate() {
             let trial = Trial::test(name, move || verdict(run()?, test));
-            trials.push(if index == 0 { Test::leading(SECONDS, trial) } else { Test::following(trial) });
+            trials.push(if index == 0 { Test::leading(seconds, trial) } else { Test::following(trial) });
         }
     }
     trials

@@ -8,10 +8,22 @@ use libtest_mimic::{Arguments, Trial};
 use std::cmp::Reverse;
 use std::thread::available_parallelism;
 
-/// Tests that take long, and for about how many seconds they keep a core busy. Names that aren't among the tests do nothing.
+/// Tests that take long, and for about how many seconds they keep a core busy, or wait. Names that aren't among the tests do nothing.
 const LONG: &[(&str, u32)] = &[
-    ("kernel::hostile::threads_that_hold_everything_but_ports", 60),
-    ("kernel::hostile::threads_that_hold_their_own_objects", 30),
+    ("kernel::hostile::threads_that_hold_everything_but_ports", 80),
+    ("kernel::hostile::threads_that_hold_their_own_objects", 32),
+    ("attack::registers_under_a_fast_timer", 16),
+    ("launcher::time_limit", 15),
+    ("attack::stress_without_leaks", 10),
+    ("attack::jumps_into_the_trampoline", 10),
+    ("bench::debian_beside", 10),
+    ("attack::native_calls_and_floods", 8),
+    ("attack::a_seed_repeats", 7),
+    ("boot::disc_by_uefi", 7),
+    ("boot::disc_by_bios", 6),
+    ("bench::footprint", 6),
+    ("launcher::host_programs_by_path", 6),
+    ("services::all_fail", 5),
     // They wait for what the kernel's tests bring.
     ("limits::instructions_of_boot", 0),
     ("limits::interrupts_off", 0),

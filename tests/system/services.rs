@@ -32,15 +32,15 @@ const TIMES: u32 = 20;
 /// Microseconds between two failures of one service.
 const EVERY: u64 = 83_000;
 const LIMIT: Duration = Duration::from_secs(120);
-/// Bytes that go there and come back.
-const BYTES: usize = 1 << 20;
+/// Bytes that go there and come back, at least: as many as it takes until all failures were seen.
+const BYTES: usize = 1 << 18;
 
-/// Copies its input to its output slowly enough that all failures come meanwhile; beside it a program that takes random
-/// bytes and sleeps, and says at the end whether each sleep took its time and not three seconds more (the machine may be busy).
+/// Copies its input to its output; beside it a program that takes random bytes and sleeps for as long as there is input, and says at the end
+/// whether each sleep took its time and not three seconds more (the machine may be busy).
 const SCRIPT: &str = r#"
 sleeper() {
     late=0
-    for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30; do
+    until [ -e /tmp/end ]; do
         head -c 70000 /dev/urandom > /dev/null
         read before _ < /proc/uptime
         usleep 50000
@@ -57,6 +57,7 @@ while dd bs=32k count=1 iflag=fullblock 2> /dev/null > /tmp/piece && [ -s /tmp/p
     cat /tmp/piece
     usleep 30000
 done
+> /tmp/end
 wait
 "#;
 
@@ -65,13 +66,24 @@ pub fn trials() -> Vec<Trial> {
 }
 
 /// Bytes without a pattern that a lost or doubled one would fit.
-fn bytes(count: usize) -> Vec<u8> {
-    let mut state = 1u32;
-    let mut next = || {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (state >> 24) as u8
-    };
-    (0..count).map(|_| next()).collect()
+#[derive(Default)]
+struct Input {
+    state: u32,
+    /// All that were taken.
+    sent: Vec<u8>,
+}
+
+impl Input {
+    fn next(&mut self) -> u8 {
+        self.state = self.state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (self.state >> 24) as u8
+    }
+
+    fn take(&mut self, count: usize) -> Vec<u8> {
+        let bytes: Vec<u8> = (0..count).map(|_| self.next()).collect();
+        self.sent.extend(&bytes);
+        bytes
+    }
 }
 
 fn fails(services: &[&str]) -> Result<(), Failed> {
@@ -79,7 +91,8 @@ fn fails(services: &[&str]) -> Result<(), Failed> {
     let failure =
         |service: &&str| Failure { service: (*service).to_owned(), times: TIMES, every: EVERY, manner: Manner::Crash };
     system.manifest.failures = services.iter().map(failure).collect();
-    let found = play(&system, &Settings::default(), SCRIPT, &bytes(BYTES))?;
+    let all = |found: &Found| services.iter().all(|service| found.restarts(service) >= TIMES as usize);
+    let found = play(&system, &Settings::default(), all)?;
     for service in services {
         let restarts = found.restarts(service);
         if restarts != TIMES as usize {
@@ -94,7 +107,6 @@ fn stops_answering(manner: Manner) -> Result<(), Failed> {
     /// Microseconds.
     const ANSWERS_WITHIN: u64 = 150_000;
     const BETWEEN: u64 = 400_000;
-    const BYTES: usize = 1 << 17;
     let services = ["serial", "timer", "entropy"];
     let mut system = system()?.clone();
     for service in system.manifest.services.iter_mut().filter(|service| services.contains(&&*service.name)) {
@@ -108,7 +120,7 @@ fn stops_answering(manner: Manner) -> Result<(), Failed> {
     };
     system.manifest.failures = services.iter().enumerate().map(failure).collect();
     let settings = Settings { cpu: "qemu64".to_owned(), icount: true, ..Settings::default() };
-    let found = play(&system, &settings, SCRIPT, &bytes(BYTES))?;
+    let found = play(&system, &settings, |found| services.iter().all(|service| found.restarts(service) >= 1))?;
     for service in services {
         let said = |text: &str| found.log.iter().filter(|line| line.ends_with(&format!("{service} {text}"))).count();
         let (silent, restarts) = (said("does not answer any more"), found.restarts(service));
@@ -122,20 +134,22 @@ fn stops_answering(manner: Manner) -> Result<(), Failed> {
     if registers == services.len() { Ok(()) } else { Err(format!("registers were shown {registers} times").into()) }
 }
 
-/// Runs the script with this input: all of it must come back, and no sleep may be late.
-fn play(system: &System, settings: &Settings, script: &str, sent: &[u8]) -> Result<Found, Failed> {
+/// Runs the script with input until there was enough: all of it must come back, and no sleep may be late.
+fn play(system: &System, settings: &Settings, enough: impl Fn(&Found) -> bool) -> Result<Found, Failed> {
     let command = Command {
         program: "/bin/sh".to_owned(),
-        arguments: [&b"sh"[..], b"-c", script.as_bytes()].map(<[u8]>::to_vec).to_vec(),
+        arguments: [&b"sh"[..], b"-c", SCRIPT.as_bytes()].map(<[u8]>::to_vec).to_vec(),
         environment: vec![format!("PATH={}", chestnut::program::PATH).into_bytes()],
         directory: "/tmp".to_owned(),
         stdio: Stdio::Channel,
     };
     let image = system.image(vec![command]).map_err(explain)?;
     let pump = Pump::start(settings, &system.kernel, image).map_err(explain)?;
-    let found = copy(pump, sent)?;
+    let mut input = Input::default();
+    let found = copy(pump, &mut input, enough)?;
+    let sent = input.sent;
     if found.stdout != sent {
-        let place = found.stdout.iter().zip(sent).position(|(found, sent)| found != sent);
+        let place = found.stdout.iter().zip(&sent).position(|(found, sent)| found != sent);
         let (back, all) = (found.stdout.len(), sent.len());
         return Err(format!("{back} of {all} bytes came back, different from byte {place:?} on").into());
     }
@@ -161,36 +175,26 @@ impl Found {
     }
 }
 
-/// Feeds the program and takes what it says until it ends.
-fn copy(mut pump: Pump, input: &[u8]) -> Shared<Found> {
+/// Feeds the program until there was enough, and takes what it says until it ends.
+fn copy(mut pump: Pump, input: &mut Input, enough: impl Fn(&Found) -> bool) -> Shared<Found> {
     let deadline = Some(Instant::now() + LIMIT);
     let mut found = Found::default();
-    let mut pieces = input.chunks(MAX_PAYLOAD);
     let mut unacknowledged = 0;
-    let mut ended = false;
-    let mut feed = |pump: &mut Pump, unacknowledged: &mut u32| -> Shared<()> {
-        while *unacknowledged + MAX_PAYLOAD as u32 <= STDIN_WINDOW && !ended {
-            let message = match pieces.next() {
-                Some(piece) => {
-                    *unacknowledged += piece.len() as u32;
-                    HostMessage::Stdin(piece.to_vec())
-                }
-                None => {
-                    ended = true;
-                    HostMessage::StdinEnd
-                }
+    let (mut ready, mut ended) = (false, false);
+    loop {
+        while ready && !ended && unacknowledged + MAX_PAYLOAD as u32 <= STDIN_WINDOW {
+            let message = if input.sent.len() < BYTES || !enough(&found) {
+                unacknowledged += MAX_PAYLOAD as u32;
+                HostMessage::Stdin(input.take(MAX_PAYLOAD))
+            } else {
+                ended = true;
+                HostMessage::StdinEnd
             };
             pump.send(&message).map_err(explain)?;
         }
-        Ok(())
-    };
-    loop {
         match pump.next(deadline).map_err(explain)? {
-            Event::Message(GuestMessage::Ready) => feed(&mut pump, &mut unacknowledged)?,
-            Event::Message(GuestMessage::StdinConsumed(count)) => {
-                unacknowledged = unacknowledged.saturating_sub(count);
-                feed(&mut pump, &mut unacknowledged)?;
-            }
+            Event::Message(GuestMessage::Ready) => ready = true,
+            Event::Message(GuestMessage::StdinConsumed(count)) => unacknowledged = unacknowledged.saturating_sub(count),
             Event::Message(GuestMessage::Stdout(bytes)) => found.stdout.extend(bytes),
             Event::Message(GuestMessage::Stderr(bytes)) => found.stderr.extend(bytes),
             Event::Message(GuestMessage::Exit(status)) => return Ok(Found { status, ..found }),

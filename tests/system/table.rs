@@ -210,6 +210,7 @@ const C: &[&str] = &[
     "threads",
     "timerfd",
     "timers",
+    "titles",
     "transfers",
     "watches",
 ];

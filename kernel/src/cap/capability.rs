@@ -191,6 +191,13 @@ impl Cap {
     pub const fn notification(address: PhysAddr, badge: u64, rights: CapRights) -> Self {
         Self::new(Kind::Notification, rights.0 as u8 & 3, address, badge)
     }
+    /// The notification's address, if this is a capability through which it can be signalled.
+    #[inline(always)]
+    pub const fn signalled_notification(self) -> Option<PhysAddr> {
+        // A notification capability has no other flags than the rights to write and to read.
+        const WANTED: u64 = (Kind::Notification as u64) << 8 | CapRights::WRITE.0;
+        if self.word0 >> 48 & !CapRights::READ.0 == WANTED { Some(self.address()) } else { None }
+    }
     pub const fn reply(address: PhysAddr, rights: CapRights) -> Self {
         Self::new(Kind::Reply, rights.0 as u8 & 15, address, 0)
     }

@@ -62,10 +62,21 @@ fn mismatch(cnode: Cap, address: u64, bits_left: u64) -> LookupFailure {
 /// The same in the commonest case by far: a root without guard bits that are set resolves all of `depth` at once.
 #[inline(always)]
 pub fn direct_slot<'k>(entry: Entry<'k>, root: Cap, address: u64, depth: u64) -> Option<CapRef<'k>> {
-    // As a word a guard without set bits is its size, any other one more than 63. A CNode has two slots at least and, with its guard, resolves
-    // no more than 64 bits: so a depth that isn't one matches nothing.
+    slot_behind_zeroes::<true>(entry, root, address, depth)
+}
+
+/// The same for any depth, or for one of 1 to 63.
+#[inline(always)]
+pub(super) fn slot_behind_zeroes<'k, const ANY: bool>(
+    entry: Entry<'k>,
+    root: Cap,
+    address: u64,
+    depth: u64,
+) -> Option<CapRef<'k>> {
+    // As a word a guard without set bits is its size, any other one more than 63; a CNode has two slots at least and, with its guard, resolves
+    // no more than 64 bits. So a depth that isn't one matches nothing, nor does one of 1 to 63 match another guard, as the sum would be 0.
     let (zeroes, bits) = (root.guard().0, root.bits_if_cnode()?);
-    if zeroes > 63 || zeroes + bits != depth || address >> bits != 0 {
+    if ANY && zeroes > 63 || zeroes.wrapping_add(bits) != depth || address >> bits != 0 {
         return None;
     }
     // SAFETY: the CNode has 2^bits slots and the address is below that.
@@ -155,11 +166,12 @@ mod tests {
 
     #[test]
     fn the_short_ways_find_what_the_walk_finds() {
-        let (inner, entry) = cnode(3, 0, 0);
+        const ONES: u64 = (1 << 58) - 1;
+        let roots = [(2, 0, 59), (2, 0, 58), (2, 1, 59), (5, 0, 59), (4, 0, 60), (4, ONES, 60), (1, 1, 1), (1, 0, 0)];
+        let inners = [(3, 0, 0), (2, 0, 1), (2, 1, 1), (5, 3, 58), (4, ONES, 60), (1, ONES, 62), (1, ONES, 63)];
         let (mut directly, mut below) = (0, 0);
-        for (bits, guard, guard_bits) in
-            [(2, 0, 59), (2, 0, 58), (2, 1, 59), (5, 0, 59), (4, 0, 60), (4, (1 << 58) - 1, 60), (1, 1, 1), (1, 0, 0)]
-        {
+        for ((bits, guard, guard_bits), inner) in roots.iter().flat_map(|&root| inners.map(|inner| (root, inner))) {
+            let (inner, entry) = cnode(inner.0, inner.1, inner.2);
             let (root, _) = cnode(bits, guard, guard_bits);
             lookup(entry, root, guard << bits, bits + guard_bits).ok().unwrap().slot.fill_root(inner);
             let cache = RootCache::of(entry, root);

@@ -4,7 +4,7 @@
 //! Invariant: a TCB holds such a cache only while its CSpace slot holds the CNode capability that it was decoded from; the one function
 //! that empties slots drops it (`Cap::IN_TCB` tells it which capabilities are concerned).
 
-use super::{Cap, CapRef, Kind, Slot, direct_slot};
+use super::{Cap, CapRef, Kind, Slot, lookup::slot_behind_zeroes};
 use crate::mem::{Entry, Ref};
 use chestnut_abi::object::SLOT_BITS;
 
@@ -55,7 +55,7 @@ impl RootCache {
         }
         // SAFETY: the root has more slots than this.
         let node: CapRef<'k> = unsafe { self.root_slot(index) };
-        direct_slot(entry, node.cap(), address & self.mask_below, self.bits_below)
+        slot_behind_zeroes::<false>(entry, node.cap(), address & self.mask_below, self.bits_below)
     }
 
     /// # Safety

@@ -15,7 +15,7 @@
 use super::exit::{has_budget, leave};
 use crate::cap::CapRef;
 use crate::fastpath::NotFast;
-use crate::invoke::{self, Arguments, Outcome, Stop};
+use crate::invoke::{self, Arguments, Aside, Stop};
 use crate::ipc::ExtraCaps;
 use crate::mem::Ref;
 use crate::object::{Kernel, Tcb, ThreadState};
@@ -23,18 +23,16 @@ use crate::object::{Kernel, Tcb, ThreadState};
 /// Makes a Call of the running thread through the capability in `slot` if it is to a kernel object. If not, nothing has been changed.
 #[inline(never)]
 pub fn call<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, slot: CapRef<'k>) -> Result<(), NotFast> {
-    if !invoke::is_of_kernel_object(slot.cap()) {
-        return Err(NotFast);
-    }
     let mut arguments = Arguments::new(k, thread, ExtraCaps::default(), true, true, true);
     if !arguments.caps.fill(k, thread, arguments.info) {
         // What is missing is for the general way to say.
         return Err(NotFast);
     }
     match invoke::invoke_aside(&arguments, slot) {
-        None => perform_timely(k, &arguments, slot),
-        Some(Err(Stop::Preempted)) => thread.context.restart(),
-        Some(outcome) => answer(&arguments, outcome),
+        Aside::Answered => {}
+        Aside::Preempted => thread.context.restart(),
+        Aside::Timely => perform_timely(k, &arguments, slot),
+        Aside::Elsewhere => return Err(NotFast),
     }
     Ok(())
 }
@@ -47,17 +45,12 @@ fn perform_timely<'k>(k: Kernel<'k>, arguments: &Arguments<'k>, slot: CapRef<'k>
         state.set(ThreadState::Restart);
         let outcome = invoke::invoke_timely(arguments, slot);
         if outcome != Err(Stop::Preempted) && state.get() == ThreadState::Restart {
-            answer(arguments, outcome);
+            match outcome {
+                Err(Stop::Error(error)) => error.reply(k, arguments.thread),
+                _ => arguments.finish(),
+            }
             state.set(ThreadState::Running);
         }
     }
     leave(k);
-}
-
-/// Tells the caller what came of its invocation.
-fn answer(arguments: &Arguments, outcome: Outcome) {
-    match outcome {
-        Err(Stop::Error(error)) => error.reply(arguments.k, arguments.thread),
-        _ => arguments.finish(),
-    }
 }

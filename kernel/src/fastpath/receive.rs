@@ -8,7 +8,7 @@ use crate::time::{self, Moment};
 use chestnut_abi::CapRights;
 
 /// Makes a Recv of `thread`, which runs, if it is a common one: the reply object isn't in use.
-#[inline(always)]
+#[inline(never)]
 pub fn receive<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>) -> Result<(), NotFast> {
     let cap = find(k, thread, thread.context.capability_register())?;
     let endpoint = cap.as_endpoint(k).filter(|endpoint| endpoint.queue.is_empty()).ok_or(NotFast)?;
@@ -31,7 +31,6 @@ struct Next<'k> {
     thread: Ref<'k, Tcb>,
     root: u64,
     moment: Moment,
-    from: Ref<'k, SchedContext>,
     own: Ref<'k, SchedContext>,
 }
 
@@ -39,13 +38,15 @@ struct Next<'k> {
 #[inline(always)]
 fn next<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>) -> Result<Next<'k>, NotFast> {
     let next = time::highest_ready(k).filter(|next| next.yield_to.is_none()).ok_or(NotFast)?;
-    let from = thread.sched_context.get(k).ok_or(NotFast)?;
+    if thread.sched_context.is_none() {
+        return Err(NotFast);
+    }
     let own = next.sched_context.get(k).ok_or(NotFast)?;
-    Ok(Next { thread: next, root: loadable(k, next)?, moment: moment(k, own)?, from, own })
+    Ok(Next { thread: next, root: loadable(k, next)?, moment: moment(k, own)?, own })
 }
 
 #[inline(always)]
 fn go_on<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, next: Next<'k>) {
     time::dequeue(k, next.thread);
-    change(k, thread, next.thread, next.root, (next.moment, next.from, next.own));
+    change(k, thread, next.thread, next.root, next.moment, next.own);
 }

@@ -5,28 +5,26 @@
 #![forbid(unsafe_code)]
 
 use super::steps::{
-    NotFast, answer_fault, find, hand_over, has_faulted, leave_queue, lets_go_on, plain_message, take_turn, turn,
+    NotFast, answer_fault, find, hand_over, has_faulted, is_higher, later, leave_queue, lets_go_on, now, plain_message,
+    take_turn, turn,
 };
 use crate::cap::Kind;
 use crate::mem::Ref;
-use crate::object::{Above, Endpoint, Kernel, Notification, Reply, Tcb, ThreadState};
+use crate::object::{Endpoint, Kernel, Notification, Reply, SchedContext, Tcb, ThreadState};
 use chestnut_abi::{CapRights, MessageInfo};
 
 /// Makes a Send or NBSend of `thread`, which runs, if it is a common one.
 #[inline(always)]
 pub fn send<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>) -> Result<(), NotFast> {
-    let info = plain_message(thread)?;
     let cap = find(k, thread, thread.context.capability_register())?;
-    if let Some(reply) = cap.as_reply(k) {
-        return answer(k, thread, info, reply);
-    }
-    if !cap.rights().contains(CapRights::WRITE) {
-        return Err(NotFast);
-    }
     match cap.kind() {
-        Kind::Notification => signal(k, thread, cap.as_notification(k).ok_or(NotFast)?, cap.badge()),
-        Kind::Endpoint => send_message(k, thread, info, cap.as_endpoint(k).ok_or(NotFast)?, cap.badge()),
-        _ => Err(NotFast),
+        Kind::Reply => answer(k, thread, cap.as_reply(k).ok_or(NotFast)?),
+        Kind::Endpoint if cap.rights().contains(CapRights::WRITE) => {
+            send_message(k, thread, cap.as_endpoint(k).ok_or(NotFast)?, cap.badge())
+        }
+        // A signal has no message, but fails if a capability beside it isn't there.
+        _ if MessageInfo(thread.context.message_info()).extra_caps() != 0 => Err(NotFast),
+        _ => signal(k, thread, cap.as_signalled(k).ok_or(NotFast)?, cap.badge()),
     }
 }
 
@@ -40,14 +38,37 @@ pub fn signal<'k>(
 ) -> Result<(), NotFast> {
     let Some(waiter) = notification.queue.first(k) else { return leave_signal(k, notification, badge) };
     let own = waiter.sched_context.get(k).ok_or(NotFast)?;
-    let turn = turn(k, thread, waiter, own)?;
+    if is_higher(waiter, thread) {
+        return signal_higher(k, thread, notification, badge, waiter, own);
+    }
+    let turn = later(k, own)?;
+    give_signal(k, notification, waiter, badge);
+    take_turn(k, thread, waiter, own, turn);
+    Ok(())
+}
 
+#[inline(never)]
+fn signal_higher<'k>(
+    k: Kernel<'k>,
+    thread: Ref<'k, Tcb>,
+    notification: Ref<'k, Notification>,
+    badge: u64,
+    waiter: Ref<'k, Tcb>,
+    own: Ref<'k, SchedContext>,
+) -> Result<(), NotFast> {
+    let turn = now(k, thread, waiter, own)?;
+    give_signal(k, notification, waiter, badge);
+    take_turn(k, thread, waiter, own, turn);
+    Ok(())
+}
+
+/// The first thread that waits takes the signal.
+#[inline(always)]
+fn give_signal<'k>(k: Kernel<'k>, notification: Ref<'k, Notification>, waiter: Ref<'k, Tcb>, badge: u64) {
     notification.queue.pop_front(k, waiter);
     waiter.waiting_on.clear();
     leave_queue(waiter);
     waiter.context.set_badge(badge);
-    take_turn(k, thread, waiter, own, turn);
-    Ok(())
 }
 
 /// Nobody waits: the signal is kept, unless a thread that is bound to the notification waits elsewhere.
@@ -66,41 +87,63 @@ fn leave_signal<'k>(k: Kernel<'k>, notification: Ref<'k, Notification>, badge: u
 }
 
 /// Answers a caller, or a thread that has faulted, that nobody has lent time to.
-#[inline(always)]
-fn answer<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, info: MessageInfo, reply: Ref<'k, Reply>) -> Result<(), NotFast> {
+#[inline(never)]
+fn answer<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, reply: Ref<'k, Reply>) -> Result<(), NotFast> {
+    let info = plain_message(thread)?;
     let caller = reply.tcb.get(k).filter(|caller| caller.state.get() == ThreadState::BlockedOnReply).ok_or(NotFast)?;
-    if reply.above(k) != Above::Nothing || !reply.below.is_none() {
-        return Err(NotFast);
-    }
-    let faulted = has_faulted(caller);
-    if faulted && !lets_go_on(caller, info) {
+    if !reply.is_in_no_stack() {
         return Err(NotFast);
     }
     let own = caller.sched_context.get(k).ok_or(NotFast)?;
-    let turn = turn(k, thread, caller, own)?;
-
+    if has_faulted(caller) || is_higher(caller, thread) {
+        return answer_apart(k, thread, info, reply, caller, own);
+    }
+    let turn = later(k, own)?;
     caller.reply.clear();
     reply.tcb.clear();
-    if faulted {
+    hand_over(k, thread, caller, info, 0);
+    caller.state.set(ThreadState::Running);
+    take_turn(k, thread, caller, own, turn);
+    Ok(())
+}
+
+/// The same for one that has faulted or runs at once.
+#[inline(never)]
+fn answer_apart<'k>(
+    k: Kernel<'k>,
+    thread: Ref<'k, Tcb>,
+    info: MessageInfo,
+    reply: Ref<'k, Reply>,
+    caller: Ref<'k, Tcb>,
+    own: Ref<'k, SchedContext>,
+) -> Result<(), NotFast> {
+    let turn = turn(k, thread, caller, own)?;
+    if !has_faulted(caller) {
+        caller.reply.clear();
+        reply.tcb.clear();
+        hand_over(k, thread, caller, info, 0);
+        caller.state.set(ThreadState::Running);
+    } else if lets_go_on(caller, info) {
+        caller.reply.clear();
+        reply.tcb.clear();
         answer_fault(k, thread, caller, info);
         caller.state.set(ThreadState::Restart);
     } else {
-        hand_over(k, thread, caller, info, 0);
-        caller.state.set(ThreadState::Running);
+        return Err(NotFast);
     }
     take_turn(k, thread, caller, own, turn);
     Ok(())
 }
 
 /// Sends to the first thread that waits at an endpoint.
-#[inline(always)]
+#[inline(never)]
 fn send_message<'k>(
     k: Kernel<'k>,
     thread: Ref<'k, Tcb>,
-    info: MessageInfo,
     endpoint: Ref<'k, Endpoint>,
     badge: u64,
 ) -> Result<(), NotFast> {
+    let info = plain_message(thread)?;
     let receives = |first: &Ref<'k, Tcb>| first.state.get() == ThreadState::BlockedOnReceive;
     let receiver = endpoint.queue.first(k).filter(receives).ok_or(NotFast)?;
     let own = receiver.sched_context.get(k).ok_or(NotFast)?;

@@ -127,11 +127,11 @@ pub fn run<'k>(k: Kernel<'k>, from: Ref<'k, Tcb>, to: Ref<'k, Tcb>, root: u64) {
 
 /// When a thread runs that waits no more.
 #[derive(Clone, Copy)]
-pub enum Turn<'k> {
+pub enum Turn {
     /// The running one goes on.
     Later,
-    /// At once, in the address space of this root; the one that runs has the context `from`.
-    Now { root: u64, moment: Moment, from: Ref<'k, SchedContext> },
+    /// At once, in the address space of this root.
+    Now { root: u64, moment: Moment },
 }
 
 /// When `woken`, which has a context of its own, is to run, if nothing but the priorities says so.
@@ -141,17 +141,36 @@ pub fn turn<'k>(
     thread: Ref<'k, Tcb>,
     woken: Ref<'k, Tcb>,
     own: Ref<'k, SchedContext>,
-) -> Result<Turn<'k>, NotFast> {
-    if woken.priority.get() <= thread.priority.get() {
-        // By the time of the last look at the clock: what had come then has come now.
-        return if time::has_time(k, own) { Ok(Turn::Later) } else { Err(NotFast) };
-    }
-    if !time::outranks_ready(k, woken) {
+) -> Result<Turn, NotFast> {
+    if is_higher(woken, thread) { now(k, thread, woken, own) } else { later(k, own) }
+}
+
+/// Whether a thread has a higher priority than another one.
+#[inline(always)]
+pub fn is_higher(thread: Ref<Tcb>, than: Ref<Tcb>) -> bool {
+    thread.priority.get() > than.priority.get()
+}
+
+/// The same where the running one has no lower priority.
+#[inline(always)]
+pub fn later<'k>(k: Kernel<'k>, own: Ref<'k, SchedContext>) -> Result<Turn, NotFast> {
+    // By the time of the last look at the clock: what had come then has come now.
+    if time::has_time(k, own) { Ok(Turn::Later) } else { Err(NotFast) }
+}
+
+/// The same where the running one has a lower priority.
+#[inline(always)]
+pub fn now<'k>(
+    k: Kernel<'k>,
+    thread: Ref<'k, Tcb>,
+    woken: Ref<'k, Tcb>,
+    own: Ref<'k, SchedContext>,
+) -> Result<Turn, NotFast> {
+    if !time::outranks_ready(k, woken) || thread.sched_context.is_none() {
         return Err(NotFast);
     }
-    let from = thread.sched_context.get(k).ok_or(NotFast)?;
     let root = loadable(k, woken)?;
-    Ok(Turn::Now { root, moment: moment(k, own)?, from })
+    Ok(Turn::Now { root, moment: moment(k, own)? })
 }
 
 /// `woken`, which waits no more, runs or is ready.
@@ -160,28 +179,31 @@ pub fn take_turn<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, woken: Ref<'k, Tcb>, o
     match turn {
         Turn::Later if woken.priority.get() == thread.priority.get() => time::enqueue_back(k, woken),
         Turn::Later => time::enqueue_front(k, woken),
-        Turn::Now { root, moment, from } => {
+        Turn::Now { root, moment } => {
+            change(k, thread, woken, root, moment, own);
             time::enqueue_front(k, thread);
-            change(k, thread, woken, root, (moment, from, own));
         }
     }
 }
 
-/// `to` runs, on a context of its own, and `thread` doesn't any more.
+/// `to` runs, on a context of its own, and `thread`, which has one too, doesn't any more.
 #[inline(never)]
 pub fn change<'k>(
     k: Kernel<'k>,
     thread: Ref<'k, Tcb>,
     to: Ref<'k, Tcb>,
     root: u64,
-    (moment, from, own): (Moment, Ref<'k, SchedContext>, Ref<'k, SchedContext>),
+    moment: Moment,
+    own: Ref<'k, SchedContext>,
 ) {
     // It may have to execute the instruction that entered the kernel again.
     if to.state.get() == ThreadState::Restart {
         to.context.restart();
         to.state.set(ThreadState::Running);
     }
-    time::switch_contexts(k, moment, from, own);
+    if let Some(from) = thread.sched_context.get(k) {
+        time::switch_contexts(k, moment, from, own);
+    }
     run(k, thread, to, root);
 }
 

@@ -25,7 +25,7 @@ pub struct Arguments<'k> {
     pub can_donate: bool,
     /// Words that were answered.
     answered: Cell<u64>,
-    /// The invocation was a message to an endpoint; who answers that isn't the kernel.
+    /// There is nothing to answer any more: it was a message to an endpoint, or it was answered.
     pub sent: Cell<bool>,
 }
 

@@ -53,23 +53,64 @@ pub fn invoke<'k>(call: &Arguments<'k>, slot: CapRef<'k>) -> Outcome {
             Ok(())
         }
         Kind::Null | Kind::Zombie => Err(Error::InvalidCapability(0).into()),
-        _ => invoke_aside(call, slot).unwrap_or_else(|| invoke_timely(call, slot)),
+        _ => match invoke_aside(call, slot) {
+            Aside::Answered => {
+                call.sent.set(true);
+                Ok(())
+            }
+            Aside::Preempted => Err(Stop::Preempted),
+            Aside::Timely | Aside::Elsewhere => invoke_timely(call, slot),
+        },
     }
 }
 
 /// Whether this is a capability to what [`invoke_aside`] and [`invoke_timely`] know.
 #[inline(always)]
-pub fn is_of_kernel_object(cap: Cap) -> bool {
+fn is_of_kernel_object(cap: Cap) -> bool {
     !matches!(cap.kind(), Kind::Endpoint | Kind::Notification | Kind::Reply | Kind::Null | Kind::Zombie)
 }
 
+/// What came of an invocation that was tried aside.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Aside {
+    /// It is done or refused, and who wants an answer has it.
+    Answered,
+    Preempted,
+    /// It is for [`invoke_timely`]; nothing has been changed.
+    Timely,
+    /// The capability isn't one of a kernel object; nothing has been changed.
+    Elsewhere,
+}
+
 /// Performs an invocation of a kernel object if it has to do neither with time nor with who runs: if it neither looks at the clock, at budgets, at
-/// queues and at threads' states, nor changes any of them, nor the address space and the registers that the running thread goes on with. Else
-/// `None`, and nothing has been changed.
+/// queues and at threads' states, nor changes any of them, nor the address space and the registers that the running thread goes on with.
 #[inline(never)]
-pub fn invoke_aside<'k>(call: &Arguments<'k>, slot: CapRef<'k>) -> Option<Outcome> {
+pub fn invoke_aside<'k>(call: &Arguments<'k>, slot: CapRef<'k>) -> Aside {
+    match act_aside(call, slot) {
+        None if is_of_kernel_object(slot.cap()) => Aside::Timely,
+        None => Aside::Elsewhere,
+        Some(Err(Stop::Preempted)) => Aside::Preempted,
+        Some(Err(Stop::Error(error))) => {
+            if call.is_call {
+                error.reply(call.k, call.thread);
+            }
+            Aside::Answered
+        }
+        Some(Ok(())) => {
+            if call.is_call {
+                call.finish();
+            }
+            Aside::Answered
+        }
+    }
+}
+
+#[inline(always)]
+fn act_aside<'k>(call: &Arguments<'k>, slot: CapRef<'k>) -> Option<Outcome> {
     let cap = slot.cap();
-    let Some(label) = Label::from_number(call.info.label()) else { return Some(Err(Error::IllegalOperation.into())) };
+    let Some(label) = Label::from_number(call.info.label()) else {
+        return is_of_kernel_object(cap).then_some(Err(Error::IllegalOperation.into()));
+    };
     match cap.kind() {
         Kind::Frame => Some(x86_64::invoke_frame(call, slot, label)),
         Kind::CNode => cnode::invoke_aside(call, cap, label),

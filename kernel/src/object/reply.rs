@@ -33,6 +33,12 @@ impl Reply {
         }
     }
 
+    /// Whether nothing is above or below it.
+    #[inline(always)]
+    pub fn is_in_no_stack(&self) -> bool {
+        self.above.get() == 0 && self.below.is_none()
+    }
+
     pub fn set_above(&self, above: Above) {
         self.above.set(match above {
             Above::Nothing => 0,

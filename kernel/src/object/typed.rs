@@ -29,6 +29,12 @@ impl Cap {
         self.callable_endpoint().map(|address| unsafe { Ref::at(k.entry(), address) })
     }
     view!(as_notification, Notification, Notification);
+    /// The notification, if it can be signalled through this capability.
+    #[inline(always)]
+    pub fn as_signalled<'k>(self, k: Kernel<'k>) -> Option<Ref<'k, Notification>> {
+        // SAFETY: by the module's invariant a notification lives at the address of a notification capability.
+        self.signalled_notification().map(|address| unsafe { Ref::at(k.entry(), address) })
+    }
     view!(as_reply, Reply, Reply);
     view!(as_tcb, Tcb, Tcb);
     view!(as_sched_context, SchedContext, SchedContext);

@@ -1,5 +1,6 @@
 //! Makes the server: clock, file systems, terminal, init; then the message loop.
 
+use crate::agenda::Agenda;
 use crate::archive::{self, Archive};
 use crate::capability::{Capabilities, Kernel, SharedPage, features};
 use crate::clock::SystemClock;
@@ -70,7 +71,8 @@ pub fn make(given: Given) -> (&'static Server, Devices) {
     // The time-stamp counter was 0 when the machine was started.
     let since_start = crate::capability::ticks() / u64::from(tsc_mhz.max(1));
     let wall = (request.started + since_start) * 1000;
-    let clock = SystemClock::new(time_page, tsc_mhz, wall, alarm);
+    let agenda = Agenda::default();
+    let clock = SystemClock::new(time_page, tsc_mhz, wall, alarm, agenda.clone());
 
     let files_clock: Rc<dyn Clock> = clock.clone();
     let store: Rc<dyn PageStore> = memory.store.clone();
@@ -86,6 +88,7 @@ pub fn make(given: Given) -> (&'static Server, Devices) {
     let generator = Rc::new(Generator::new(seed, Box::new(move |bytes| entropy(bytes, false))));
     let parts = Parts {
         kernel,
+        agenda: agenda.clone(),
         capabilities,
         memory,
         clock: clock.clone(),
@@ -96,7 +99,7 @@ pub fn make(given: Given) -> (&'static Server, Devices) {
     };
     let server = Server::new(parts).expect("memory for the server");
 
-    let line = TerminalLine::new(terminal);
+    let line = TerminalLine::new(terminal, agenda.clone());
     let files_line: Rc<dyn Line> = line.clone();
     let console = Terminal::new(devfs::CONSOLE, files_line, Rc::new(Jobs(server)), files_clock.clone());
     console.set_window_size(FIRST_SIZE);
@@ -110,7 +113,7 @@ pub fn make(given: Given) -> (&'static Server, Devices) {
 
     server.executor.start(server.files.follow_clock(server.clock.clone()));
 
-    let host = HostChannel::new(host);
+    let host = HostChannel::new(host, agenda);
     server.tracing.set(request.trace);
     let _ = server.tracer.set(Tracer::new(host.clone()));
     let devices = Devices { line: line.clone(), host: host.clone(), terminal: OnceCell::from(console), clock };

@@ -4,6 +4,7 @@
 //! trampoline and the vDSO, so that no two of them disagree. Reading it needs nobody else. Waking needs the timer service, which
 //! gets the earliest deadline each time that changes.
 
+use crate::agenda::Agenda;
 use crate::capability::{SharedPage, Threads, ticks};
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
@@ -38,6 +39,7 @@ pub struct SystemClock {
     told: Cell<u64>,
     /// Somebody sleeps, or doesn't any more, who wasn't thought of when that was told.
     changed: Cell<bool>,
+    agenda: Agenda,
     /// Woken when CLOCK_REALTIME has been set.
     pub wall_was_set: WaitQueue,
 }
@@ -48,7 +50,13 @@ const STAMPS: u64 = 1000;
 
 impl SystemClock {
     /// `wall` is the time now, in nanoseconds since 1970.
-    pub fn new(time_page: SharedPage<TimePage>, tsc_mhz: u32, wall: u64, alarm: Box<dyn Fn(u64)>) -> Rc<Self> {
+    pub fn new(
+        time_page: SharedPage<TimePage>,
+        tsc_mhz: u32,
+        wall: u64,
+        alarm: Box<dyn Fn(u64)>,
+        agenda: Agenda,
+    ) -> Rc<Self> {
         let tsc_base = ticks();
         let tsc_mhz = u64::from(tsc_mhz.max(1));
         time_page.view().initialise(tsc_base, tsc_mhz, wall);
@@ -66,6 +74,7 @@ impl SystemClock {
             alarm,
             told: Cell::new(u64::MAX),
             changed: Cell::new(false),
+            agenda,
             wall_was_set: WaitQueue::new(),
         })
     }
@@ -106,10 +115,17 @@ impl SystemClock {
         Duration::from_nanos(self.wall_offset.get())
     }
 
-    /// Whether there is anything to do at this reading of the time-stamp counter ([`run`](Self::run)): it is looked at for each message.
-    #[inline]
-    pub fn is_due(&self, now: u64) -> bool {
-        self.changed.get() || now >= self.told.get()
+    fn change(&self) {
+        self.changed.set(true);
+        self.agenda.now();
+    }
+    /// When there will be anything to do, as a reading of the time-stamp counter.
+    pub const fn next(&self) -> u64 {
+        if self.changed.get() { 0 } else { self.told.get() }
+    }
+    /// Whether there is at this reading ([`run`](Self::run)).
+    pub const fn is_due(&self, now: u64) -> bool {
+        now >= self.next()
     }
     /// Wakes all whose time has come and tells the timer service of the next.
     pub fn run(&self) {
@@ -132,7 +148,7 @@ impl SystemClock {
     /// The timer service has rung: it forgets the deadline that it was told.
     pub fn rung(&self) {
         self.told.set(u64::MAX);
-        self.changed.set(true);
+        self.change();
     }
 
     /// The reading of the time-stamp counter at which the monotonic clock has reached `time`.
@@ -167,12 +183,12 @@ impl Clock for SystemClock {
         let key = self.next_key.get();
         self.next_key.set(key + 1);
         self.sleepers.borrow_mut().insert((deadline, key), waker.clone());
-        self.changed.set(true);
+        self.change();
         key
     }
     fn forget(&self, deadline: Duration, number: u64) {
         self.sleepers.borrow_mut().remove(&(deadline, number));
-        self.changed.set(true);
+        self.change();
     }
 }
 

@@ -3,6 +3,7 @@
 //! Output that finds no room in a ring waits here; input that nobody takes stays in the ring. Messages of the host
 //! channel go through a link, which sees to it that none is lost when the driver is made anew (see `chestnut-manifest`).
 
+use crate::agenda::Agenda;
 use crate::clock::SystemClock;
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
@@ -38,11 +39,12 @@ pub struct TerminalLine {
     /// Bytes that the terminal refused; offered again when it wants them.
     held: RefCell<VecDeque<u8>>,
     wanted: Cell<bool>,
+    agenda: Agenda,
 }
 
 impl TerminalLine {
-    pub fn new(wire: Box<dyn Wire>) -> Rc<Self> {
-        Rc::new(Self { wire, held: RefCell::default(), wanted: Cell::new(false) })
+    pub fn new(wire: Box<dyn Wire>, agenda: Agenda) -> Rc<Self> {
+        Rc::new(Self { wire, held: RefCell::default(), wanted: Cell::new(false), agenda })
     }
 
     fn pump(&self, terminal: &Terminal) {
@@ -74,6 +76,7 @@ impl Line for TerminalLine {
     }
     fn input_wanted(&self) {
         self.wanted.set(true);
+        self.agenda.now();
     }
 }
 
@@ -85,6 +88,7 @@ pub struct HostChannel {
     driver: Cell<u32>,
     /// There may be something to send, since something was queued or the driver has signalled, as it does when it is made anew.
     active: Cell<bool>,
+    agenda: Agenda,
     incoming: RefCell<VecDeque<HostMessage>>,
     /// Woken when something came in or went out.
     pub changed: WaitQueue,
@@ -94,8 +98,9 @@ impl HostChannel {
     /// Bytes that may wait to be sent before writers have to.
     const LIMIT: usize = 64 << 10;
 
-    pub fn new(wire: Box<dyn Wire>) -> Rc<Self> {
+    pub fn new(wire: Box<dyn Wire>, agenda: Agenda) -> Rc<Self> {
         Rc::new(Self {
+            agenda,
             driver: Cell::new(wire.driver()),
             active: Cell::new(true),
             wire,
@@ -109,6 +114,7 @@ impl HostChannel {
     pub fn send(&self, message: &GuestMessage) {
         unless_lost(self.link.borrow_mut().send(message));
         self.active.set(true);
+        self.agenda.now();
     }
 
     /// The next message that has come, if any.
@@ -166,6 +172,7 @@ impl HostChannel {
 
     fn pump_in(&self) {
         self.active.set(true);
+        self.agenda.now();
         self.check_driver();
         let mut chunk = [0; 512];
         let mut arrived = false;
@@ -216,6 +223,11 @@ impl Devices {
         if bits & HOST != 0 {
             self.host.pump_in();
         }
+    }
+
+    /// There is something to [`flush`](Self::flush).
+    pub fn have_work(&self) -> bool {
+        self.host.active.get() || self.line.wanted.get()
     }
 
     /// Before the server waits: what was queued goes out, what was refused is offered again.

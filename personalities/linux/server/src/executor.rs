@@ -4,6 +4,7 @@
 //! start others and wake others meanwhile. Places for futures are used again, each with its waker, and are never given back: so a call
 //! that blocks allocates nothing here, and a waker that outlives its future wakes, at worst, another one too many.
 
+use crate::agenda::Agenda;
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
@@ -40,6 +41,7 @@ struct Place {
 struct Queue {
     places: Spinlock<VecDeque<usize>>,
     is_empty: Flag,
+    agenda: Agenda,
 }
 
 /// Set if there is nothing.
@@ -67,11 +69,17 @@ impl Wake for Awake {
         if !self.queued.swap(true, Ordering::Relaxed) {
             self.queue.places.lock().push_back(self.place);
             self.queue.is_empty.0.store(false, Ordering::Relaxed);
+            self.queue.agenda.now();
         }
     }
 }
 
 impl Executor {
+    /// The agenda is told when a task is woken.
+    pub fn new(agenda: Agenda) -> Self {
+        Self { queue: Arc::new(Queue { agenda, ..Queue::default() }), ..Self::default() }
+    }
+
     /// Polls the task at the next [`Executor::run`].
     pub fn start(&self, task: impl Future<Output = ()> + 'static) {
         self.start_boxed(Box::new(task));
@@ -101,10 +109,15 @@ impl Executor {
         place
     }
 
+    /// No task is awake.
+    pub fn is_idle(&self) -> bool {
+        self.queue.is_empty.0.load(Ordering::Relaxed)
+    }
+
     /// Polls what is awake until nothing is.
     #[inline]
     pub fn run(&self) {
-        if !self.queue.is_empty.0.load(Ordering::Relaxed) {
+        if !self.is_idle() {
             self.poll_all();
         }
     }

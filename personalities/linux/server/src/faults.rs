@@ -118,7 +118,7 @@ impl Server {
     }
 
     fn exception(&self, thread: &Rc<Thread>, message: FaultMessage) {
-        let [ip, _, _, number, error] = message.words;
+        let [ip, sp, flags, number, error] = message.words;
         if matches!(number, vector::PROTECTION | vector::STACK) && self.fix_up(thread, ip) {
             return;
         }
@@ -134,7 +134,7 @@ impl Server {
             _ => (Signal::SEGV, code::KERNEL, 0),
         };
         let detail = FaultDetail { vector: number, code: error, address: 0 };
-        self.fault_signal(thread, SignalInfo::fault(signal, code, address), detail);
+        self.exception_signal(thread, SignalInfo::fault(signal, code, address), detail, [ip, sp, flags]);
     }
 
     /// No frame is left: what ended programs have left goes, or somebody ends, which may be this one.

@@ -6,6 +6,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod agenda;
 pub mod archive;
 pub mod boot;
 #[allow(unsafe_code)]

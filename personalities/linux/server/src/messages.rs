@@ -22,15 +22,11 @@ impl Server {
         let mut served: Option<Rc<Thread>> = None;
         let mut since = ticks();
         loop {
-            self.executor.run();
             let mut now = ticks();
-            if self.clock.is_due(now) {
-                self.clock.run();
-                self.executor.run();
+            if self.agenda.is_due(now) {
+                self.do_what_is_due(devices, now);
                 now = ticks();
             }
-            devices.flush();
-            self.watch_memory(now);
             self.end_service(served.as_ref(), now.wrapping_sub(since));
             if self.turns.are_waited_for() {
                 self.check_turns();
@@ -56,6 +52,23 @@ impl Server {
         }
     }
 
+    /// What there is to do between two messages.
+    #[inline(never)]
+    fn do_what_is_due(&'static self, devices: &Devices, now: u64) {
+        self.executor.run();
+        if self.clock.is_due(now) {
+            self.clock.run();
+            self.executor.run();
+        }
+        devices.flush();
+        let look_again = self.watch_memory(now);
+        if self.executor.is_idle() && !devices.have_work() {
+            self.agenda.clear();
+        }
+        self.agenda.at_latest(look_again);
+        self.agenda.at_latest(self.clock.next());
+    }
+
     /// A reply object to receive with, when nobody is answered. Nothing is kept of a thread that has ended.
     #[cold]
     fn next_reply(&self, served: &mut Option<Rc<Thread>>) -> Reply {
@@ -71,11 +84,12 @@ impl Server {
             *served = self.table.by_badge(message.badge);
         }
         let Some(thread) = served else { return };
-        if thread.hold(reply) != Activity::Running {
+        if thread.activity() != Activity::Running {
             // It sent something while the server still owed it an answer, which no trampoline does.
             log::warn!("thread {} sent a second message", thread.tid.get());
             return self.end_process(&thread.process, Ending::Killed(Signal::SYS));
         }
+        thread.hold(reply);
         self.serve_thread(thread, message);
     }
 

@@ -132,13 +132,14 @@ impl Server {
     }
 
     /// Looks how things are if the server can have done much since the last look, and ends processes if it must be. Called between two messages;
-    /// `now` is the reading of the time-stamp counter.
-    #[inline]
-    pub fn watch_memory(&'static self, now: u64) {
-        if now.wrapping_sub(self.watch.looked.get()) >= LOOKS || self.watch.is_scarce() {
-            self.watch.looked.set(now);
+    /// `now` is the reading of the time-stamp counter. Returns when it is to be called again.
+    pub fn watch_memory(&'static self, now: u64) -> u64 {
+        let watch = &self.watch;
+        if now.wrapping_sub(watch.looked.get()) >= LOOKS || watch.is_scarce() {
+            watch.looked.set(now);
             self.look_at_memory();
         }
+        if watch.is_scarce() { now } else { watch.looked.get() + LOOKS }
     }
 
     fn look_at_memory(&'static self) {

@@ -3,6 +3,7 @@
 //! There is one [`Server`] for the machine's life; everything in it is a cell, and no borrow is held across an await or a
 //! call back into the server.
 
+use crate::agenda::Agenda;
 use crate::capability::{Capabilities, Frame, Kernel, OutOfMemory, Reply};
 use crate::clock::SystemClock;
 use crate::executor::Executor;
@@ -13,7 +14,7 @@ use crate::pressure::Watch;
 use crate::process::futex::Futexes;
 use crate::process::pi_futex::PiFutexes;
 use crate::process::table::Table;
-use crate::process::thread::{Activity, Answer};
+use crate::process::thread::{Activity, Answer, Sent};
 use crate::process::{Process, Thread};
 use crate::trace::Tracer;
 use crate::turns::Turns;
@@ -36,6 +37,7 @@ pub struct Server {
     pub capabilities: &'static Capabilities,
     pub memory: Rc<Memory>,
     pub clock: Rc<SystemClock>,
+    pub agenda: Agenda,
     pub executor: Executor,
     pub table: Table,
     pub futexes: Rc<Futexes>,
@@ -76,7 +78,7 @@ pub struct Server {
 struct NextAnswer {
     reply: Cell<Option<Reply>>,
     info: Cell<u64>,
-    word: Cell<u64>,
+    words: Cell<[u64; 2]>,
     /// Whose it is.
     badge: Cell<u64>,
 }
@@ -84,6 +86,7 @@ struct NextAnswer {
 /// What [`Server::new`] is made of.
 pub struct Parts {
     pub kernel: &'static Kernel,
+    pub agenda: Agenda,
     pub capabilities: &'static Capabilities,
     pub memory: Rc<Memory>,
     pub clock: Rc<SystemClock>,
@@ -95,7 +98,7 @@ pub struct Parts {
 
 impl Server {
     pub fn new(parts: Parts) -> Result<&'static Self, OutOfMemory> {
-        let Parts { kernel, capabilities, memory, clock, generator, vfs, nameless, features } = parts;
+        let Parts { kernel, agenda, capabilities, memory, clock, generator, vfs, nameless, features } = parts;
         let page = |bytes: &[u8]| {
             let frame = capabilities.frames.allocate()?;
             frame.write(0, bytes);
@@ -107,7 +110,8 @@ impl Server {
             capabilities,
             memory,
             clock,
-            executor: Executor::default(),
+            executor: Executor::new(agenda.clone()),
+            agenda,
             table: Table::default(),
             futexes: Rc::default(),
             pi_futexes: Rc::default(),
@@ -146,7 +150,7 @@ impl Server {
 
     /// Sends the answer of a thread that is taken to run already.
     #[inline]
-    pub fn send_answer(&self, thread: &Thread, reply: Reply, message: (MessageInfo, u64)) {
+    pub fn send_answer(&self, thread: &Thread, reply: Reply, message: Sent) {
         match self.next_answer.reply.take() {
             None => thread.has_woken_nobody(),
             Some(first) => return self.send_one_of_two(first, thread, reply, message),
@@ -155,46 +159,46 @@ impl Server {
     }
 
     #[inline]
-    fn answer_next(&self, thread: &Thread, reply: Reply, (info, word): (MessageInfo, u64)) {
+    fn answer_next(&self, thread: &Thread, reply: Reply, (info, words): Sent) {
         let next = &self.next_answer;
         next.reply.set(Some(reply));
         next.info.set(info.0);
-        next.word.set(word);
+        next.words.set(words);
         next.badge.set(thread.machine.badge());
     }
 
     /// `first` waits for the next receive already, and its thread would run first. That is so if this thread, which has woken it, gives
     /// way; else this one goes on.
     #[cold]
-    fn send_one_of_two(&self, first: Reply, thread: &Thread, reply: Reply, (info, word): (MessageInfo, u64)) {
+    fn send_one_of_two(&self, first: Reply, thread: &Thread, reply: Reply, message: Sent) {
         let next = &self.next_answer;
         if thread.gives_way() {
-            reply.send(info, word);
+            reply.send(message.0, message.1);
             next.reply.set(Some(first));
         } else {
-            first.send(MessageInfo(next.info.get()), next.word.get());
-            self.answer_next(thread, reply, (info, word));
+            first.send(MessageInfo(next.info.get()), next.words.get());
+            self.answer_next(thread, reply, message);
         }
     }
 
     /// Takes a thread's answer back, if it is the one that waits for the next receive.
-    pub fn withdraw_answer(&self, thread: &Thread) -> Option<(Reply, (MessageInfo, u64))> {
+    pub fn withdraw_answer(&self, thread: &Thread) -> Option<(Reply, Sent)> {
         if self.next_answer.badge.get() == thread.machine.badge() { self.take_answer() } else { None }
     }
 
     /// Sends the answers that wait for the next receive or for a turn: their threads then are where their activities say.
     pub fn flush_answer(&self) {
         self.forget_turns();
-        if let Some((reply, (info, word))) = self.take_answer() {
-            reply.send(info, word);
+        if let Some((reply, (info, words))) = self.take_answer() {
+            reply.send(info, words);
         }
     }
 
     /// The answer to send along with the next receive, and the reply object to receive with.
     #[inline]
-    pub fn take_answer(&self) -> Option<(Reply, (MessageInfo, u64))> {
+    pub fn take_answer(&self) -> Option<(Reply, Sent)> {
         let next = &self.next_answer;
-        next.reply.take().map(|reply| (reply, (MessageInfo(next.info.get()), next.word.get())))
+        next.reply.take().map(|reply| (reply, (MessageInfo(next.info.get()), next.words.get())))
     }
 
     /// Lets a thread whose fault the server holds go on with other registers.

@@ -126,13 +126,28 @@ async fn end_of(session: &Session, process: &Rc<Process>) -> Ending {
     }
 }
 
+/// Why a program commonly can't be started, in words.
+fn reason(error: Errno) -> Option<&'static str> {
+    Some(match error {
+        Errno::ENOENT => "not there, or its interpreter isn't",
+        Errno::EACCES => "may not be executed",
+        Errno::ENOEXEC => "not a program that can be run here",
+        Errno::ENOMEM | Errno::E2BIG => "doesn't fit into the memory there is",
+        Errno::ELOOP => "too many symbolic links, or of scripts that interpret scripts",
+        _ => return None,
+    })
+}
+
 /// Starts a program as a session leader.
 fn start(session: &Session, streams: &Rc<Streams>, command: Command) -> core::result::Result<Rc<Process>, Refusal> {
     let server = session.server;
     let Command { program, arguments, environment, directory, stdio } = command;
     let refuse = |what: &str, error: Errno| Refusal {
         status: if error == Errno::ENOENT { 127 } else { 126 },
-        message: alloc::format!("chestnut: {what}: {error}\n"),
+        message: match reason(error) {
+            Some(reason) => alloc::format!("chestnut: {what}: {reason} ({error})\n"),
+            None => alloc::format!("chestnut: {what}: {error}\n"),
+        },
     };
     let prepare = || -> Result<(Rc<Process>, Rc<crate::process::Thread>)> {
         let pid = server.table.new_id().ok_or(Errno::EAGAIN)?;

@@ -10,11 +10,11 @@
 
 use crate::capability::{Reply, ticks};
 use crate::process::Thread;
+use crate::process::thread::Sent;
 use crate::server::Server;
 use alloc::collections::VecDeque;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
-use chestnut_abi::MessageInfo;
 use chestnut_linux_files::clock::Clock;
 use core::cell::{Cell, RefCell};
 use core::future::poll_fn;
@@ -37,7 +37,7 @@ struct Waiting {
 
 /// How it goes on.
 enum How {
-    Answer(Reply, (MessageInfo, u64)),
+    Answer(Reply, Sent),
     /// With the next piece of its call.
     Wake(Waker),
 }
@@ -109,6 +109,8 @@ impl Server {
         let Some((reply, message)) = self.withdraw_answer(thread) else { return };
         thread.forgive_debt();
         self.wait_for_turn(thread, debt, others, How::Answer(reply, message));
+        // So that somebody sleeps until then: perhaps no message comes.
+        self.executor.run();
     }
 
     /// Other threads that could run, as far as they count.

@@ -6,7 +6,7 @@
 //!
 //! A thread that the server sends into the text needs RIP = base + position and RSP =
 //! [`stack_pointer`](crate::view::stack_pointer)(thread page): the first two words of WriteRegisters. Nothing else in its
-//! registers counts, except at the tails, which need all others as they were.
+//! registers counts, except at `trapenter` and the tails, which need all others as they were.
 
 use crate::assembly::{accesses, chestnut_linux_offsets, chestnut_linux_text};
 use crate::pages::PAGE;
@@ -43,6 +43,12 @@ pub fn start() -> u64 {
 /// frame: it adds the FPU's and calls for [`TakeSignals`](crate::Request::TakeSignals).
 pub fn sigenter() -> u64 {
     chestnut_linux_offsets.sigenter.into()
+}
+
+/// Where a thread goes that has raised an exception in the program's own code: with all its registers but RIP, RSP and RFLAGS, which
+/// the server has put into the frame. It adds the others and goes on as from [`sigenter`].
+pub fn trapenter() -> u64 {
+    chestnut_linux_offsets.trapenter.into()
 }
 
 /// The instruction that calls the server: a thread whose call is held has RIP here or just after it.

@@ -43,7 +43,10 @@ chestnut_linux_text:
     mov [rsp + {R12}], r12
     mov [rsp + {R13}], r13
     mov [rsp + {R14}], r14
-    # What the program sees in them after a system call.
+.endm
+
+# What the program sees in them after a system call.
+.macro save_clobbered
     mov rcx, [rsp + {RIP}]
     mov [rsp + {RCX}], rcx
     mov rcx, [rsp]
@@ -146,6 +149,7 @@ chestnut_linux_text:
 # For calls that copy the thread and for tracing: everything into the page first.
 .Lserver_all:
     save_callee_saved
+    save_clobbered
     fxsave64 [rsp + {FX}]
     jmp .Lask
 
@@ -155,6 +159,17 @@ chestnut_linux_text:
     mov qword ptr [rsp + {NUMBER}], -1
 .Ltail_signals:
     mov [rsp + {RAX}], rax
+    save_callee_saved
+    save_clobbered
+    jmp .Lsigenter
+
+# From an exception, with the program's registers but for RIP, RSP and RFLAGS, which the server has put into the frame.
+.Ltrapenter:
+    save_arguments
+    mov qword ptr [rsp + {NUMBER}], -1
+    mov [rsp + {RAX}], rax
+    mov [rsp + {RCX}], rcx
+    mov [rsp + {R11}], r11
     save_callee_saved
 # From the server, which has put all registers into the frame.
 .Lsigenter:
@@ -553,6 +568,7 @@ chestnut_linux_offsets:
     .long .Lentry - chestnut_linux_text
     .long .Lrestore - chestnut_linux_text
     .long .Lsigenter - chestnut_linux_text
+    .long .Ltrapenter - chestnut_linux_text
     .long .Ltail - chestnut_linux_text
     .long .Ltail_end - chestnut_linux_text
     .long .Lshort_tail - chestnut_linux_text

@@ -111,6 +111,12 @@ impl View<ThreadPage> {
         set!(self, frame.rax, 0);
         set!(self, frame.number, u64::MAX);
     }
+    /// Where a thread was that goes to `trapenter`.
+    pub fn set_interrupted(self, rip: u64, rsp: u64, rflags: u64) {
+        set!(self, frame.rip, rip);
+        set!(self, frame.rsp, rsp);
+        set!(self, frame.rflags, rflags);
+    }
     pub fn fx(self) -> FxArea {
         let mut area = FxArea([0; 512]);
         for (index, bytes) in area.0.chunks_exact_mut(8).enumerate() {

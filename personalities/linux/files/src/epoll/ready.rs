@@ -9,29 +9,31 @@ use crate::clock::Clock;
 use crate::wait::{Alarm, Events, Listener};
 
 impl Epoll {
-    /// Reports at most `most` ready members now, those that have waited longest first.
+    /// Ready members now, as [`report`](Self::report) tells of them.
     pub fn collect(&self, most: usize) -> Vec<EpollEvent> {
-        self.list_due();
-        // Taken out, so that nothing is borrowed while files are asked; what becomes ready meanwhile joins the new list.
-        let mut waiting = self.ready.take();
-        let mut again = Vec::new();
         let mut found = Vec::new();
-        while found.len() < most {
-            let Some(member) = waiting.pop_front() else { break };
+        self.report(most, |event| found.push(event));
+        found
+    }
+
+    /// Tells of at most `most` ready members, those that have waited longest first. Returns how many there were.
+    pub fn report(&self, most: usize, mut report: impl FnMut(EpollEvent)) -> usize {
+        self.list_due();
+        let (mut found, mut left) = (0, self.ready.borrow().len());
+        while found < most && left > 0 {
+            left -= 1;
+            // Nothing is borrowed while files are asked; what becomes ready meanwhile goes to the end, as does what stays ready.
+            let Some(member) = self.ready.borrow_mut().pop_front() else { break };
             member.listed.set(false);
             let Some(ready) = self.look_at(&member) else { continue };
-            found.push(EpollEvent { events: ready.bits().into(), data: member.data.get() });
+            report(EpollEvent { events: ready.bits().into(), data: member.data.get() });
+            found += 1;
             if member.mode.get().contains(Mode::ONE_SHOT) {
                 member.silent.set(true);
             } else if !member.mode.get().contains(Mode::EDGE) && !member.listed.replace(true) {
-                again.push(member);
+                self.ready.borrow_mut().push_back(member);
             }
         }
-        let mut list = self.ready.borrow_mut();
-        while let Some(member) = waiting.pop_back() {
-            list.push_front(member);
-        }
-        list.extend(again);
         found
     }
 
@@ -65,7 +67,13 @@ impl Epoll {
     }
 
     /// Lists the timed members whose time has come.
+    #[inline]
     fn list_due(&self) {
+        if !self.timed.borrow().is_empty() {
+            self.list_timed();
+        }
+    }
+    fn list_timed(&self) {
         let timed: Vec<Rc<Member>> = self.timed.borrow().iter().filter_map(Weak::upgrade).collect();
         for member in timed {
             let Some(file) = member.file.upgrade() else { continue };

@@ -2,6 +2,7 @@
 
 use super::thread::{Parts, Place};
 use super::{Access, Level, Message, OutOfMemory, Reply, Slot};
+use crate::process::thread::{FLAGS, Sent};
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -47,11 +48,11 @@ impl Kernel {
     }
 
     /// Nobody sends anything here.
-    pub fn receive(&self, _reply: &Reply, _answer: Option<(MessageInfo, u64)>) -> Message {
+    pub fn receive(&self, _reply: &Reply, _answer: Option<Sent>) -> Message {
         panic!("the hosted kernel has no messages")
     }
 
-    pub fn look(&self, _reply: &Reply, _answer: Option<(MessageInfo, u64)>) -> Message {
+    pub fn look(&self, _reply: &Reply, _answer: Option<Sent>) -> Message {
         panic!("the hosted kernel has no messages")
     }
 
@@ -121,8 +122,8 @@ impl Kernel {
     pub(super) fn make_reply(&self) -> Result<Slot, OutOfMemory> {
         Ok(self.slot())
     }
-    pub(super) fn reply(&self, slot: Slot, info: MessageInfo, word: u64) {
-        let words = [word][..info.length()].to_vec();
+    pub(super) fn reply(&self, slot: Slot, info: MessageInfo, [first, second]: [u64; 2]) {
+        let words = [first, second, FLAGS][..info.length()].to_vec();
         self.replies.borrow_mut().push((slot, info.label(), words));
     }
     pub(super) fn make_thread(&self, badge: u64) -> Result<Parts, OutOfMemory> {

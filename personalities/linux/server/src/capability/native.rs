@@ -6,6 +6,7 @@
 use super::Message;
 use super::thread::{Parts, Place};
 use super::{Access, Level, OutOfMemory, Redirect, Reply, Slot, Threads};
+use crate::process::thread::{FLAGS, Sent};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use chestnut_abi::object::{ObjectType, VmAttributes};
@@ -176,19 +177,19 @@ impl Kernel {
 
     /// Waits for a message or a notification. With an answer, first gives it to the caller that `reply` holds.
     #[inline]
-    pub fn receive(&self, reply: &Reply, answer: Option<(MessageInfo, u64)>) -> Message {
+    pub fn receive(&self, reply: &Reply, answer: Option<Sent>) -> Message {
         let endpoint = self.endpoint.get();
         let reply = cap::Reply(reply.slot());
         message(match answer {
-            Some((info, word)) => endpoint.reply_recv(info, [word, 0, 0, 0], reply),
+            Some((info, [first, second])) => endpoint.reply_recv(info, [first, second, FLAGS, 0], reply),
             None => endpoint.recv(reply),
         })
     }
 
     /// The same without waiting: a badge of 0 says that there was nothing.
-    pub fn look(&self, reply: &Reply, answer: Option<(MessageInfo, u64)>) -> Message {
-        if let Some((info, word)) = answer {
-            self.reply(reply.slot(), info, word);
+    pub fn look(&self, reply: &Reply, answer: Option<Sent>) -> Message {
+        if let Some((info, words)) = answer {
+            self.reply(reply.slot(), info, words);
         }
         message(self.endpoint.get().nb_recv(cap::Reply(reply.slot())))
     }
@@ -441,8 +442,8 @@ impl Kernel {
     pub(super) fn make_reply(&self) -> Result<Slot, OutOfMemory> {
         self.make_anyhow(ObjectType::Reply, 0)
     }
-    pub(super) fn reply(&self, slot: Slot, info: MessageInfo, word: u64) {
-        cap::Reply(slot).send(info, [word, 0, 0, 0]);
+    pub(super) fn reply(&self, slot: Slot, info: MessageInfo, [first, second]: [u64; 2]) {
+        cap::Reply(slot).send(info, [first, second, FLAGS, 0]);
     }
 
     pub(super) fn make_thread(&self, badge: u64) -> Result<Parts, OutOfMemory> {

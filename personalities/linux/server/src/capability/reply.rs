@@ -2,6 +2,8 @@
 
 use super::kernel::Kernel;
 use super::{Count, OutOfMemory, Slot};
+#[cfg(doc)]
+use crate::process::thread::FLAGS;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use chestnut_abi::MessageInfo;
@@ -52,9 +54,9 @@ impl Reply {
         self.0.slot
     }
 
-    /// Answers the caller, if there is one still.
-    pub fn send(&self, info: MessageInfo, word: u64) {
-        self.0.replies.kernel.reply(self.0.slot, info, word);
+    /// Answers the caller, if there is one still, with these first words and [`FLAGS`].
+    pub fn send(&self, info: MessageInfo, words: [u64; 2]) {
+        self.0.replies.kernel.reply(self.0.slot, info, words);
     }
 }
 

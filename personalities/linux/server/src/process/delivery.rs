@@ -6,7 +6,7 @@
 //! all three cases it asks to take signals, and finds its frame on the stack.
 
 use super::signal::{DefaultAction, Detail, Signal, SignalAction, SignalInfo, SignalSet, action_flag, code};
-use super::thread::{Activity, Answer, FaultDetail};
+use super::thread::{Activity, Answer, FLAGS, FaultDetail};
 use super::{Ending, Life, Process, Thread, frame};
 use crate::faults;
 use crate::server::Server;
@@ -204,7 +204,7 @@ impl Server {
             Stopped::Leave => thread.machine.resume(),
             Stopped::RewindTo(position) => {
                 let rsp = view::stack_pointer(thread.page_address.get());
-                let registers = UserContext { rip: text + position, rsp, rflags: 0x202, ..registers };
+                let registers = UserContext { rip: text + position, rsp, rflags: FLAGS, ..registers };
                 thread.machine.set_registers(&registers, true);
             }
         }
@@ -316,6 +316,17 @@ impl Server {
         let registers = thread.machine.registers();
         thread.page().set_frame(&frame_of(&registers));
         self.redirect(thread, &thread.at_text(text::sigenter(), registers.fs_base, registers.gs_base));
+    }
+
+    /// The same after an exception, whose message says where the thread was: nothing else of it need be read or written.
+    pub fn exception_signal(&self, thread: &Rc<Thread>, info: SignalInfo, detail: FaultDetail, at: [u64; 3]) {
+        if !self.force(thread, info, detail) {
+            return;
+        }
+        let [rip, rsp, rflags] = at;
+        thread.page().set_interrupted(rip, rsp, rflags);
+        let ip = thread.process.own_pages.borrow().text_address + text::trapenter();
+        self.answer(thread, Answer::Enter { ip, sp: view::stack_pointer(thread.page_address.get()) });
     }
 
     /// Stops all threads of a process.

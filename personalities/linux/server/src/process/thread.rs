@@ -28,18 +28,27 @@ pub enum Answer {
     /// The faulting instruction again.
     #[default]
     Retry,
+    /// On from an exception, at an address in the text, with this stack pointer and all other registers as they are.
+    Enter { ip: u64, sp: u64 },
 }
 
+/// What a thread is sent: a message with its first two words. All have [`FLAGS`] as their third.
+pub type Sent = (MessageInfo, [u64; 2]);
+
+/// RFLAGS with which a thread comes to the text.
+pub const FLAGS: u64 = 0x202;
+
 impl Answer {
-    /// The message, with its first word.
     #[inline(always)]
-    pub const fn message(self) -> (MessageInfo, u64) {
-        match self {
+    pub const fn message(self) -> Sent {
+        let (info, word) = match self {
             Self::Done(value) => Reply::Done(value).encode(),
             Self::Restore => Reply::Restore.encode(),
             Self::Restart => Reply::Restart.encode(),
             Self::Retry => (MessageInfo::new(0, 0, 0, 0), 0),
-        }
+            Self::Enter { ip, sp } => return (MessageInfo::new(0, 0, 0, 3), [ip, sp]),
+        };
+        (info, [word, 0])
     }
 }
 
@@ -265,11 +274,12 @@ impl Thread {
     pub fn is_held(&self) -> bool {
         matches!(self.activity(), Activity::Held | Activity::Answered)
     }
-    /// It has sent a call or a fault: `reply` holds it from now on. What it did before, which is to run.
+    /// It ran and has sent a call or a fault: `reply` holds it from now on.
     #[inline]
-    pub fn hold(&self, reply: capability::Reply) -> Activity {
-        self.reply.set(Some(reply));
-        self.activity.replace(Activity::Held)
+    pub fn hold(&self, reply: capability::Reply) {
+        // Who runs is held by nothing: there is no other to be dropped.
+        core::mem::forget(self.reply.replace(Some(reply)));
+        self.activity.set(Activity::Held);
     }
     /// Its answer is there: it runs once that is sent by what has held it. `None` if nobody waits for it: the call was cancelled, or the
     /// thread has ended. If its process is stopped, the answer is kept until [`take_answer`](Self::take_answer).
@@ -349,7 +359,7 @@ impl Thread {
         UserContext {
             rip: text + position,
             rsp: view::stack_pointer(self.page_address.get()),
-            rflags: 0x202,
+            rflags: FLAGS,
             fs_base,
             gs_base,
             ..UserContext::default()

@@ -222,7 +222,12 @@ fn name_line(_: &'static Server, process: &Process, thread: Option<&Thread>) -> 
 }
 
 fn state(process: &Process, thread: Option<&Thread>) -> (char, &'static str) {
-    let running = |thread: &Thread| thread.activity() == Activity::Running;
+    // Whoever reads this about itself is being served, and counts as running: nothing is there to wake it.
+    let running = |thread: &Thread| match thread.activity() {
+        Activity::Running => true,
+        Activity::Held => thread.waker.borrow().is_none(),
+        _ => false,
+    };
     match process.life.get() {
         Life::Zombie(_) => ('Z', "zombie"),
         Life::Stopped(_) => ('T', "stopped"),
@@ -231,7 +236,6 @@ fn state(process: &Process, thread: Option<&Thread>) -> (char, &'static str) {
                 Some(thread) => running(thread),
                 None => process.threads.borrow().iter().any(|thread| running(thread)),
             };
-            // Whoever reads this file about itself is being served, and counts as running.
             if runs { ('R', "running") } else { ('S', "sleeping") }
         }
     }
@@ -244,8 +248,19 @@ fn copy_memory(process: &Process, (start, end): (u64, u64)) -> Vec<u8> {
     bytes.truncate(length);
     bytes
 }
+/// The arguments as they are now. A program that has written a longer title over them, into its environment, has overwritten the last
+/// one's end: then it is one text, as far as it goes.
 fn command_line(_: &'static Server, process: &Process, _: Option<&Thread>) -> Vec<u8> {
-    copy_memory(process, process.space().marks.get().arguments)
+    let marks = process.space().marks.get();
+    let arguments = copy_memory(process, marks.arguments);
+    if arguments.last().is_none_or(|&last| last == 0) {
+        return arguments;
+    }
+    let mut title = copy_memory(process, (marks.arguments.0, marks.environment.1));
+    if let Some(end) = title.iter().position(|&byte| byte == 0) {
+        title.truncate(end + 1);
+    }
+    title
 }
 fn environment(_: &'static Server, process: &Process, _: Option<&Thread>) -> Vec<u8> {
     copy_memory(process, process.space().marks.get().environment)

@@ -2,8 +2,8 @@
 
 use super::poll::{read_timeout, with_mask};
 use super::{Call, Outcome};
+use crate::memory::AddressSpace;
 use alloc::rc::Rc;
-use alloc::vec::Vec;
 use chestnut_linux_files::clock::Clock;
 use chestnut_linux_files::epoll::{self, EpollEvent, Operation};
 use chestnut_linux_files::{Errno, Result};
@@ -75,23 +75,61 @@ fn wait(call: &Call, timeout: Option<Duration>) -> Result<Outcome> {
     }
     let file = call.file(0)?;
     let epoll = file.epoll()?;
-    let (space, clock) = (call.space(), call.server.clock.clone());
-    let put = move |events: &[EpollEvent]| {
-        let bytes: Vec<u8> = events.iter().flat_map(EpollEvent::encode).collect();
-        space.write(address, &bytes)?;
-        Ok(events.len() as u64)
-    };
+    let space = call.space();
     // Mostly there is something, and nobody need wait.
-    let events = epoll.collect(most as usize);
-    if !events.is_empty() || timeout == Some(Duration::ZERO) {
-        return Ok(put(&events).into());
+    let mut answer = Answer::new(&space, address);
+    if epoll.report(most as usize, |event| answer.add(event)) > 0 || timeout == Some(Duration::ZERO) {
+        return Ok(answer.finish().into());
     }
+    let clock = call.server.clock.clone();
     let deadline = timeout.map(|timeout| clock.monotonic() + timeout);
     Ok(call.wait_once(async move {
         let clock: Rc<dyn Clock> = clock;
         let events = epoll.wait(most, deadline, &clock).await?;
         // The instance stays while somebody waits for it, as the call's own reference to the file keeps it.
         drop(file);
-        put(&events)
+        let mut answer = Answer::new(&space, address);
+        events.into_iter().for_each(|event| answer.add(event));
+        answer.finish()
     }))
+}
+
+/// Events that are written at a stroke.
+const AT_ONCE: usize = 8;
+
+/// Events on their way to the program's array.
+struct Answer<'a> {
+    space: &'a AddressSpace,
+    address: u64,
+    /// Events that it has and hasn't got yet.
+    written: usize,
+    gathered: usize,
+    bytes: [[u8; EpollEvent::SIZE]; AT_ONCE],
+    result: Result<()>,
+}
+
+impl<'a> Answer<'a> {
+    fn new(space: &'a AddressSpace, address: u64) -> Self {
+        let bytes = [[0; EpollEvent::SIZE]; AT_ONCE];
+        Self { space, address, written: 0, gathered: 0, bytes, result: Ok(()) }
+    }
+    fn add(&mut self, event: EpollEvent) {
+        if self.gathered == AT_ONCE {
+            self.write();
+        }
+        self.bytes[self.gathered] = event.encode();
+        self.gathered += 1;
+    }
+    fn write(&mut self) {
+        let at = self.address.wrapping_add((self.written * EpollEvent::SIZE) as u64);
+        let written = self.space.write(at, self.bytes[..self.gathered].as_flattened());
+        self.result = self.result.and(written);
+        self.written += self.gathered;
+        self.gathered = 0;
+    }
+    /// How many there were; `EFAULT` if the array isn't there.
+    fn finish(mut self) -> Result<u64> {
+        self.write();
+        self.result.map(|()| self.written as u64)
+    }
 }

@@ -251,3 +251,25 @@ fn sigenter_adds_the_fpu_and_calls() {
     assert_eq!(taken.get(), 1);
     assert_eq!(thread.fx().0[..2], FxArea::INITIAL.0[..2]);
 }
+
+/// A thread that has raised an exception: all that the server knows is where it was.
+#[test]
+fn trapenter_adds_all_other_registers_and_calls() {
+    let machine = Machine::new();
+    let thread = machine.thread;
+    thread.set_attention(true);
+    let taken = take_signals_once(&machine, |_| {});
+    thread.set_fx(&FxArea([0; 512]));
+    let program = Program::pattern(77);
+    // A stop at the text's first instruction stands for one in the program.
+    machine.break_at(text::entry(), move |rsp| {
+        thread.set_interrupted(return_address(), rsp, program.rflags);
+        Some(text::trapenter())
+    });
+    let after = machine.run(program);
+    let (rcx, r11) = (return_address(), machine.thread_page());
+    // What the kernel's redirection has put there is what the exception found.
+    assert_eq!(after, Program { rcx: after.rcx, r11, rsp: 0, ..program });
+    assert_eq!((after.rcx, taken.get(), thread.frame().number), (rcx, 1, u64::MAX));
+    assert_eq!(thread.fx().0[..2], FxArea::INITIAL.0[..2]);
+}

@@ -7,9 +7,11 @@ use crate::ipc::{Asker, Object, Permissions, READ, WRITE};
 use crate::memory::{Behaviour, MapRequest, PAGE, Place, Protection, Shown, page_down};
 use crate::process::capabilities::{IPC_LOCK, IPC_OWNER};
 use crate::server::Server;
+use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
+use chestnut_linux_files::vfs::Location;
 use chestnut_linux_files::{Errno, Result};
 
 /// Commands that all three …ctl calls have.
@@ -128,10 +130,12 @@ pub fn shmdt(call: &Call) -> Result<u64> {
     let address = call.word(0);
     let (space, mut found, mut parts) = (call.space(), None, Vec::new());
     let segments = call.server.ipc.shared.borrow().table.iter().map(|(_, segment)| segment.clone()).collect::<Vec<_>>();
-    let files: Vec<_> = segments.iter().map(|segment| segment.file().map(|file| Rc::as_ptr(&file))).collect();
+    // There may be many areas, and many segments.
+    let files: BTreeMap<*const Location, usize> =
+        (0..).zip(&segments).filter_map(|(index, segment)| Some((Rc::as_ptr(&segment.file()?), index))).collect();
     space.each_area(|range, area, _| {
         let Shown::File { location, offset, .. } = &area.shown else { return };
-        let Some(index) = files.iter().position(|file| *file == Some(Rc::as_ptr(location))) else { return };
+        let Some(&index) = files.get(&Rc::as_ptr(location)) else { return };
         if range.start.checked_sub(*offset) == Some(address) && found.is_none_or(|found| found == index) {
             found = Some(index);
             parts.push(range);

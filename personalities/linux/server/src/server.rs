@@ -8,6 +8,7 @@ use crate::capability::{Capabilities, Frame, Kernel, OutOfMemory, Reply};
 use crate::clock::SystemClock;
 use crate::executor::Executor;
 use crate::file_services::FileServices;
+use crate::ipc::Ipc;
 use crate::load::Load;
 use crate::memory::{AddressSpace, Memory};
 use crate::pressure::Watch;
@@ -58,6 +59,8 @@ pub struct Server {
     pub features: [u64; 2],
     /// What ended processes have in place of theirs.
     pub no_space: Rc<AddressSpace>,
+    /// System V's objects.
+    pub ipc: Ipc,
     pub host_name: RefCell<Vec<u8>>,
     pub domain_name: RefCell<Vec<u8>>,
     /// Numbers of system calls that were reported as missing.
@@ -127,6 +130,7 @@ impl Server {
             vdso: page(vdso::bytes())?,
             features,
             no_space,
+            ipc: Ipc::default(),
             host_name: RefCell::new(b"chestnut".to_vec()),
             domain_name: RefCell::new(b"(none)".to_vec()),
             reported: RefCell::default(),

@@ -37,7 +37,7 @@ pub use send::signal;
 pub use steps::{NotFast, find_slot};
 
 use crate::mem::Ref;
-use crate::object::{Kernel, Tcb};
+use crate::object::{Fault, Kernel, Tcb};
 use chestnut_abi::Syscall;
 
 /// Makes the system call of `thread`, which runs and is neither Call nor ReplyRecv, if it is a common one.
@@ -49,6 +49,9 @@ pub fn other<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>) -> Result<(), NotFast> {
     match thread.context.system_call_number() {
         SEND | NB_SEND => send::send(k, thread),
         RECV => receive::receive(k, thread),
+        number if Syscall::from_number(number).is_none() => {
+            fault(k, thread, Fault::UnknownSyscall { number: number.cast_unsigned() })
+        }
         _ => Err(NotFast),
     }
 }

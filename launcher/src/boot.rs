@@ -13,6 +13,9 @@ use std::time::{Duration, Instant};
 
 /// Runs it for the user until it ends, or until Ctrl-] on a terminal. The exit status is what the guest wrote to port 0xf4.
 pub fn boot(settings: &Settings, kernel: &Path, root_task: &Path, time_limit: Option<Duration>) -> Result<u8> {
+    if !root_task.is_file() {
+        bail!("there is no root task {}", root_task.display());
+    }
     let bytes = std::fs::read(root_task).with_context(|| format!("reading the root task {}", root_task.display()))?;
     if let Err(wrong) = program::elf_program(&bytes) {
         bail!("the root task {} {wrong}", root_task.display());

@@ -9,6 +9,7 @@ use core::{
     fmt::{self, Write},
     sync::atomic::{AtomicU64, Ordering::Relaxed},
 };
+use spinning_top::Spinlock;
 
 /// The debug console's I/O port.
 pub const PORT: u16 = 0xe9;
@@ -16,6 +17,16 @@ pub const PORT: u16 = 0xe9;
 pub const CAPABILITY: &str = "log";
 
 static CONSOLE: AtomicU64 = AtomicU64::new(NULL);
+
+/// Who else hears every line: its level and text.
+pub type Listener = fn(log::Level, fmt::Arguments<'_>);
+
+static LISTENER: Spinlock<Option<Listener>> = Spinlock::new(None);
+
+/// From now on `listener` hears every line, too.
+pub fn listen(listener: Listener) {
+    *LISTENER.lock() = Some(listener);
+}
 
 /// Lines of [`log`](mod@log)'s macros, one by one on the debug console.
 struct Logger;
@@ -26,6 +37,10 @@ impl log::Log for Logger {
     }
 
     fn log(&self, record: &log::Record<'_>) {
+        let listener = *LISTENER.lock();
+        if let Some(listener) = listener {
+            listener(record.level(), *record.args());
+        }
         let target = record.target();
         let target = target.strip_prefix("chestnut_").unwrap_or(target);
         let target = target.split("::").next().unwrap_or(target);

@@ -16,6 +16,9 @@
 #define FUTEX_LOCK_PI2 13
 #endif
 
+#ifndef SYS_futex_waitv
+#define SYS_futex_waitv 449
+#endif
 static long futex(uint32_t *word, int operation, uint32_t value, const struct timespec *timeout) {
     return syscall(SYS_futex, word, operation, value, timeout, NULL, 0);
 }
@@ -222,7 +225,7 @@ struct waitv {
     uint32_t flags, reserved;
 };
 static long waitv(struct waitv *waiters, unsigned count, unsigned flags, struct timespec *timeout, int clock) {
-    return syscall(449, waiters, count, flags, timeout, clock);
+    return syscall(SYS_futex_waitv, waiters, count, flags, timeout, clock);
 }
 static void *wake_second(void *unused) {
     while (futex(&words[1], FUTEX_WAKE_PRIVATE, 1, NULL) == 0)

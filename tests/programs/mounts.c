@@ -60,14 +60,16 @@ int main(void) {
     touch("target", "");
     expect(mount("c/file", "target", NULL, MS_BIND, NULL) == 0);
     show("target");
-    expect(umount("target") == 0 && umount("c") == 0);
+    expect(umount("target") == 0 && umount2("c", MNT_FORCE) == 0);
     char text[4000] = {0};
     fd = open("/proc/mounts", O_RDONLY);
     expect(fd >= 0 && read(fd, text, sizeof text - 1) > 0 && close(fd) == 0);
     printf("listed: %d %d\n", strstr(text, " /tmp/mounts/a tmpfs ") != NULL, strstr(text, "/tmp/mounts/c") != NULL);
 
     // proc, what changes nothing, what is refused.
-    expect(mount("proc", "b", "proc", 0, NULL) == 0 && access("b/self/status", R_OK) == 0 && umount("b") == 0);
+    expect(mount("proc", "b", "proc", 0, NULL) == 0 && access("b/self/status", R_OK) == 0);
+    expect(symlink("b", "to-b") == 0 && umount2("to-b", UMOUNT_NOFOLLOW) == -1 && errno == EINVAL && unlink("to-b") == 0);
+    expect(umount2("b", UMOUNT_NOFOLLOW) == 0);
     refuse("remount", mount(NULL, "a", NULL, MS_REMOUNT, NULL));
     refuse("private", mount(NULL, "a", NULL, MS_PRIVATE | MS_REC, NULL));
     refuse("shared", mount(NULL, "a", NULL, MS_SHARED, NULL));

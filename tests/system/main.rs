@@ -28,6 +28,7 @@ mod calls;
 mod compare;
 mod cost;
 mod debian;
+mod documented;
 mod dynamic;
 mod faults;
 mod hostile;
@@ -73,6 +74,7 @@ fn main() -> ExitCode {
     trials.extend(prompt::trials());
     trials.extend(cost::trials());
     trials.extend(table::trials(&arguments));
+    trials.extend(documented::trials());
     trials.extend(dynamic::trials(&arguments));
     trials.extend(faults::trials(&arguments));
     trials.extend(launcher::trials());

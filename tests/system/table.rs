@@ -54,6 +54,9 @@ pub fn trials(arguments: &Arguments) -> Vec<Test> {
         Outcome { stdout: include_bytes!("../programs/restricted.expected").to_vec(), stderr: Vec::new(), status: 0 };
     let restricted = case(Program::C("restricted"), "restricted", Vec::new(), "");
     cases.push(Case { expected: Some(expected), ..restricted });
+    let expected = Outcome { stdout: USERS.as_bytes().to_vec(), stderr: Vec::new(), status: 0 };
+    let users = case(Program::C("users"), "users", Vec::new(), "");
+    cases.push(Case { expected: Some(expected), ..users });
     for name in C {
         cases.push(case(Program::C(name), name, Vec::new(), ""));
     }
@@ -164,9 +167,33 @@ set-id: user 12345, effective 12345, secure 0, capable 0, dumpable 1
 status 0
 ";
 
+/// What `users.c` prints where all is as it should be.
+const USERS: &str = "\
+ids of users: status 0
+ids of groups: status 0
+ids for files: status 0
+single capabilities: status 0
+killing: status 0
+foreign memory: status 0
+clocks: status 0
+names: status 0
+limits: status 0
+favoured: status 0
+kernel log: status 0
+securebits: status 0
+handles: status 0
+";
+
+/// All C programs that are run here: those of the list, and those that are run in other ways.
+pub fn c_programs() -> impl Iterator<Item = &'static str> {
+    C.iter().copied().chain(["basics", "mounts", "privileges", "restricted", "users"])
+}
+
 /// Programs of `tests/programs` that need no argument.
 const C: &[&str] = &[
+    "attributes",
     "bounds",
+    "clones",
     "clocks",
     "directories",
     "divide",
@@ -180,22 +207,29 @@ const C: &[&str] = &[
     "golike",
     "hello",
     "illegal",
+    "inspects",
+    "ipc",
     "jobs",
     "jumps",
     "locks",
     "locks_pi",
     "machine",
     "many",
+    "mappings",
     "memfds",
     "memory",
+    "mqueues",
     "notices",
     "null",
+    "older",
     "opening",
+    "options",
     "overflow",
     "passing",
     "pidfds",
     "pipes",
     "poll",
+    "prctls",
     "processes",
     "ptys",
     "queues",

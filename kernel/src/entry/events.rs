@@ -50,9 +50,11 @@ pub fn fpu_unavailable() {
     arch::fpu_enable();
     if let Some(owner) = k.fpu_owner.get(k) {
         arch::fpu_save(&owner.get().fpu);
+        owner.context.extended.set(owner.context.extended.get() & !arch::Context::FPU);
     }
     arch::fpu_load(&thread.get().fpu);
     k.fpu_owner.set(Some(thread));
+    thread.context.extended.set(thread.context.extended.get() | arch::Context::FPU);
     leave(k);
 }
 

@@ -17,46 +17,47 @@ use chestnut_abi::{CapRights, LookupFailure, MessageInfo, Syscall};
 #[cfg(not(target_os = "none"))]
 pub fn system_call() {
     let k = enter();
-    if let Some(thread) = k.current.get(k) {
-        let returns = thread.context.get(Register::Rip);
-        if let Some((entry, word)) = thread.redirect.get().of_call(returns) {
-            thread.context.set(Register::Rcx, returns);
-            thread.context.set(Register::R11, word);
-            return thread.context.set(Register::Rip, entry);
-        }
+    let Some(thread) = k.current.get(k) else { return nobody(k) };
+    let registers = &thread.context;
+    let returns = registers.get(Register::Rip);
+    if let Some((entry, word)) = thread.redirect.get().of_call(returns) {
+        registers.set(Register::Rcx, returns);
+        registers.set(Register::R11, word);
+        return registers.set(Register::Rip, entry);
     }
-    begin(|k, thread| match thread.context.system_call_number() {
-        number if number == Syscall::Call as i64 => short_call(k, thread),
-        number if number == Syscall::ReplyRecv as i64 => fastpath::reply_recv(k, thread),
-        _ => fastpath::other(k, thread),
-    });
+    let (capability, info) = (registers.capability_register(), registers.message_info());
+    match registers.system_call_number() {
+        number if number == Syscall::Call as i64 => call(capability, info),
+        number if number == Syscall::ReplyRecv as i64 => reply_recv(capability, info),
+        _ => other_call(capability, info),
+    }
 }
 
-/// The same, where it is known to be a Call.
+/// It is a Call; `capability` and `info` are what the thread has in the registers for them.
 #[inline(always)]
-pub fn call() {
-    begin(short_call);
+pub fn call(capability: u64, info: u64) {
+    begin(|k, thread| short_call(k, thread, capability, info));
 }
 
 /// Makes a Call to a server that waits, or of an object that needs no more than [`invocation`] does.
 #[inline(always)]
-fn short_call<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>) -> Result<(), NotFast> {
-    let (slot, cap) = fastpath::find_slot(k, thread, thread.context.capability_register())?;
+fn short_call<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, capability: u64, info: u64) -> Result<(), NotFast> {
+    let (slot, cap) = fastpath::find_slot(k, thread, capability)?;
     match cap.as_callable_endpoint(k) {
-        Some(endpoint) => fastpath::call(k, thread, endpoint, cap.badge()),
+        Some(endpoint) => fastpath::call(k, thread, endpoint, cap.badge(), info),
         None => invocation::call(k, thread, slot),
     }
 }
 
-/// The same, where it is known to be a ReplyRecv.
+/// It is a ReplyRecv.
 #[inline(always)]
-pub fn reply_recv() {
-    begin(fastpath::reply_recv);
+pub fn reply_recv(capability: u64, info: u64) {
+    begin(|k, thread| fastpath::reply_recv(k, thread, capability, info));
 }
 
-/// The same, where it is known to be neither.
+/// It is neither.
 #[inline(always)]
-pub fn other_call() {
+pub fn other_call(_capability: u64, _info: u64) {
     begin(fastpath::other);
 }
 

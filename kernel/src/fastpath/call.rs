@@ -1,16 +1,23 @@
 //! Call, to a server that waits.
 #![forbid(unsafe_code)]
 
-use super::steps::{NotFast, give, hand_over, leave_queue, loadable, moment, plain_message, run};
+use super::steps::{NotFast, give, hand_over, leave_queue, loadable, moment, plain_info, run, switch_slices};
 use crate::mem::Ref;
-use crate::object::{Above, Endpoint, Kernel, Tcb, ThreadState};
+use crate::object::{Above, Endpoint, Kernel, Reply, Tcb, ThreadState};
 use crate::time;
 use chestnut_abi::MessageInfo;
 
-/// Makes a Call of `thread`, which runs, to an endpoint, if it is a common one. `badge` is the capability's, which allows it.
+/// Makes a Call of `thread`, which runs, to an endpoint, if it is a common one. `badge` is the capability's, which allows it; `info` describes
+/// the message.
 #[inline(always)]
-pub fn call<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, endpoint: Ref<'k, Endpoint>, badge: u64) -> Result<(), NotFast> {
-    let info = plain_message(thread)?;
+pub fn call<'k>(
+    k: Kernel<'k>,
+    thread: Ref<'k, Tcb>,
+    endpoint: Ref<'k, Endpoint>,
+    badge: u64,
+    info: u64,
+) -> Result<(), NotFast> {
+    let info = plain_info(info)?;
     let server = waiting_server(k, endpoint)?;
     if !server.sched_context.is_none() {
         return call_active_server(k, thread, info, badge, endpoint, server);
@@ -29,8 +36,45 @@ pub fn waiting_server<'k>(k: Kernel<'k>, endpoint: Ref<'k, Endpoint>) -> Result<
     if waits { Ok(server) } else { Err(NotFast) }
 }
 
+/// Calls a server that has a scheduling context of its own; the commonest such case apart.
 #[inline(never)]
 fn call_active_server<'k>(
+    k: Kernel<'k>,
+    thread: Ref<'k, Tcb>,
+    info: MessageInfo,
+    badge: u64,
+    endpoint: Ref<'k, Endpoint>,
+    server: Ref<'k, Tcb>,
+) -> Result<(), NotFast> {
+    match call_in_slice(k, thread, info, badge, endpoint, server) {
+        Err(NotFast) => call_in_refill(k, thread, info, badge, endpoint, server),
+        done => done,
+    }
+}
+
+/// The commonest: both have round-robin contexts.
+#[inline(always)]
+fn call_in_slice<'k>(
+    k: Kernel<'k>,
+    thread: Ref<'k, Tcb>,
+    info: MessageInfo,
+    badge: u64,
+    endpoint: Ref<'k, Endpoint>,
+    server: Ref<'k, Tcb>,
+) -> Result<(), NotFast> {
+    let reply = server.reply.get(k).ok_or(NotFast)?;
+    let root = loadable(k, server)?;
+    let context = thread.sched_context.get(k).ok_or(NotFast)?;
+    let own = server.sched_context.get(k).ok_or(NotFast)?;
+    switch_slices(k, context, own)?;
+    meet(k, thread, endpoint, server, reply);
+    hand_over(k, thread, server, info, badge);
+    run(k, thread, server, root);
+    Ok(())
+}
+
+#[inline(never)]
+fn call_in_refill<'k>(
     k: Kernel<'k>,
     thread: Ref<'k, Tcb>,
     info: MessageInfo,
@@ -74,7 +118,19 @@ pub fn call_server<'k, const COMMONEST: bool>(
             give(context, thread, server);
         }
     }
-    // The server waits no more; the caller waits for the reply.
+    meet(k, thread, endpoint, server, reply);
+    Ok(root)
+}
+
+/// The server waits no more; the caller waits for the reply.
+#[inline(always)]
+fn meet<'k>(
+    k: Kernel<'k>,
+    thread: Ref<'k, Tcb>,
+    endpoint: Ref<'k, Endpoint>,
+    server: Ref<'k, Tcb>,
+    reply: Ref<'k, Reply>,
+) {
     endpoint.queue.pop_front(k, server);
     server.endpoint.clear();
     leave_queue(server);
@@ -82,5 +138,4 @@ pub fn call_server<'k, const COMMONEST: bool>(
     thread.state.set(ThreadState::BlockedOnReply);
     thread.reply.set(Some(reply));
     reply.tcb.set(Some(thread));
-    Ok(root)
 }

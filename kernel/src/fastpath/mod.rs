@@ -2,7 +2,7 @@
 //!
 //! Each does what the general way would do, for the common cases only, and says [`NotFast`] before it has changed anything (but the clock
 //! that was read) if the case is another one. The commonest case of Call and ReplyRecv, a passive server, is apart from the other common ones, so
-//! that it needs few registers. The checks, and why they are enough:
+//! that it needs few registers; so is the commonest of an active server, both on round-robin contexts. The checks, and why they are enough:
 //!
 //! 1. The message has words only, no capabilities. Those beyond the fourth are lost if the two threads haven't both buffers for them.
 //! 2. The capability is found, through the cached CSpace root or by walking, and allows what is asked.
@@ -13,8 +13,10 @@
 //! 6. Time: either the caller's scheduling context goes along and comes back with the reply (passive server), where it runs on and its
 //!    end is still what the timer is set to; or both have contexts of their own (active server), and then the clock is read, the one that ran has
 //!    time left, is charged, and the one that runs next has budget, on a context that isn't sporadic. Nobody's awaited budget has come meanwhile.
+//!    A round-robin context has budget always; and one that ran on it, in the quiet before the end of its slice, has more left than it used.
 //!    That holds likewise where a thread waits and the first that is ready runs.
-//! 7. Whoever is answered is in the middle of no stack of calls; what it is answered for is a call, or a fault whose answer lets it go on.
+//! 7. What a thread has beyond its general registers, a segment base or its state in the FPU, is asked in one word of each of the two.
+//! 8. Whoever is answered is in the middle of no stack of calls; what it is answered for is a call, or a fault whose answer lets it go on.
 //!
 //! Where the thread that runs goes on running, or lends its time, the clock isn't read, as the general way would: the timer is still set to the end of
 //! its budget. So a system call that begins in the last moments of a budget, which the general way would hold back until there is more, is made.

@@ -21,7 +21,12 @@ const SIZE: u64 = 0xfff;
 /// The message of the running thread, if it has words only.
 #[inline(always)]
 pub fn plain_message(thread: Ref<Tcb>) -> Result<MessageInfo, NotFast> {
-    let info = thread.context.message_info();
+    plain_info(thread.context.message_info())
+}
+
+/// The same of the word that describes it.
+#[inline(always)]
+pub fn plain_info(info: u64) -> Result<MessageInfo, NotFast> {
     if info & SIZE <= MAX_LENGTH as u64 { Ok(MessageInfo(info)) } else { Err(NotFast) }
 }
 
@@ -83,6 +88,16 @@ pub fn moment<'k>(k: Kernel<'k>, own: Ref<'k, SchedContext>) -> Result<Moment, N
     time::moment_for(k, own).ok_or(NotFast)
 }
 
+/// Changes from one round-robin context to another, as the last thing that is looked at and the first that is changed.
+#[inline(always)]
+pub fn switch_slices<'k>(
+    k: Kernel<'k>,
+    from: Ref<'k, SchedContext>,
+    own: Ref<'k, SchedContext>,
+) -> Result<(), NotFast> {
+    if time::switch_slices(k, from, own) { Ok(()) } else { Err(NotFast) }
+}
+
 /// The message goes from one thread to the other.
 #[inline(always)]
 pub fn hand_over<'k>(k: Kernel<'k>, from: Ref<'k, Tcb>, to: Ref<'k, Tcb>, info: MessageInfo, badge: u64) {
@@ -117,12 +132,24 @@ pub fn give<'k>(context: Ref<'k, SchedContext>, from: Ref<'k, Tcb>, to: Ref<'k, 
 pub fn run<'k>(k: Kernel<'k>, from: Ref<'k, Tcb>, to: Ref<'k, Tcb>, root: u64) {
     k.current.set(Some(to));
     arch::activate_vspace(root);
-    if k.fpu_owner.is(to) {
-        arch::fpu_enable();
-    } else {
-        arch::fpu_disable();
+    let (old, new) = (&from.get().context, &to.get().context);
+    match old.extended.get() | new.extended.get() {
+        0 => arch::switch_context(old, new, 0),
+        extended => switch_extended(k, from, to, extended),
     }
-    arch::switch_context(&from.get().context, &to.get().context);
+}
+
+/// The same where at least one of the two has more than its general registers.
+#[inline(never)]
+fn switch_extended<'k>(k: Kernel<'k>, from: Ref<'k, Tcb>, to: Ref<'k, Tcb>, extended: u64) {
+    if extended & arch::Context::FPU != 0 {
+        if k.fpu_owner.is(to) {
+            arch::fpu_enable();
+        } else {
+            arch::fpu_disable();
+        }
+    }
+    arch::switch_context(&from.get().context, &to.get().context, extended);
 }
 
 /// When a thread runs that waits no more.

@@ -234,11 +234,12 @@ global_asm!(
     timer = sym crate::entrances::timer,
 );
 
-/// Makes functions that end a system call by themselves: they don't return to the stub, so there is nothing to keep for it.
+/// Makes functions that end a system call by themselves: they don't return to the stub, so there is nothing to keep for it. RDI and RSI are
+/// still the thread's, and a function's first arguments.
 macro_rules! entrances {
     ($($name:ident)*) => {
-        $(extern "C" fn $name() -> ! {
-            entry::$name();
+        $(extern "C" fn $name(capability: u64, info: u64) -> ! {
+            entry::$name(capability, info);
             // SAFETY: the entrance has made the processor ready for the thread that is current, or for the idle loop.
             unsafe { return_to_thread() }
         })*

@@ -184,4 +184,6 @@ pub struct SchedContext {
     pub(super) head: Cell<u32>,
     pub(super) count: Cell<u32>,
     pub sporadic: Cell<bool>,
+    /// Configured, with budget and period equal.
+    pub(super) round_robin: Cell<bool>,
 }

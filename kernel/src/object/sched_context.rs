@@ -17,8 +17,15 @@ impl SchedContext {
     pub fn is_configured(&self) -> bool {
         self.refill_max.get() != 0
     }
+    /// Whether its budget comes back at once. Then it has one refill, in the first place of the ring.
     pub fn is_round_robin(&self) -> bool {
-        self.period.get() == self.budget.get()
+        self.round_robin.get()
+    }
+    /// Sets what it may use, in ticks; its ring is empty.
+    pub fn set_budget(&self, budget: u64, period: u64) {
+        self.budget.set(budget);
+        self.period.set(period);
+        self.round_robin.set(budget == period);
     }
     /// Number of refills in the ring.
     pub fn refill_count(&self) -> u32 {
@@ -67,6 +74,16 @@ impl SchedContext {
 
     pub fn head(&self) -> Refill {
         self.place(self.head.get()).get()
+    }
+    /// What a round-robin context has left, without a look at where the ring begins.
+    #[inline(always)]
+    pub fn left(&self) -> u64 {
+        self.place(0).get().amount
+    }
+    #[inline(always)]
+    pub fn set_left(&self, amount: u64) {
+        let first = self.place(0);
+        first.set(Refill { amount, ..first.get() });
     }
     pub fn set_head(&self, refill: Refill) {
         self.place(self.head.get()).set(refill);

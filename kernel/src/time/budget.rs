@@ -36,8 +36,7 @@ pub fn is_sufficient(k: Kernel, context: Ref<SchedContext>, used: u64) -> bool {
 /// Gives a context a new budget and period, in ticks, its ring being empty. A context that was configured before keeps no more time
 /// than it had: what it may use at once is what its first refill allowed.
 pub fn configure_refills(k: Kernel, context: Ref<SchedContext>, before: Option<Refill>, budget: u64, period: u64) {
-    context.budget.set(budget);
-    context.period.set(period);
+    context.set_budget(budget, period);
     let now = k.now.get();
     let first = match before {
         Some(refill) if period != budget => Refill { time: refill.time.max(now), amount: refill.amount.min(budget) },
@@ -71,12 +70,10 @@ pub fn charge(k: Kernel, context: Ref<SchedContext>, used: u64) {
     }
 }
 
-/// What is left of the slice; when too little is left to run on, the next slice begins.
+/// What is left of the slice; when too little is left to run on, the next slice begins. So a round-robin context has time always.
 fn charge_round_robin(k: Kernel, context: Ref<SchedContext>, used: u64) {
-    let head = context.head();
-    let left = head.amount.saturating_sub(used);
-    let amount = if left < min_budget(k) { context.budget.get() } else { left };
-    context.set_head(Refill { time: head.time, amount });
+    let left = context.left().saturating_sub(used);
+    context.set_left(if left < min_budget(k) { context.budget.get() } else { left });
 }
 
 #[inline(never)]

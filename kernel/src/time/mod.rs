@@ -13,5 +13,5 @@ pub use budget::{
 pub use ready::{dequeue, enqueue_back, enqueue_front, highest_ready, outranks_ready, set_priority_in_queue};
 pub use schedule::{
     Expired, Moment, await_budget, charge_expired, donate, end_of_budget, has_time, is_expired, moment_for,
-    possible_switch_to, read_clock, reschedule, resume, schedule, switch_contexts, wake, yield_now,
+    possible_switch_to, read_clock, reschedule, resume, schedule, switch_contexts, switch_slices, wake, yield_now,
 };

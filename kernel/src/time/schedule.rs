@@ -207,10 +207,15 @@ fn decide(k: Kernel) {
     k.set_action(Action::Resume);
 }
 
-/// Whether a thread that has this context, and isn't running on it now, may run at once, at a moment that has come. Not so for a sporadic
-/// one: when it is woken its refills count from then on, which is [`wake`]'s part.
+/// Whether a thread that has this context, and isn't running on it now, may run at once, at a moment that has come. A round-robin context has
+/// time always. Not so for a sporadic one: when it is woken its refills count from then on, which is [`wake`]'s part.
 #[inline(always)]
 fn has_time_at(k: Kernel, context: Ref<SchedContext>, now: u64) -> bool {
+    context.is_round_robin() || has_refill_at(k, context, now)
+}
+
+#[inline(never)]
+fn has_refill_at(k: Kernel, context: Ref<SchedContext>, now: u64) -> bool {
     let head = context.head();
     head.time <= now.wrapping_add(look_ahead(k)) && head.amount >= min_budget(k) && !context.sporadic.get()
 }
@@ -237,21 +242,38 @@ pub fn moment_for(k: Kernel, own: Ref<SchedContext>) -> Option<Moment> {
     if now >= k.quiet_until.get() || k.reprogram.get() || !has_time_at(k, own, now) {
         return None;
     }
-    Some(Moment { now, used: k.consumed.get().wrapping_add(now.saturating_sub(k.now.get())) })
+    Some(Moment { now, used: k.consumed.get().wrapping_add(now).wrapping_sub(k.now.get()) })
 }
 
 /// The running thread, whose context is `from`, is changed by hand to one on `own`: time is charged to that from the moment on.
-#[inline(always)]
+#[inline(never)]
 pub fn switch_contexts(k: Kernel, moment: Moment, from: Ref<SchedContext>, own: Ref<SchedContext>) {
     k.now.set(moment.now);
     k.consumed.set(0);
-    charge(k, from, moment.used);
     k.current_sc.set(Some(own));
+    charge(k, from, moment.used);
     if !own.is_round_robin() {
         unblock_check(k, own);
         k.reprogram.set(false);
     }
     set_deadlines(k, moment.now.wrapping_add(own.head().amount));
+}
+
+/// Both in one, where both contexts are round-robin ones. False: something else is the case, and nothing has been changed.
+#[inline(always)]
+pub fn switch_slices(k: Kernel, from: Ref<SchedContext>, own: Ref<SchedContext>) -> bool {
+    if !(from.is_round_robin() && own.is_round_robin()) {
+        return false;
+    }
+    let Some(Moment { now, used }) = moment_for(k, own) else { return false };
+    k.now.set(now);
+    k.consumed.set(0);
+    k.current_sc.set(Some(own));
+    // More is left than what was used and the smallest budget together, or the quiet would have ended: no slice ends here.
+    from.consumed.set(from.consumed.get().wrapping_add(used));
+    from.set_left(from.left().wrapping_sub(used));
+    set_deadlines(k, now.wrapping_add(own.left()));
+    true
 }
 
 #[inline(never)]

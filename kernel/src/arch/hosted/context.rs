@@ -6,6 +6,8 @@ use core::cell::Cell;
 pub struct Context {
     registers: [Cell<u64>; COUNT],
     fault_ip: Cell<u64>,
+    /// What a switch from or to the thread concerns beside its registers; here, nothing does.
+    pub extended: Cell<u64>,
 }
 
 /// Bytes in a `syscall` instruction.
@@ -16,6 +18,8 @@ const ALWAYS_ONE: u64 = 1 << 1;
 const USER_FLAGS: u64 = 0x0025_0dd5;
 
 impl Context {
+    pub const FPU: u64 = 1;
+
     pub fn initialise(&self) {
         for register in &self.registers {
             register.set(0);

@@ -62,7 +62,7 @@ pub fn fpu_load(_from: &FpuState) {}
 pub fn fpu_enable() {}
 pub fn fpu_disable() {}
 pub fn set_current_context(_context: Option<&Context>) {}
-pub fn switch_context(_old: &Context, _new: &Context) {}
+pub fn switch_context(_old: &Context, _new: &Context, _extended: u64) {}
 pub fn kernel_root_entry() -> u64 {
     0
 }

@@ -19,7 +19,7 @@ type Word = Cell<u64>;
 
 /// First field of a TCB. From the lowest address: what the stubs pop in order, then the processor's frame, then the
 /// segment bases, which live in the processor while the thread is current.
-#[repr(C, align(64))]
+#[repr(C, align(16))]
 pub struct Context {
     rdi: Word,
     rsi: Word,
@@ -46,6 +46,8 @@ pub struct Context {
     ss: Word,
     pub(super) fs_base: Word,
     pub(super) gs_base: Word,
+    /// What a switch from or to the thread concerns beside this: [`Context::FPU`], [`Context::BASES`]. May say too much.
+    pub extended: Word,
 }
 
 /// Entered by `syscall`, which leaves RIP in RCX and RFLAGS in R11: these aren't saved, and the return goes by `sysretq`.
@@ -64,6 +66,9 @@ const FIXED_FLAGS: u64 = 0x202;
 
 impl Context {
     /// Where the processor's frame begins (downwards) and the general registers, and what the stubs test.
+    /// The thread's state may be in the FPU, or it has a segment base that isn't 0 or that it sets by itself.
+    pub const FPU: u64 = 1;
+    pub const BASES: u64 = 2;
     pub const END: usize = offset_of!(Self, fs_base);
     pub const RSP: usize = offset_of!(Self, rsp);
     pub const RFLAGS: usize = offset_of!(Self, rflags);
@@ -79,15 +84,17 @@ impl Context {
         self.cs.set(selector::USER_CODE);
         self.ss.set(selector::USER_DATA);
         self.rflags.set(FIXED_FLAGS);
+        self.extended.set(if cpu::has_fsgsbase() { Self::BASES } else { 0 });
     }
 
-    /// Words that stub and processor push.
+    /// Words that stub and processor push, and all.
     pub const FRAME_WORDS: usize = Self::END / 8;
+    pub const WORDS: usize = size_of::<Self>() / 8;
 
     /// A context of these words, in the order of its fields.
-    pub(super) const fn of(words: [u64; Self::FRAME_WORDS + 2]) -> Self {
-        // SAFETY: a context is these words and nothing else (`repr(C)`, size asserted below), and any word is a valid one.
-        unsafe { core::mem::transmute::<[u64; Self::FRAME_WORDS + 2], Self>(words) }
+    pub(super) const fn of(words: [u64; Self::WORDS]) -> Self {
+        // SAFETY: a context is these words (`repr(C)`, size asserted below; the last is padding), and any word is a valid one.
+        unsafe { core::mem::transmute::<[u64; Self::WORDS], Self>(words) }
     }
 
     /// A copy of what stub and processor pushed elsewhere than into a context.
@@ -190,11 +197,14 @@ impl Context {
             _ => {}
         }
         self.word(r).set(value);
-        if matches!(r, FsBase | GsBase) && self.end() == tables::current_end() {
-            // SAFETY: canonical: one has just been made so, the other is as the processor had it.
-            unsafe {
-                write_msr(MSR_FS_BASE, self.fs_base.get());
-                write_msr(MSR_GS_BASE, self.gs_base.get());
+        if matches!(r, FsBase | GsBase) {
+            let bases = cpu::has_fsgsbase() || self.fs_base.get() | self.gs_base.get() != 0;
+            self.extended.set(self.extended.get() & Self::FPU | if bases { Self::BASES } else { 0 });
+            if self.end() == tables::current_end() {
+                // SAFETY: canonical: one has just been made so, the other is as the processor had it.
+                unsafe { write_msr(MSR_FS_BASE, self.fs_base.get()) };
+                // SAFETY: likewise.
+                unsafe { write_msr(MSR_GS_BASE, self.gs_base.get()) };
             }
         }
     }
@@ -202,8 +212,8 @@ impl Context {
     /// The instruction that entered the kernel: the `syscall` itself, or where the interrupt or exception happened.
     /// Once RIP has been set it is the new RIP.
     pub fn fault_ip(&self) -> u64 {
-        let by_system_call = self.entered.get() >= SYSTEM_CALL_CHANGED;
-        self.rip.get().wrapping_sub(if by_system_call { SYSTEM_CALL_LENGTH } else { 0 })
+        let by_system_call = u64::from(self.entered.get() >= SYSTEM_CALL_CHANGED);
+        self.rip.get().wrapping_sub(by_system_call * SYSTEM_CALL_LENGTH)
     }
 
     /// Makes `ip` the instruction that [`Context::restart`] goes back to, and where the thread goes on until then.
@@ -270,10 +280,8 @@ impl Context {
 }
 
 const _: () = {
-    // The processor aligns RSP to 16 bytes before it pushes; three cache lines, no more.
-    assert!(Context::END.is_multiple_of(16) && Context::END == 176);
-    assert!(size_of::<Context>() == 192);
+    // The processor aligns RSP to 16 bytes before it pushes. A system call saves what is below R11: thirteen registers.
+    assert!(Context::END.is_multiple_of(16) && Context::END == 176 && size_of::<Context>() == 208);
     assert!(Context::RIP + 40 == Context::END && Context::RSP + 16 == Context::END);
-    // Thirteen registers, which a `syscall` saves and `sysretq` needs, are below R11.
     assert!(Context::R11 == 13 * 8 && Context::ENTERED == 15 * 8);
 };

@@ -223,21 +223,19 @@ pub fn fpu_load(from: &FpuState) {
 /// Lets threads, and the kernel, use the FPU.
 #[inline(always)]
 pub fn fpu_enable() {
-    if CPU.0.fpu_enabled.get() {
-        return;
+    if !CPU.0.fpu_enabled.get() {
+        CPU.0.fpu_enabled.set(true);
+        // SAFETY: CLTS only clears CR0.TS.
+        unsafe { asm!("clts", options(nomem, nostack, preserves_flags)) };
     }
-    CPU.0.fpu_enabled.set(true);
-    // SAFETY: CLTS only clears CR0.TS.
-    unsafe { asm!("clts", options(nomem, nostack, preserves_flags)) };
 }
 
 /// Makes the next FPU instruction raise device-not-available.
 #[inline(always)]
 pub fn fpu_disable() {
-    if !CPU.0.fpu_enabled.get() {
-        return;
+    if CPU.0.fpu_enabled.get() {
+        CPU.0.fpu_enabled.set(false);
+        // SAFETY: only CR0.TS changes.
+        unsafe { write_cr0(read_cr0() | CR0_TASK_SWITCHED) };
     }
-    CPU.0.fpu_enabled.set(false);
-    // SAFETY: only CR0.TS changes.
-    unsafe { write_cr0(read_cr0() | CR0_TASK_SWITCHED) };
 }

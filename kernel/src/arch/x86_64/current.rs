@@ -7,7 +7,7 @@ use super::single_core::SingleCore;
 use super::tables::{self, EntryPoints};
 use core::arch::asm;
 
-static IDLE: SingleCore<Context> = SingleCore(Context::of([0; Context::FRAME_WORDS + 2]));
+static IDLE: SingleCore<Context> = SingleCore(Context::of([0; Context::WORDS]));
 
 /// Sets up everything that needs no memory map: features, control registers, segments, gates, the `syscall` registers;
 /// the idle loop is current. The error names what the processor lacks.
@@ -27,20 +27,19 @@ pub fn set_current_context(context: Option<&Context>) {
     let old_end = tables::current_end();
     if old_end != new.end() {
         // SAFETY: RSP0 always points at the end of the current context, which lives (see above); contexts are only shared.
-        switch_context(unsafe { &*((old_end - Context::END as u64) as *const Context) }, new);
+        switch_context(unsafe { &*((old_end - Context::END as u64) as *const Context) }, new, Context::BASES);
     }
 }
 
-/// The same, where `old` is known to be current and `new` another one.
+/// The same, where `old` is known to be current and `new` another one. Segment bases go only if `extended` says so, which is said of both.
 #[inline(always)]
-pub fn switch_context(old: &Context, new: &Context) {
-    if cpu::has_fsgsbase() || old.fs_base.get() | old.gs_base.get() | new.fs_base.get() | new.gs_base.get() != 0 {
+pub fn switch_context(old: &Context, new: &Context, extended: u64) {
+    if extended & Context::BASES != 0 {
         switch_bases(old, new);
     }
     tables::set_current_end(new.end());
 }
 
-#[inline(never)]
 fn switch_bases(old: &Context, new: &Context) {
     if cpu::has_fsgsbase() {
         old.save_bases();

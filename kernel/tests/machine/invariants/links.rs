@@ -8,6 +8,7 @@ use chestnut_kernel::mem::Ref;
 use chestnut_kernel::object::{
     Above, Action, Endpoint, Kernel, Notification, Place, Reply, SchedContext, Tcb, ThreadState,
 };
+use chestnut_kernel::time;
 
 type Queued = Vec<(usize, Place)>;
 
@@ -187,8 +188,12 @@ fn check_context(k: Kernel, caps: &Caps, context: Ref<SchedContext>) {
         return;
     }
     assert!(context.refill_count() >= 1 && context.refill_count() <= context.refill_max(), "the ring overflows");
+    assert_eq!(context.is_round_robin(), context.budget.get() == context.period.get(), "a context's kind");
     if context.is_round_robin() {
         assert!(context.total() <= context.budget.get(), "a context has more than its budget");
+        // The short ways rely on it: there is one refill, in the first place, and it may be used at once.
+        assert_eq!((context.refill_count(), context.left()), (1, context.head().amount), "a slice is one refill");
+        assert!(context.head().time <= k.now.get() && context.left() >= time::min_budget(k), "a slice isn't there");
     } else {
         assert_eq!(context.total(), context.budget.get(), "a budget isn't conserved");
     }

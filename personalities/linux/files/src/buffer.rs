@@ -124,6 +124,13 @@ impl Sink for SliceSink<'_> {
         self.filled += length;
         Ok(length)
     }
+
+    fn put_page(&mut self, page: &dyn Page, offset: usize, length: usize) -> Result<usize> {
+        let length = length.min(self.remaining());
+        page.read(offset, &mut self.bytes[self.filled..self.filled + length]);
+        self.filled += length;
+        Ok(length)
+    }
 }
 
 /// A source over a slice.
@@ -148,6 +155,13 @@ impl Source for SliceSource<'_> {
         into[..length].copy_from_slice(now);
         self.bytes = later;
         Ok(length)
+    }
+
+    fn take_page(&mut self, page: &dyn Page, offset: usize, length: usize) -> Result<usize> {
+        let (now, later) = self.bytes.split_at(length.min(self.bytes.len()));
+        page.write(offset, now);
+        self.bytes = later;
+        Ok(now.len())
     }
 }
 

@@ -10,8 +10,9 @@ use crate::process::jobs::Jobs;
 use crate::process::{INIT, limits};
 use crate::server::{Parts, Server};
 use crate::session::Session;
+use crate::syscall::system::{RELEASE, VERSION};
 use crate::trace::Tracer;
-use crate::{fixed, procfs, session, sysfs};
+use crate::{fixed, kernel_log, procfs, session, sysfs};
 use alloc::boxed::Box;
 use alloc::rc::Rc;
 use chestnut_linux_files::caller::Caller;
@@ -98,6 +99,10 @@ pub fn make(given: Given) -> (&'static Server, Devices) {
         features: features(),
     };
     let server = Server::new(parts).expect("memory for the server");
+    kernel_log::start(tsc_mhz.into());
+    kernel_log::add(6, format_args!("Linux version {RELEASE} (chestnut) {VERSION}"));
+    let whole = capabilities.memory();
+    kernel_log::add(6, format_args!("Memory: {}K/{}K available", whole.available >> 10, whole.total >> 10));
 
     let line = TerminalLine::new(terminal, agenda.clone());
     let files_line: Rc<dyn Line> = line.clone();
@@ -106,6 +111,7 @@ pub fn make(given: Given) -> (&'static Server, Devices) {
     let _ = server.console.set(console.clone());
     let devices = devfs::mount(&server.vfs, DEV_DEVICE, files_clock.clone(), store.clone(), generator, console.clone());
     devices.expect("/dev can be made");
+    kernel_log::mount(server, &Caller::root(server.vfs.root())).expect("/dev/kmsg can be made");
     pty::mount(&server.vfs, PTS_DEVICE, files_clock, store, Rc::new(Jobs(server))).expect("/dev/pts can be made");
     fixed::mount(server, b"/proc", procfs::root(server, PROC_DEVICE)).expect("/proc can be made");
     fixed::mount(server, b"/sys", sysfs::root(server, SYS_DEVICE)).expect("/sys can be made");

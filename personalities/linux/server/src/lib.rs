@@ -19,6 +19,8 @@ pub mod faults;
 pub mod file_owner;
 pub mod file_services;
 pub mod fixed;
+pub mod ipc;
+pub mod kernel_log;
 pub mod load;
 pub mod memory;
 pub mod messages;

@@ -8,6 +8,7 @@ use crate::capability::{Capabilities, Frame, Kernel, OutOfMemory, Reply};
 use crate::clock::SystemClock;
 use crate::executor::Executor;
 use crate::file_services::FileServices;
+use crate::ipc::Ipc;
 use crate::load::Load;
 use crate::memory::{AddressSpace, Memory};
 use crate::pressure::Watch;
@@ -58,6 +59,8 @@ pub struct Server {
     pub features: [u64; 2],
     /// What ended processes have in place of theirs.
     pub no_space: Rc<AddressSpace>,
+    /// System V's objects.
+    pub ipc: Ipc,
     pub host_name: RefCell<Vec<u8>>,
     pub domain_name: RefCell<Vec<u8>>,
     /// Numbers of system calls that were reported as missing.
@@ -127,6 +130,7 @@ impl Server {
             vdso: page(vdso::bytes())?,
             features,
             no_space,
+            ipc: Ipc::default(),
             host_name: RefCell::new(b"chestnut".to_vec()),
             domain_name: RefCell::new(b"(none)".to_vec()),
             reported: RefCell::default(),
@@ -141,15 +145,19 @@ impl Server {
 
     /// Answers a held thread: at once if it can't wait, else with the next receive. If its process is stopped, it goes on
     /// when that does.
-    #[inline]
     pub fn answer(&self, thread: &Thread, answer: Answer) {
+        self.answer_at_once(thread, answer);
+    }
+    /// The same where it is done for each call.
+    #[inline(always)]
+    pub fn answer_at_once(&self, thread: &Thread, answer: Answer) {
         if let Some(reply) = thread.let_go(answer) {
             self.send_answer(thread, reply, answer.message());
         }
     }
 
     /// Sends the answer of a thread that is taken to run already.
-    #[inline]
+    #[inline(always)]
     pub fn send_answer(&self, thread: &Thread, reply: Reply, message: Sent) {
         match self.next_answer.reply.take() {
             None => thread.has_woken_nobody(),
@@ -158,7 +166,7 @@ impl Server {
         self.answer_next(thread, reply, message);
     }
 
-    #[inline]
+    #[inline(always)]
     fn answer_next(&self, thread: &Thread, reply: Reply, (info, words): Sent) {
         let next = &self.next_answer;
         next.reply.set(Some(reply));

@@ -204,3 +204,28 @@ fn punching_a_huge_sparse_file_is_quick_and_the_image_can_be_punched() {
     contents.set_size(1).unwrap();
     assert_eq!(contents.resident_pages(), 1);
 }
+
+#[test]
+fn each_page_of_a_range_that_the_file_has_is_shown() {
+    static IMAGE: [u8; 2 * PAGE_SIZE + 1] = [7; 2 * PAGE_SIZE + 1];
+    let store = TestStore::new(10);
+    let contents = Contents::from_image(store.clone(), &IMAGE);
+    write(&contents, 5 * PAGE, b"far").unwrap();
+    let shown = |range| {
+        let mut shown = Vec::new();
+        contents.each_page(range, |index, page| {
+            let mut byte = [0];
+            page.read(0, &mut byte);
+            shown.push((index, byte[0]));
+        });
+        shown
+    };
+    assert_eq!(shown(3..5), []);
+    assert_eq!(store.used(), 1);
+    assert_eq!(shown(1..9), [(1, 7), (2, 7), (5, b'f')]);
+    assert_eq!(
+        (store.used(), contents.has_hole(3), contents.has_hole(5), contents.has_hole(6)),
+        (3, true, false, false)
+    );
+    assert_eq!(shown(7..7), []);
+}

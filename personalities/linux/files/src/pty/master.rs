@@ -13,8 +13,8 @@ use crate::{Errno, Result};
 
 /// TIOCGPKT, which the header crate leaves out.
 pub(super) const TIOCGPKT: u32 = 0x8004_5438;
-/// The greatest signal number (TIOCSIG).
-const SIGNAL_MAX: u64 = 64;
+/// What TIOCSIG can send: the signals of keys.
+const SIGNALS: [u32; 3] = [linux::SIGINT, linux::SIGQUIT, linux::SIGTSTP];
 
 /// Bytes that a pair takes, about, its terminal's buffers included.
 const COST: usize = 8192;
@@ -95,10 +95,8 @@ impl File for Master {
                 return Ok(0);
             }
             ioctl::TIOCSIG => {
-                match argument.value() {
-                    signal @ 1..=SIGNAL_MAX => terminal.signal_foreground(signal as u32),
-                    _ => return Err(Errno::EINVAL),
-                }
+                let signal = SIGNALS.into_iter().find(|&signal| u64::from(signal) == argument.value());
+                terminal.signal_foreground(signal.ok_or(Errno::EINVAL)?);
                 return Ok(0);
             }
             ioctl::TCFLSH => return self.discard(argument.value()),

@@ -21,7 +21,7 @@ bitflags! {
 
     /// How an area behaves.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub struct Behaviour: u8 {
+    pub struct Behaviour: u16 {
         /// Writes are seen by everybody who shows the same thing (MAP_SHARED).
         const SHARED = 1;
         /// An access just below makes it larger (the stack).
@@ -34,6 +34,12 @@ bitflags! {
         const READ_ONLY_FILE = 16;
         /// Shows a file of a mount from which nothing may be executed.
         const NO_EXECUTION = 32;
+        /// Its pages are to stay in memory (mlock), as all do: this counts against RLIMIT_MEMLOCK.
+        const LOCKED = 64;
+        /// A child doesn't get it (MADV_DONTFORK).
+        const NOT_FORKED = 128;
+        /// A child finds zeros in it (MADV_WIPEONFORK).
+        const WIPED_BY_FORK = 256;
     }
 }
 

@@ -27,14 +27,18 @@ impl AddressSpace {
         {
             let mut state = self.state.borrow_mut();
             let mut new = child.state.borrow_mut();
-            new.areas = state.areas.clone_those(|area| !area.behaviour.contains(Behaviour::FIXED));
+            let left_out = Behaviour::FIXED.union(Behaviour::NOT_FORKED);
+            new.areas = state.areas.clone_those(|area| !area.behaviour.intersects(left_out));
+            if state.areas.iter().any(|(_, area)| area.behaviour.contains(Behaviour::LOCKED)) {
+                new.areas.change(0..super::USER_END, super::locked::without_lock);
+            }
             let areas = core::mem::take(&mut new.areas);
             for (start, area) in areas.iter() {
                 child.adopt(&mut new, start, area);
                 if let Shown::File { location, .. } = &area.shown {
                     mapped_files.push(location.inode().clone());
                 }
-                if area.behaviour.contains(Behaviour::SHARED) {
+                if area.behaviour.intersects(Behaviour::SHARED.union(Behaviour::WIPED_BY_FORK)) {
                     continue;
                 }
                 // What is the file's or all zeros the child finds by itself.
@@ -62,6 +66,7 @@ impl AddressSpace {
         child.size_limit.set(self.size_limit.get());
         child.data_limit.set(self.data_limit.get());
         child.marks.set(self.marks.get());
+        child.expects_barriers.set(self.expects_barriers.get());
         Ok(child)
     }
 }

@@ -1,6 +1,7 @@
 //! The calls that change areas: mmap(2), munmap(2), mprotect(2), mremap(2), madvise(2), brk(2), mincore(2).
 
 use super::area::{Area, Behaviour, Protection};
+use super::locked::FutureLocks;
 use super::space::{AddressSpace, Intent, Shown, State};
 use super::{PAGE, USER_END, USER_START, page_up};
 use crate::capability::Frame;
@@ -73,6 +74,11 @@ impl AddressSpace {
                 .map(|(start, area)| area.end.min(range.end) - start.max(range.start))
                 .sum();
             if state.areas.total() - replaced + length > self.size_limit.get() || state.areas.len() >= MAX_AREAS {
+                return Err(Errno::ENOMEM);
+            }
+            let is_data = request.protection.contains(Protection::WRITE)
+                && !request.behaviour.intersects(Behaviour::SHARED.union(Behaviour::GROWS_DOWN));
+            if is_data && !self.allows_data(&state, length) {
                 return Err(Errno::ENOMEM);
             }
             self.clear_range(&mut state, range.clone())?;
@@ -203,7 +209,8 @@ impl AddressSpace {
             }
             let shown = super::area::Shown::advanced(&area.shown, old - start);
             let grown = new_length.saturating_sub(old_length);
-            if state.areas.total() + grown > self.size_limit.get() {
+            let grows = grown > 0 && !area.behaviour.contains(Behaviour::SHARED);
+            if state.areas.total() + grown > self.size_limit.get() || grows && !self.allows_data(&state, grown) {
                 return Err(Errno::ENOMEM);
             }
             Area { shown, ..area.clone() }
@@ -314,7 +321,9 @@ impl AddressSpace {
                 return now;
             }
             let protection = Protection::READ | Protection::WRITE;
-            let area = Area { end: new_end, protection, behaviour: Behaviour::HEAP, shown: Shown::Zeros };
+            let mut behaviour = Behaviour::HEAP;
+            behaviour.set(Behaviour::LOCKED, self.future_locks.get() != FutureLocks::None);
+            let area = Area { end: new_end, protection, behaviour, shown: Shown::Zeros };
             state.areas.insert(old_end, area);
         } else if new_end < old_end && self.clear_range(&mut state, new_end..old_end).is_err() {
             return now;

@@ -3,13 +3,15 @@
 //! [`area`] knows ranges, [`space`] knows pages (kept in [`pages`]), `fault` answers faults, `kept` spares
 //! the next program what the last one was shown, `recent` spares the server
 //! looking pages up again, [`map`] holds the calls that change areas, [`user`] is how
-//! the server reads and writes a program's memory, [`store`] gives the file systems their pages. Everything here
+//! the server reads and writes a program's memory, `locked` counts what mlock(2) locks, [`store`] gives the file systems their pages. Everything here
 //! stands on frames that count their holders: a page may be changed in place exactly when nobody else holds its frame.
 
 pub mod area;
 mod fault;
 mod fork;
+pub mod inspect;
 mod kept;
+mod locked;
 mod map;
 mod pages;
 mod recent;
@@ -21,6 +23,7 @@ pub mod user;
 
 pub use area::{Behaviour, Protection};
 pub use kept::KeptSpaces;
+pub use locked::{FutureLocks, kilobytes};
 pub use map::{MapRequest, Place, Remap};
 pub use space::{AddressSpace, Fault, Intent, Marks, Shown};
 pub use store::{FramePage, FrameStore, NamelessStore, SizedStore};

@@ -8,6 +8,7 @@
 
 use super::area::{Area, Areas, Behaviour, Protection};
 use super::kept::KeptArea;
+use super::locked::FutureLocks;
 use super::pages::Pages;
 use super::recent::{Guarded, Recent};
 use super::{FramePage, Memory, PAGE};
@@ -118,6 +119,10 @@ pub struct AddressSpace {
     pub stack_limit: Cell<u64>,
     pub size_limit: Cell<u64>,
     pub data_limit: Cell<u64>,
+    /// membarrier(2): expedited barriers were asked for.
+    pub expects_barriers: Cell<bool>,
+    /// mlockall(2)'s MCL_FUTURE.
+    pub future_locks: Cell<FutureLocks>,
     /// It began as a copy of another one.
     pub(super) is_forked: Cell<bool>,
     pub minor_faults: Cell<u64>,
@@ -164,6 +169,8 @@ impl AddressSpace {
             stack_limit: Cell::new(8 << 20),
             size_limit: Cell::new(u64::MAX),
             data_limit: Cell::new(u64::MAX),
+            expects_barriers: Cell::default(),
+            future_locks: Cell::default(),
             is_forked: Cell::new(false),
             minor_faults: Cell::new(0),
             marks: Cell::default(),

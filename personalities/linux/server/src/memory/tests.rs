@@ -338,3 +338,78 @@ fn the_end_of_memory_is_an_error_and_everything_comes_back() {
     let start = zeros(&again, 10);
     again.fault(start, Intent::Write).unwrap();
 }
+
+/// A file of ten pages, of which the sixth is a hole, shared and written to page by page.
+#[test]
+fn a_shared_file_is_shown_ahead_of_a_run_of_writes_except_for_its_holes() {
+    let memory = memory(10_000);
+    let space = new_space(&memory);
+    let location = file(&memory, &[7; 10 * PAGE as usize]);
+    let contents = location.inode().contents().unwrap();
+    contents.punch(5 * PAGE, PAGE).unwrap();
+    let shown = Shown::File { location: location.clone(), offset: 0, writes: None };
+    let start = map(&space, Place::Hint(0), 10, Behaviour::SHARED, shown);
+    let mappings = || space.capability().mappings();
+    for page in 0..3 {
+        space.fault(start + page * PAGE, Intent::Write).unwrap();
+    }
+    assert!(mappings().len() > 3 && mappings().values().all(|access| access.write));
+    let mut faults = 3;
+    for page in 3..10 {
+        let address = start + page * PAGE;
+        if !mappings().contains_key(&address) {
+            faults += 1;
+            assert_eq!(contents.has_hole(5), page <= 5);
+            space.fault(address, Intent::Write).unwrap();
+        }
+        space.write(address, b"w").unwrap();
+    }
+    assert!(!contents.has_hole(5) && mappings().len() == 10 && faults < 8, "{faults}");
+    let mut bytes = [0; 2];
+    contents.read(9 * PAGE, &mut SliceSink::new(&mut bytes)).unwrap();
+    assert_eq!(bytes, [b'w', 7]);
+}
+
+/// One read of a file shows what is around it: its pages, and zeros for its holes; nothing behind its end.
+#[test]
+fn a_read_of_a_file_shows_its_neighbours() {
+    let memory = memory(10_000);
+    let space = new_space(&memory);
+    let location = file(&memory, &[7; 6 * PAGE as usize]);
+    location.inode().contents().unwrap().punch(2 * PAGE, PAGE).unwrap();
+    let shown = Shown::File { location, offset: 0, writes: None };
+    let place = Place::IfFree(0x1000_0000);
+    let start = map(&space, place, 8, Behaviour::empty(), shown);
+    space.fault(start + 4 * PAGE, Intent::Read).unwrap();
+    let mappings = space.capability().mappings();
+    assert_eq!(mappings.len(), 6);
+    assert!(mappings.iter().all(|(&at, access)| at < start + 6 * PAGE && !access.write));
+    assert_eq!((byte(&space, start + 2 * PAGE), byte(&space, start + 3 * PAGE)), (0, 7));
+    assert_eq!(space.fault(start + 7 * PAGE, Intent::Read), Err(Fault::PastEnd));
+}
+
+/// Strings at all distances from the end of a page, and from where they are looked for.
+#[test]
+fn strings_end_at_their_zero_wherever_they_lie() {
+    let memory = memory(10_000);
+    let space = new_space(&memory);
+    let start = zeros(&space, 2);
+    let letters: Vec<u8> = (1..=40).collect();
+    for before in 0..50 {
+        for length in 0..40 {
+            let at = start + PAGE - before;
+            space.write(start + PAGE - 64, &[0xff; 128]).unwrap();
+            space.write(at, &letters[..length]).unwrap();
+            space.write(at + length as u64, &[0]).unwrap();
+            assert_eq!(space.read_string(at, 4096, Errno::E2BIG).as_deref(), Ok(&letters[..length]));
+        }
+    }
+    // The last one ends with the last byte of memory; without its zero it doesn't.
+    let end = start + 2 * PAGE;
+    space.write(end - 3, b"ab\0").unwrap();
+    assert_eq!(space.read_string(end - 3, 4096, Errno::E2BIG).as_deref(), Ok(&b"ab"[..]));
+    space.write(end - 3, b"abc").unwrap();
+    assert_eq!(space.read_string(end - 3, 4096, Errno::E2BIG), Err(Errno::EFAULT));
+    space.write(start, &[b'x'; 100]).unwrap();
+    assert_eq!(space.read_string(start, 50, Errno::E2BIG), Err(Errno::E2BIG));
+}

@@ -12,6 +12,12 @@ pub const SYS_BOOT: u32 = 22;
 pub const SYS_NICE: u32 = 23;
 pub const SYS_RESOURCE: u32 = 24;
 pub const SYS_TIME: u32 = 25;
+pub const IPC_LOCK: u32 = 14;
+pub const IPC_OWNER: u32 = 15;
+pub const SYSLOG: u32 = 34;
+pub const WAKE_ALARM: u32 = 35;
+/// CHOWN, DAC_OVERRIDE, DAC_READ_SEARCH, FOWNER, FSETID, LINUX_IMMUTABLE, MKNOD, MAC_OVERRIDE.
+const FOR_FILES: u64 = 0b1_1111 | 1 << 9 | 1 << 27 | 1 << 32;
 /// What the file systems look at.
 pub const DAC_OVERRIDE: u32 = 1;
 /// CAP_LAST_CAP.
@@ -58,6 +64,17 @@ impl Capabilities {
             after.effective = after.permitted;
         }
         after
+    }
+
+    /// After the user that files are looked up for has changed (setfsuid(2)): user 0 alone has the capabilities for files.
+    pub const fn after_file_user(self, old: u32, new: u32) -> Self {
+        let effective = match (old, new) {
+            (0, 0) => self.effective,
+            (0, _) => self.effective & !FOR_FILES,
+            (_, 0) => self.effective | (self.permitted & FOR_FILES),
+            _ => self.effective,
+        };
+        Self { effective, ..self }
     }
 
     /// After execve with these ids; `set_id` if the file's bits changed them.
@@ -108,6 +125,14 @@ mod tests {
         assert_eq!(Capabilities::FULL.after_exec(USER, false).permitted, 0);
         let set_id = Ids { effective_user: 0, saved_user: 0, ..USER };
         assert_eq!(Capabilities::FULL.after_ids(ROOT, USER).after_exec(set_id, true).effective, ALL);
+    }
+
+    #[test]
+    fn the_user_for_files_has_capabilities_for_files_only() {
+        let lowered = Capabilities::FULL.after_file_user(0, 5);
+        assert!(!lowered.can(DAC_OVERRIDE) && lowered.can(KILL) && lowered.permitted == ALL);
+        assert_eq!(lowered.after_file_user(5, 0), Capabilities::FULL);
+        assert_eq!(lowered.after_file_user(5, 6), lowered);
     }
 
     #[test]

@@ -50,11 +50,12 @@ const PARENT_SETTID: u64 = linux::CLONE_PARENT_SETTID as u64;
 const CHILD_CLEARTID: u64 = linux::CLONE_CHILD_CLEARTID as u64;
 const DETACHED: u64 = linux::CLONE_DETACHED as u64;
 const UNTRACED: u64 = linux::CLONE_UNTRACED as u64;
+const PTRACE: u64 = linux::CLONE_PTRACE as u64;
 const CHILD_SETTID: u64 = linux::CLONE_CHILD_SETTID as u64;
 const PIDFD: u64 = linux::CLONE_PIDFD as u64;
 const IO: u64 = linux::CLONE_IO as u64;
 const CLEAR_SIGHAND: u64 = 1 << 32;
-/// What works. SYSVSEM, UNTRACED and IO have no effect where there are no such semaphores, no tracing, no I/O scheduler.
+/// What works. UNTRACED and PTRACE have no effect where nobody is traced, nor IO without an I/O scheduler; SYSVSEM only among threads.
 const KNOWN: u64 = VM
     | FS
     | FILES
@@ -68,13 +69,14 @@ const KNOWN: u64 = VM
     | CHILD_CLEARTID
     | DETACHED
     | UNTRACED
+    | PTRACE
     | CHILD_SETTID
     | CLEAR_SIGHAND
     | PIDFD
     | IO;
 
 /// `EINVAL` for combinations that clone(2) refuses, or that don't work here: namespaces, pidfds, and sharing memory or directories
-/// with a process that is not a thread, unless the parent waits (vfork).
+/// with a process that is not a thread, unless the parent waits (vfork). `EPERM` for a thread area that no program can have.
 fn check(request: &CloneRequest) -> Result<()> {
     let has = |flag| request.flags & flag != 0;
     let wrong = request.flags & !KNOWN != 0
@@ -85,7 +87,11 @@ fn check(request: &CloneRequest) -> Result<()> {
         || request.exit_signal > Signal::COUNT as u8;
     // Threads share the directories and umask of their process; another process has its own.
     let half = if has(THREAD) { !(has(FILES) && has(FS)) } else { has(FS) };
-    if wrong || half { Err(Errno::EINVAL) } else { Ok(()) }
+    match () {
+        () if wrong || half => Err(Errno::EINVAL),
+        () if has(SETTLS) && request.tls > crate::memory::USER_END => Err(Errno::EPERM),
+        () => Ok(()),
+    }
 }
 
 /// Where a process's own pages are.
@@ -133,6 +139,8 @@ impl Server {
         })?;
         thread.set_schedule(parent.schedule.get().inherited());
         thread.io_priority.set(parent.io_priority.get());
+        let (slack, _) = parent.timer_slack.get();
+        thread.timer_slack.set((slack, slack));
         thread.restrict(parent.seccomp().clone());
         if !has(THREAD) {
             self.table.add_process(&process);

@@ -137,6 +137,7 @@ impl Server {
         self.trace_ending(process, ending);
         let usage = process.total_usage();
         process.timers.stop();
+        self.ipc.semaphores.borrow().process_ended(process.pid, self.clock.wall().as_secs());
         process.life.set(Life::Zombie(ending));
         process.has_left_parent.set(true);
         process.left_parent.wake(Events::all());

@@ -302,6 +302,11 @@ impl PendingSignals {
         (self.set & wanted).first().and_then(|signal| self.take_first(signal))
     }
     fn take_first(&mut self, signal: Signal) -> Option<SignalInfo> {
+        // Mostly it is the only one.
+        if self.queue.len() == 1 && self.queue.front().is_some_and(|info| info.signal == signal) {
+            self.set = self.set.without(SignalSet::of(signal));
+            return self.queue.pop_front();
+        }
         let Some(position) = self.queue.iter().position(|info| info.signal == signal) else {
             self.set = self.set.without(SignalSet::of(signal));
             return Some(SignalInfo { signal, code: code::USER, detail: Detail::None });

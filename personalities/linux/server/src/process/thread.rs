@@ -16,6 +16,9 @@ use core::cell::{Cell, Ref, RefCell};
 use core::mem::offset_of;
 use core::task::Waker;
 
+/// The first thread's timer slack, in nanoseconds.
+const TIMER_SLACK: u64 = 50_000;
+
 /// How a held thread goes on: the trampoline's replies, and the answer to a fault.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Answer {
@@ -117,6 +120,8 @@ pub struct Thread {
     lent: Cell<u8>,
     /// ioprio_set(2).
     pub io_priority: Cell<u32>,
+    /// PR_SET_TIMERSLACK, and what it began as, in nanoseconds: how much later than asked for it may be woken. Nobody is.
+    pub timer_slack: Cell<(u64, u64)>,
     seccomp: RefCell<Seccomp>,
     restricted: Cell<bool>,
     user_time: Cell<u64>,
@@ -164,6 +169,7 @@ impl Thread {
             schedule: Cell::default(),
             lent: Cell::new(0),
             io_priority: Cell::new(0),
+            timer_slack: Cell::new((TIMER_SLACK, TIMER_SLACK)),
             seccomp: RefCell::default(),
             restricted: Cell::new(false),
             user_time: Cell::new(0),

@@ -1,5 +1,6 @@
 //! /proc/sys/fs: what there may be of things that take the server's memory (proc(5)). They can't be changed.
 
+use crate::ipc::named;
 use crate::memory::PAGE;
 use crate::process::limits::MOST_FILES;
 use crate::server::Server;
@@ -46,4 +47,14 @@ pub fn inotify_events(_: &'static Server) -> Vec<u8> {
 }
 pub fn inotify_instances(_: &'static Server) -> Vec<u8> {
     line(inotify::INSTANCES_MAX)
+}
+/// POSIX message queues, and how long they and their messages may be.
+pub fn named_queues(_: &'static Server) -> Vec<u8> {
+    line(named::MOST)
+}
+pub fn named_queue_messages(_: &'static Server) -> Vec<u8> {
+    line(named::MOST_MESSAGES)
+}
+pub fn named_queue_bytes(_: &'static Server) -> Vec<u8> {
+    line(named::MOST_IN_MESSAGE)
 }

@@ -4,11 +4,14 @@
 //! machine, [`limits`] those about its limits, [`process`] those about one process, [`resources`] the one about the server.
 
 mod adjustment;
+mod areas;
+mod descriptors;
 mod limits;
 mod machine;
 mod process;
 mod resources;
 mod system;
+mod sysvipc;
 
 pub use process::process_of;
 
@@ -65,20 +68,35 @@ const SYSTEM: Files = &[
     ("uptime", system::uptime),
     ("version", system::version),
     ("vmstat", machine::pages),
+    ("sysvipc/msg", sysvipc::queues),
+    ("sysvipc/sem", sysvipc::sets),
+    ("sysvipc/shm", sysvipc::segments),
     ("sys/fs/epoll/max_user_watches", limits::epoll_watches),
     ("sys/fs/file-max", limits::files),
     ("sys/fs/file-nr", limits::open_files),
     ("sys/fs/inotify/max_queued_events", limits::inotify_events),
     ("sys/fs/inotify/max_user_instances", limits::inotify_instances),
     ("sys/fs/inotify/max_user_watches", limits::inotify_watches),
+    ("sys/fs/mqueue/msg_max", limits::named_queue_messages),
+    ("sys/fs/mqueue/msgsize_max", limits::named_queue_bytes),
+    ("sys/fs/mqueue/queues_max", limits::named_queues),
     ("sys/fs/nr_open", limits::descriptors),
     ("sys/fs/pipe-max-size", limits::pipe_size),
     ("sys/fs/pipe-user-pages-hard", limits::hard_pipe_pages),
     ("sys/fs/pipe-user-pages-soft", limits::soft_pipe_pages),
     ("sys/kernel/hostname", system::host_name),
+    ("sys/kernel/msgmax", sysvipc::longest_message),
+    ("sys/kernel/msgmnb", sysvipc::longest_queue),
+    ("sys/kernel/msgmni", sysvipc::most_queues),
     ("sys/kernel/osrelease", system::release),
     ("sys/kernel/ostype", system::system_type),
     ("sys/kernel/pid_max", system::pid_max),
+    ("sys/kernel/dmesg_restrict", |_| b"0\n".to_vec()),
+    ("sys/kernel/printk", |_| b"4\t4\t1\t7\n".to_vec()),
+    ("sys/kernel/sem", sysvipc::semaphores),
+    ("sys/kernel/shmall", sysvipc::most_pages_of_segments),
+    ("sys/kernel/shmmax", sysvipc::longest_segment),
+    ("sys/kernel/shmmni", sysvipc::most_segments),
     ("sys/vm/overcommit_memory", system::overcommit),
 ];
 

@@ -1,8 +1,8 @@
 //! Texts, links and folders about one process (proc(5)).
 
-use super::{Proc, adjustment, first_number, number_of, system};
+use super::{Proc, adjustment, areas, descriptors, first_number, number_of, system};
 use crate::exec::load::TICKS_PER_SECOND;
-use crate::memory::{Behaviour, PAGE, Protection, Shown};
+use crate::memory::{PAGE, Protection, Shown};
 use crate::process::limits::{INFINITY, NAMES};
 use crate::process::seccomp::Seccomp;
 use crate::process::signal::SignalSet;
@@ -28,24 +28,29 @@ const FILES: &[(&str, Text, bool)] = &[
     ("comm", name_line, false),
     ("environ", environment, true),
     ("limits", limits, false),
-    ("maps", maps, false),
+    ("maps", |_, process, _| areas::maps(process), false),
     ("mountinfo", |server, _, _| system::mount_information(server), false),
     ("mounts", |server, _, _| system::mounts(server), false),
     ("oom_score", |server, process, _| format!("{}\n", server.oom_score(process)).into_bytes(), false),
     (adjustment::NAME, |_, process, _| adjustment::text(process), false),
+    ("smaps", |_, process, _| areas::with_pages(process), false),
+    ("smaps_rollup", |_, process, _| areas::in_all(process), false),
     ("stat", stat, false),
     ("statm", statm, false),
     ("status", status, false),
+    // Where a thread waits inside the server is nobody's business: as Linux for the unprivileged.
+    ("wchan", |_, _, _| b"0".to_vec(), false),
 ];
 const LINKS: [&str; 3] = ["cwd", "exe", "root"];
 /// Inode numbers after the directory's: files from 1, links from 100, folders from 200, descriptors and threads beyond.
 const LINK_NUMBERS: u64 = 100;
 const FD_NUMBER: u64 = 200;
 const TASK_NUMBER: u64 = 201;
+const INFORMATION_NUMBER: u64 = 202;
 const DESCRIPTOR_NUMBERS: u64 = 1 << 10;
 const TASK_NUMBERS: u64 = 1 << 19;
 
-fn owner(process: &Process) -> (u32, u32) {
+pub fn owner(process: &Process) -> (u32, u32) {
     let ids = process.ids.get();
     (ids.effective_user, ids.effective_group)
 }
@@ -109,6 +114,7 @@ impl Directory for ProcessDirectory {
                 .proc
                 .place_link(first + LINK_NUMBERS + 2, owner, 0o777, move || Ok(live()?.caller.borrow().root.clone()))),
             b"fd" => Ok(self.proc.directory(first + FD_NUMBER, owner, Descriptors { proc: self.proc.clone(), pid })),
+            b"fdinfo" => Ok(descriptors::information(&self.proc, first + INFORMATION_NUMBER, &process)),
             b"task" if tid.is_none() => {
                 Ok(self.proc.directory(first + TASK_NUMBER, owner, Tasks { proc: self.proc.clone(), pid }))
             }
@@ -120,8 +126,9 @@ impl Directory for ProcessDirectory {
         let first = first_number(self.pid);
         let files = FILES.iter().enumerate().map(|(index, (name, ..))| (*name, 1 + index as u64, Kind::Regular));
         let links = LINKS.iter().enumerate().map(|(index, name)| (*name, LINK_NUMBERS + index as u64, Kind::Symlink));
-        let folders = [("fd", FD_NUMBER, Kind::Directory), ("task", TASK_NUMBER, Kind::Directory)];
-        let folders = folders.into_iter().take(if self.tid.is_none() { 2 } else { 1 });
+        let folders = [("fd", FD_NUMBER), ("fdinfo", INFORMATION_NUMBER), ("task", TASK_NUMBER)];
+        let folders = folders.map(|(name, number)| (name, number, Kind::Directory));
+        let folders = folders.into_iter().take(if self.tid.is_none() { 3 } else { 2 });
         for (position, (name, number, kind)) in files.chain(links).chain(folders).enumerate() {
             let cookie = FIRST_COOKIE + position as u64;
             let listed = Listed { name: name.as_bytes(), number: first + number, kind, cookie };
@@ -281,47 +288,6 @@ fn limits(_: &'static Server, process: &Process, _: Option<&Thread>) -> Vec<u8> 
     text.into_bytes()
 }
 
-fn maps(_: &'static Server, process: &Process, _: Option<&Thread>) -> Vec<u8> {
-    let mut text = Vec::new();
-    let root = process.caller.borrow().root.clone();
-    process.space().each_area(|range, area, _| {
-        let flag = |bit, sign| if area.protection.contains(bit) { sign } else { '-' };
-        let shared = if area.behaviour.contains(Behaviour::SHARED) && !area.behaviour.contains(Behaviour::FIXED) {
-            's'
-        } else {
-            'p'
-        };
-        let (offset, device, number, label) = match &area.shown {
-            Shown::File { location, offset, .. } => {
-                let metadata = location.inode().metadata();
-                (*offset, metadata.device, metadata.number, location.path(&root))
-            }
-            Shown::Pages { label, .. } => (0, 0, 0, label.as_bytes().to_vec()),
-            Shown::Zeros if area.behaviour.contains(Behaviour::HEAP) => (0, 0, 0, b"[heap]".to_vec()),
-            Shown::Zeros if area.behaviour.contains(Behaviour::GROWS_DOWN) => (0, 0, 0, b"[stack]".to_vec()),
-            Shown::Zeros => (0, 0, 0, Vec::new()),
-        };
-        let line = format!(
-            "{:x}-{:x} {}{}{}{shared} {offset:08x} {:02x}:{:02x} {number}",
-            range.start,
-            range.end,
-            flag(Protection::READ, 'r'),
-            flag(Protection::WRITE, 'w'),
-            flag(Protection::EXECUTE, 'x'),
-            device >> 8,
-            device & 0xff,
-        );
-        text.extend_from_slice(line.as_bytes());
-        if !label.is_empty() {
-            // The name begins in column 74.
-            text.extend(core::iter::repeat_n(b' ', 73usize.saturating_sub(line.len()).max(1)));
-            text.extend_from_slice(&label);
-        }
-        text.push(b'\n');
-    });
-    text
-}
-
 fn terminal_of(process: &Process) -> (u64, i64) {
     let terminal = process.caller.borrow().controlling_terminal.clone();
     terminal.map_or((0, -1), |terminal| (terminal.device(), terminal.foreground_group().map_or(-1, i64::from)))
@@ -435,11 +401,11 @@ fn status(_: &'static Server, process: &Process, thread: Option<&Thread>) -> Vec
         ids.user,
         ids.effective_user,
         ids.saved_user,
-        ids.effective_user,
+        caller.credentials.user,
         ids.group,
         ids.effective_group,
         ids.saved_group,
-        ids.effective_group,
+        caller.credentials.group,
         process.descriptors().borrow().iter().count().next_power_of_two().max(64),
     );
     for group in &caller.credentials.supplementary {
@@ -448,10 +414,11 @@ fn status(_: &'static Server, process: &Process, thread: Option<&Thread>) -> Vec
     if !process.is_zombie() {
         let _ = write!(
             rest,
-            "\nVmPeak:\t{0:8} kB\nVmSize:\t{0:8} kB\nVmLck:\t       0 kB\nVmHWM:\t{1:8} kB\nVmRSS:\t{2:8} kB\nVmSwap:\t       0 kB",
+            "\nVmPeak:\t{0:8} kB\nVmSize:\t{0:8} kB\nVmLck:\t{3:8} kB\nVmHWM:\t{1:8} kB\nVmRSS:\t{2:8} kB\nVmSwap:\t       0 kB",
             kilobytes(space.size() / PAGE),
             kilobytes(usage.peak_pages),
             kilobytes(space.resident() as u64),
+            crate::memory::kilobytes(space.locked()),
         );
     }
     let _ = write!(

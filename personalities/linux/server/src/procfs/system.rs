@@ -55,15 +55,22 @@ pub fn mounts(server: &'static Server) -> Vec<u8> {
     text
 }
 
+/// The id of the first mount.
+const FIRST_MOUNT: usize = 20;
+
+/// The id of the mount whose file system has this device number; of those that nothing shows (pipes), one below all.
+pub fn mount_of(server: &Server, device: u64) -> usize {
+    let mounts = server.vfs.mounts(&server.vfs.root());
+    mounts.iter().position(|mount| mount.device == device).map_or(FIRST_MOUNT - 1, |place| place + FIRST_MOUNT)
+}
+
 /// /proc/PID/mountinfo. Nothing propagates, and what is bound is not told from what is mounted.
 pub fn mount_information(server: &'static Server) -> Vec<u8> {
-    /// The id of the first mount.
-    const FIRST: usize = 20;
     let mut text = Vec::new();
     for (place, mount) in server.vfs.mounts(&server.vfs.root()).iter().enumerate() {
         let (major, minor) = split_device_number(mount.device);
-        let inside = if mount.inside == place { 0 } else { mount.inside + FIRST };
-        text.extend_from_slice(format!("{} {inside} {major}:{minor} / ", place + FIRST).as_bytes());
+        let inside = if mount.inside == place { 0 } else { mount.inside + FIRST_MOUNT };
+        text.extend_from_slice(format!("{} {inside} {major}:{minor} / ", place + FIRST_MOUNT).as_bytes());
         put_path(&mut text, &mount.path);
         let name = mount.filesystem;
         text.extend_from_slice(format!(" {} - {name} {name} rw\n", options(mount)).as_bytes());

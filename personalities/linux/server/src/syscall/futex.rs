@@ -94,8 +94,7 @@ fn requeue(call: &Call, private: bool, expected: Option<u32>) -> Result<Outcome>
     let futexes = &call.server.futexes;
     let woken = futexes.wake(from, count as u32, ANY);
     let moved = futexes.requeue(from, to, most as u32);
-    let counted = if expected.is_some() { woken + moved } else { woken };
-    Ok(Outcome::value(counted))
+    Ok(Outcome::value(woken + moved))
 }
 
 /// FUTEX_WAKE_OP: changes the second word, wakes waiters of the first, and those of the second if its old value compares.

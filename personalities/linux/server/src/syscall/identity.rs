@@ -149,12 +149,24 @@ fn put_three(call: &Call, ids: [u32; 3]) -> Result<u64> {
     Ok(0)
 }
 
-/// setfsuid(id), setfsgid(id): file system ids are the effective ones here; asking is possible, differing is not.
+/// setfsuid(id): the user that file permissions are looked up for; whoever is not allowed to change it gets the old one all the same.
 pub fn setfsuid(call: &Call) -> Result<u64> {
-    Ok(call.process().ids.get().effective_user.into())
+    let (id, ids, process) = (call.half(0), call.process().ids.get(), call.process());
+    let old = call.caller().credentials.user;
+    if id != old && id != KEEP && (call.can(SETUID) || [ids.user, ids.effective_user, ids.saved_user].contains(&id)) {
+        process.caller.borrow_mut().credentials.user = id;
+        become_capable(process, process.capabilities.get().after_file_user(old, id));
+    }
+    Ok(old.into())
 }
+/// setfsgid(id)
 pub fn setfsgid(call: &Call) -> Result<u64> {
-    Ok(call.process().ids.get().effective_group.into())
+    let (id, ids) = (call.half(0), call.process().ids.get());
+    let old = call.caller().credentials.group;
+    if id != KEEP && (call.can(SETGID) || [ids.group, ids.effective_group, ids.saved_group].contains(&id)) {
+        call.process().caller.borrow_mut().credentials.group = id;
+    }
+    Ok(old.into())
 }
 
 /// getgroups(count, list)

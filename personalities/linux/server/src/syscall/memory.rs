@@ -1,8 +1,8 @@
 //! Calls on memory: mmap(2), munmap(2), mprotect(2), mremap(2), madvise(2), brk(2) and their relatives.
 
 use super::files::shared_memory;
-use super::{Call, Outcome, pieces};
-use crate::memory::{Behaviour, MapRequest, PAGE, Place, Protection, Remap, Shown};
+use super::{Call, Outcome, locking, pieces};
+use crate::memory::{Behaviour, FutureLocks, MapRequest, PAGE, Place, Protection, Remap, Shown, page_down};
 use crate::process::capabilities::SYS_NICE;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
@@ -109,8 +109,11 @@ pub fn mmap(call: &Call) -> Result<Outcome> {
         }
     };
     let space = call.space();
+    let locks = locking::for_mapping(call, flags & linux::MAP_LOCKED != 0, length)?;
+    behaviour.set(Behaviour::LOCKED, locks != FutureLocks::None);
     let start = space.map(MapRequest { place, length, protection, behaviour, shown })?;
-    if flags & (linux::MAP_POPULATE | linux::MAP_LOCKED) != 0 && flags & linux::MAP_NONBLOCK == 0 {
+    let populates = flags & linux::MAP_POPULATE != 0 && flags & linux::MAP_NONBLOCK == 0;
+    if populates || locks == FutureLocks::Present {
         return Ok(pieces::populate(call, start..start + length.next_multiple_of(PAGE), start));
     }
     Ok(Outcome::value(start))
@@ -146,8 +149,20 @@ pub fn mprotect(call: &Call) -> Result<u64> {
 }
 
 /// brk(addr)
-pub fn brk(call: &Call) -> Result<u64> {
-    Ok(call.space().set_break(call.word(0)))
+pub fn brk(call: &Call) -> Outcome {
+    let space = call.space();
+    if space.future_locks.get() == FutureLocks::None {
+        return Outcome::value(space.set_break(call.word(0)));
+    }
+    let old = space.set_break(0);
+    if call.word(0) > old && locking::for_mapping(call, false, call.word(0) - old).is_err() {
+        return Outcome::value(old);
+    }
+    let new = space.set_break(call.word(0));
+    match space.future_locks.get() {
+        FutureLocks::Present if new > old => pieces::populate(call, page_down(old)..new, new),
+        _ => Outcome::value(new),
+    }
 }
 
 /// mremap(old, old length, new length, flags, new)
@@ -168,7 +183,21 @@ pub fn madvise(call: &Call) -> Result<Outcome> {
     let space = call.space();
     match call.half(2) {
         // What is freed lazily may be freed at once.
-        linux::MADV_DONTNEED | linux::MADV_FREE | linux::MADV_DONTNEED_LOCKED => space.forget(address, length)?,
+        linux::MADV_DONTNEED | linux::MADV_FREE => {
+            space.check_unlocked(address, length)?;
+            space.forget(address, length)?;
+        }
+        linux::MADV_DONTNEED_LOCKED => space.forget(address, length)?,
+        linux::MADV_DONTFORK => space.set_fork_advice(address, length, Behaviour::NOT_FORKED, true)?,
+        linux::MADV_DOFORK => space.set_fork_advice(address, length, Behaviour::NOT_FORKED, false)?,
+        linux::MADV_WIPEONFORK => space.set_fork_advice(address, length, Behaviour::WIPED_BY_FORK, true)?,
+        linux::MADV_KEEPONFORK => space.set_fork_advice(address, length, Behaviour::WIPED_BY_FORK, false)?,
+        linux::MADV_REMOVE => {
+            for (location, part) in space.shared_parts(address, length)? {
+                let contents = location.inode().contents().ok_or(Errno::EINVAL)?;
+                contents.punch(part.start, part.end - part.start)?;
+            }
+        }
         linux::MADV_WILLNEED | linux::MADV_POPULATE_READ | linux::MADV_POPULATE_WRITE => {
             return Ok(pieces::populate(call, space.check_covered(address, length)?, 0));
         }
@@ -253,43 +282,26 @@ pub fn mincore(call: &Call) -> Result<u64> {
     Ok(0)
 }
 
-/// mlock(addr, length): pages are never taken away, so locking means bringing them in.
-pub fn mlock(call: &Call) -> Result<Outcome> {
-    let start = crate::memory::page_down(call.word(0));
-    let space = call.space();
-    let range = space.check_covered(start, call.word(1).saturating_add(call.word(0) - start))?;
-    Ok(pieces::populate(call, range, 0))
-}
-/// mlock2(addr, length, flags): with MLOCK_ONFAULT pages come when they are touched, and stay then.
-pub fn mlock2(call: &Call) -> Result<Outcome> {
-    const ON_FAULT: u32 = 1;
-    match call.half(2) {
-        0 => mlock(call),
-        ON_FAULT => Ok(munlock(call).into()),
-        _ => Err(Errno::EINVAL),
-    }
-}
-/// munlock(addr, length)
-pub fn munlock(call: &Call) -> Result<u64> {
-    let start = crate::memory::page_down(call.word(0));
-    call.space().check_covered(start, call.word(1).saturating_add(call.word(0) - start))?;
-    Ok(0)
-}
-/// munlockall()
-pub fn munlockall(_: &Call) -> Result<u64> {
-    Ok(0)
-}
-
 /// membarrier(command, flags, cpu): one processor, so every thread that doesn't run has passed a barrier.
 pub fn membarrier(call: &Call) -> Result<u64> {
-    // QUERY, GLOBAL, GLOBAL_EXPEDITED, REGISTER_GLOBAL_EXPEDITED, PRIVATE_EXPEDITED, REGISTER_PRIVATE_EXPEDITED.
-    const COMMANDS: u64 = 0b1_1111;
+    const GLOBAL: u32 = 1;
+    const GLOBAL_EXPEDITED: u32 = 2;
+    const REGISTER_GLOBAL_EXPEDITED: u32 = 4;
+    const PRIVATE_EXPEDITED: u32 = 8;
+    const REGISTER_PRIVATE_EXPEDITED: u32 = 16;
     if call.half(1) != 0 {
         return Err(Errno::EINVAL);
     }
-    match call.word(0) as u32 {
-        0 => Ok(COMMANDS),
-        command if command.is_power_of_two() && u64::from(command) & COMMANDS != 0 => Ok(0),
+    let registered = &call.space().expects_barriers;
+    match call.half(0) {
+        0 => Ok(0b1_1111),
+        GLOBAL | GLOBAL_EXPEDITED | REGISTER_GLOBAL_EXPEDITED => Ok(0),
+        REGISTER_PRIVATE_EXPEDITED => {
+            registered.set(true);
+            Ok(0)
+        }
+        PRIVATE_EXPEDITED if registered.get() => Ok(0),
+        PRIVATE_EXPEDITED => Err(Errno::EPERM),
         _ => Err(Errno::EINVAL),
     }
 }

@@ -14,11 +14,14 @@ pub mod futex_more;
 pub mod identity;
 pub mod inotify;
 pub mod ioprio;
+pub mod locking;
 pub mod locks;
 pub mod memfd;
 pub mod memory;
+pub mod message_queues;
 pub mod messages;
 pub mod mounts;
+pub mod named_queues;
 pub mod names;
 pub mod owners;
 pub mod pieces;
@@ -27,10 +30,13 @@ pub mod processes;
 pub mod read_write;
 pub mod scheduling;
 pub mod seccomp;
+pub mod semaphores;
+pub mod shared_memory;
 pub mod sharing;
 pub mod signals;
 pub mod sockets;
 pub mod status;
+pub mod syslog;
 pub mod system;
 pub mod table;
 pub mod terminals;
@@ -255,7 +261,7 @@ impl Server {
             return self.watched_system_call(call);
         }
         match table::handler(call.number)(call) {
-            Outcome::Done(value) => self.answer(thread, Answer::Done(value)),
+            Outcome::Done(value) => self.answer_at_once(thread, Answer::Done(value)),
             outcome => self.go_on(thread, outcome, None),
         }
     }

@@ -15,17 +15,17 @@ pub fn is_missing(number: u64) -> bool {
 /// Names of numbers without a handler, ascending.
 #[rustfmt::skip]
 const MISSING: &[(u64, &str)] = &[
-    (29, "shmget"), (30, "shmat"), (31, "shmctl"), (64, "semget"), (65, "semop"), (66, "semctl"), (67, "shmdt"),
-    (68, "msgget"), (69, "msgsnd"), (70, "msgrcv"), (71, "msgctl"), (103, "syslog"), (134, "uselib"), (136, "ustat"),
-    (139, "sysfs"), (151, "mlockall"), (153, "vhangup"), (154, "modify_ldt"), (156, "_sysctl"), (163, "acct"),
+    
+    (134, "uselib"), (136, "ustat"),
+    (139, "sysfs"), (153, "vhangup"), (154, "modify_ldt"), (156, "_sysctl"), (163, "acct"),
     (167, "swapon"), (168, "swapoff"), (172, "iopl"), (173, "ioperm"), (174, "create_module"), (175, "init_module"),
     (176, "delete_module"), (177, "get_kernel_syms"), (178, "query_module"), (179, "quotactl"), (180, "nfsservctl"),
     (181, "getpmsg"), (182, "putpmsg"), (183, "afs_syscall"), (184, "tuxcall"), (185, "security"),
     (205, "set_thread_area"), (206, "io_setup"), (207, "io_destroy"), (208, "io_getevents"), (209, "io_submit"),
     (210, "io_cancel"), (211, "get_thread_area"), (212, "lookup_dcookie"), (214, "epoll_ctl_old"),
-    (215, "epoll_wait_old"), (216, "remap_file_pages"), (219, "restart_syscall"), (220, "semtimedop"),
-    (236, "vserver"), (237, "mbind"), (238, "set_mempolicy"), (239, "get_mempolicy"), (240, "mq_open"),
-    (241, "mq_unlink"), (242, "mq_timedsend"), (243, "mq_timedreceive"), (244, "mq_notify"), (245, "mq_getsetattr"),
+    (215, "epoll_wait_old"), (216, "remap_file_pages"), (219, "restart_syscall"), 
+    (236, "vserver"), (237, "mbind"), (238, "set_mempolicy"), (239, "get_mempolicy"), 
+    
     (246, "kexec_load"), (248, "add_key"), (249, "request_key"), (250, "keyctl"),
     (256, "migrate_pages"), (279, "move_pages"), (298, "perf_event_open"),
     (300, "fanotify_init"), (301, "fanotify_mark"), (313, "finit_module"),

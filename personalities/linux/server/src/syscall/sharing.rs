@@ -7,7 +7,7 @@ use core::cell::RefCell;
 use linux_raw_sys::general as linux;
 
 /// unshare(flags): descriptors become the process's own. Directories and masks belong to a process and not to its threads, so only
-/// the threads of one process could part there, and may not; semaphores' undoing is nobody's.
+/// the threads of one process could part there, and may not.
 pub fn unshare(call: &Call) -> Result<u64> {
     let flags = call.half(0);
     let alone = call.process().threads.borrow().len() == 1;
@@ -15,6 +15,10 @@ pub fn unshare(call: &Call) -> Result<u64> {
     let known = of_threads | linux::CLONE_FILES | linux::CLONE_SYSVSEM;
     if flags & !known != 0 || flags & of_threads != 0 && !alone {
         return Err(Errno::EINVAL);
+    }
+    if flags & linux::CLONE_SYSVSEM != 0 && alone {
+        // What its semaphore operations have to be undone for is undone now.
+        call.server.ipc.semaphores.borrow().process_ended(call.process().pid, call.now());
     }
     if flags & linux::CLONE_FILES != 0 && alone {
         let files = call.process().descriptors();

@@ -2,6 +2,7 @@
 
 use super::{Call, Outcome, files};
 use crate::memory::AddressSpace;
+use crate::process::INIT;
 use alloc::rc::Rc;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -9,6 +10,7 @@ use chestnut_linux_files::open::OpenFlags;
 use chestnut_linux_files::socket::Socket;
 use chestnut_linux_files::{Errno, Result};
 use linux_raw_sys::general::{O_CLOEXEC, O_NONBLOCK};
+use linux_raw_sys::net;
 
 /// Bytes of `struct sockaddr_storage`, which no address is longer than.
 pub const ADDRESS_MAX: usize = 128;
@@ -127,11 +129,41 @@ pub fn setsockopt(call: &Call) -> Result<u64> {
 pub fn getsockopt(call: &Call) -> Result<u64> {
     let (socket, space) = (socket_of(call)?, call.space());
     let room = usize::try_from(space.read_u32(call.word(4))? as i32).map_err(|_| Errno::EINVAL)?;
+    if let Some(value) = of_peer(call, &socket, room)? {
+        space.write(call.word(3), &value)?;
+        space.write_u32(call.word(4), value.len() as u32)?;
+        return Ok(0);
+    }
     let mut value = socket.option(call.half(1), call.half(2))?;
     value.truncate(room);
     space.write(call.word(3), &value)?;
     space.write_u32(call.word(4), value.len() as u32)?;
     Ok(0)
+}
+
+/// The options that tell of the process at the other end, by whoever has its id: SO_PEERGROUPS (its supplementary groups, now) and
+/// SO_PEERPIDFD (a descriptor for it).
+fn of_peer(call: &Call, socket: &Socket, room: usize) -> Result<Option<Vec<u8>>> {
+    const SO_PEERPIDFD: u32 = 77;
+    if call.half(1) != net::SOL_SOCKET || !matches!(call.half(2), net::SO_PEERGROUPS | SO_PEERPIDFD) {
+        return Ok(None);
+    }
+    let process = call.server.table.process(socket.peer_credentials().process).filter(|process| process.pid != INIT);
+    if call.half(2) == SO_PEERPIDFD {
+        let process =
+            process.ok_or(if socket.peer_credentials().process == 0 { Errno::ENODATA } else { Errno::ESRCH })?;
+        let descriptor = call.server.open_process(call.process(), &process, OpenFlags::empty())?;
+        let mut bytes = descriptor.to_le_bytes().to_vec();
+        bytes.truncate(room);
+        return Ok(Some(bytes));
+    }
+    let groups = process.ok_or(Errno::ENODATA)?.caller.borrow().credentials.supplementary.clone();
+    let bytes: Vec<u8> = groups.iter().flat_map(|group| group.to_le_bytes()).collect();
+    if bytes.len() > room {
+        call.space().write_u32(call.word(4), bytes.len() as u32)?;
+        return Err(Errno::ERANGE);
+    }
+    Ok(Some(bytes))
 }
 
 fn socket_of(call: &Call) -> Result<Rc<Socket>> {

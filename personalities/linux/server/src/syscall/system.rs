@@ -129,7 +129,8 @@ pub fn getcpu(call: &Call) -> Result<u64> {
 /// getrandom(buf, length, flags)
 pub fn getrandom(call: &Call) -> Result<Outcome> {
     const MOST: u64 = 0x1ff_ffff;
-    if call.half(2) & !(linux::GRND_NONBLOCK | linux::GRND_RANDOM | linux::GRND_INSECURE) != 0 {
+    let (flags, exclusive) = (call.half(2), linux::GRND_RANDOM | linux::GRND_INSECURE);
+    if flags & !(linux::GRND_NONBLOCK | exclusive) != 0 || flags & exclusive == exclusive {
         return Err(Errno::EINVAL);
     }
     let (address, length) = (call.word(0), call.word(1).min(MOST));
@@ -206,8 +207,13 @@ pub fn prctl(call: &Call) -> Result<u64> {
         prctl::PR_SET_CHILD_SUBREAPER => process.subreaper.set(argument != 0),
         prctl::PR_GET_CHILD_SUBREAPER => space.write_u32(argument, process.subreaper.get().into())?,
         prctl::PR_GET_TID_ADDRESS => space.write_u64(argument, call.thread.clear_tid_address.get())?,
-        // Timers are as exact as they can be: there is no slack to set, and no huge page to forbid.
-        prctl::PR_GET_TIMERSLACK => return Ok(50_000),
+        // Timers are as exact as they can be, which every slack allows; there is no huge page to forbid.
+        prctl::PR_GET_TIMERSLACK => return Ok(call.thread.timer_slack.get().0),
+        prctl::PR_SET_TIMERSLACK => {
+            let (_, first) = call.thread.timer_slack.get();
+            let slack = if argument as i64 <= 0 { first } else { argument };
+            call.thread.timer_slack.set((slack, first));
+        }
         prctl::PR_GET_THP_DISABLE => return Ok(0),
         prctl::PR_GET_TIMING => return Ok(prctl::PR_TIMING_STATISTICAL.into()),
         prctl::PR_SET_TIMING if argument == u64::from(prctl::PR_TIMING_STATISTICAL) => {}

@@ -2,8 +2,9 @@
 
 use super::{
     Call, Outcome, attributes, capabilities, directories, epoll, files, foreign, futex, futex_more, identity, inotify,
-    ioprio, locks, memfd, memory, messages, mounts, poll, processes, read_write, scheduling, seccomp, sharing, signals,
-    sockets, status, system, terminals, time, timerfd, timers, transfer,
+    ioprio, locking, locks, memfd, memory, message_queues, messages, mounts, named_queues, poll, processes, read_write,
+    scheduling, seccomp, semaphores, shared_memory, sharing, signals, sockets, status, syslog, system, terminals, time,
+    timerfd, timers, transfer,
 };
 
 use chestnut_linux_trampoline::pages::SYSCALLS;
@@ -75,6 +76,9 @@ calls! {
     26 msync => memory::msync;
     27 mincore => memory::mincore;
     28 madvise => memory::madvise;
+    29 shmget => shared_memory::shmget;
+    30 shmat => shared_memory::shmat;
+    31 shmctl => shared_memory::shmctl;
     32 dup => files::dup;
     33 dup2 => files::dup2;
     34 pause => signals::pause;
@@ -107,6 +111,14 @@ calls! {
     61 wait4 => processes::wait4;
     62 kill => signals::kill;
     63 uname => system::uname;
+    64 semget => semaphores::semget;
+    65 semop => semaphores::semop;
+    66 semctl => semaphores::semctl;
+    67 shmdt => shared_memory::shmdt;
+    68 msgget => message_queues::msgget;
+    69 msgsnd => message_queues::msgsnd;
+    70 msgrcv => message_queues::msgrcv;
+    71 msgctl => message_queues::msgctl;
     72 fcntl => files::fcntl;
     73 flock => locks::flock;
     74 fsync => files::fsync;
@@ -138,6 +150,7 @@ calls! {
     100 times => time::times;
     101 ptrace => foreign::ptrace;
     102 getuid => identity::getuid;
+    103 syslog => syslog::syslog;
     104 getgid => identity::getgid;
     105 setuid => identity::setuid;
     106 setgid => identity::setgid;
@@ -180,9 +193,10 @@ calls! {
     146 sched_get_priority_max => scheduling::sched_get_priority_max;
     147 sched_get_priority_min => scheduling::sched_get_priority_min;
     148 sched_rr_get_interval => scheduling::sched_rr_get_interval;
-    149 mlock => memory::mlock;
-    150 munlock => memory::munlock;
-    152 munlockall => memory::munlockall;
+    149 mlock => locking::mlock;
+    150 munlock => locking::munlock;
+    151 mlockall => locking::mlockall;
+    152 munlockall => locking::munlockall;
     155 pivot_root => mounts::pivot_root;
     157 prctl => system::prctl;
     158 arch_prctl => system::arch_prctl;
@@ -218,6 +232,7 @@ calls! {
     213 epoll_create => epoll::epoll_create;
     217 getdents64 => directories::getdents64;
     218 set_tid_address => processes::set_tid_address;
+    220 semtimedop => semaphores::semtimedop;
     221 fadvise64 => files::fadvise64;
     222 timer_create => timers::timer_create;
     223 timer_settime => timers::timer_settime;
@@ -233,6 +248,12 @@ calls! {
     233 epoll_ctl => epoll::epoll_ctl;
     234 tgkill => signals::tgkill;
     235 utimes => status::utimes;
+    240 mq_open => named_queues::mq_open;
+    241 mq_unlink => named_queues::mq_unlink;
+    242 mq_timedsend => named_queues::mq_timedsend;
+    243 mq_timedreceive => named_queues::mq_timedreceive;
+    244 mq_notify => named_queues::mq_notify;
+    245 mq_getsetattr => named_queues::mq_getsetattr;
     247 waitid => processes::waitid;
     251 ioprio_set => ioprio::ioprio_set;
     252 ioprio_get => ioprio::ioprio_get;
@@ -299,7 +320,7 @@ calls! {
     319 memfd_create => memfd::memfd_create;
     322 execveat => processes::execveat;
     324 membarrier => memory::membarrier;
-    325 mlock2 => memory::mlock2;
+    325 mlock2 => locking::mlock2;
     326 copy_file_range => transfer::copy_file_range;
     327 preadv2 => read_write::preadv2;
     328 pwritev2 => read_write::pwritev2;

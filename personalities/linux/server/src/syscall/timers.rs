@@ -2,6 +2,7 @@
 
 use super::Call;
 use crate::clock::{duration_of, timespec_of};
+use crate::process::capabilities::WAKE_ALARM;
 use crate::process::signal::Signal;
 use crate::process::timers::{Base, Interval, Notice, PosixTimer, Setting};
 use alloc::rc::Rc;
@@ -60,8 +61,8 @@ fn base(call: &Call, clock: u32) -> Result<Base> {
         linux::CLOCK_REALTIME | linux::CLOCK_TAI => Base::Wall,
         linux::CLOCK_MONOTONIC | linux::CLOCK_BOOTTIME => Base::Monotonic,
         // Nothing suspends here, so that those which would wake the machine are as the others.
-        linux::CLOCK_REALTIME_ALARM if call.is_privileged() => Base::Wall,
-        linux::CLOCK_BOOTTIME_ALARM if call.is_privileged() => Base::Monotonic,
+        linux::CLOCK_REALTIME_ALARM if call.can(WAKE_ALARM) => Base::Wall,
+        linux::CLOCK_BOOTTIME_ALARM if call.can(WAKE_ALARM) => Base::Monotonic,
         linux::CLOCK_REALTIME_ALARM | linux::CLOCK_BOOTTIME_ALARM => return Err(Errno::EPERM),
         linux::CLOCK_PROCESS_CPUTIME_ID => Base::Process { user_only: false },
         linux::CLOCK_THREAD_CPUTIME_ID => Base::Thread(Rc::downgrade(call.thread)),

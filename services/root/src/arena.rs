@@ -90,11 +90,15 @@ impl Arena {
     /// A slot for a copy of a capability, which the caller puts there at once.
     pub fn copy_slot(&mut self, resources: &mut Resources) -> Result<u64> {
         let slot = resources.slot()?;
+        self.remember_copy(slot);
+        Ok(slot)
+    }
+
+    fn remember_copy(&mut self, slot: u64) {
         match self.copies.last_mut() {
             Some((first, count)) if *first + *count == slot => *count += 1,
             _ => self.copies.push((slot, 1)),
         }
-        Ok(slot)
     }
 
     /// Another capability of a frame, to map it once more.
@@ -147,5 +151,18 @@ impl Arena {
             }
         }
         Err(error.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_remembered_of_copies_does_not_grow_with_a_run() {
+        let mut arena = Arena::default();
+        // As many pages as an archive of 1 GiB has, and one slot elsewhere.
+        (1000..1000 + (1 << 18)).chain([7]).for_each(|slot| arena.remember_copy(slot));
+        assert_eq!(arena.copies, [(1000, 1 << 18), (7, 1)]);
     }
 }

@@ -21,6 +21,11 @@ impl Agenda {
     pub fn is_due(&self, now: u64) -> bool {
         now >= self.0.load(Ordering::Relaxed)
     }
+    /// Whether there is something to do at once: the loop doesn't wait for messages then.
+    #[inline]
+    pub fn is_pressing(&self) -> bool {
+        self.is_due(0)
+    }
     /// All that was noted has been done.
     pub fn clear(&self) {
         self.0.store(u64::MAX, Ordering::Relaxed);
@@ -38,14 +43,15 @@ mod tests {
     #[test]
     fn what_comes_first_counts() {
         let agenda = Agenda::default();
-        assert!(agenda.is_due(0), "nobody has looked yet");
+        assert!(agenda.is_pressing(), "nobody has looked yet");
         agenda.clear();
         agenda.at_latest(100);
         agenda.at_latest(200);
         assert_eq!((agenda.is_due(99), agenda.is_due(100)), (false, true));
+        assert!(!agenda.is_pressing());
         agenda.clone().now();
-        assert!(agenda.is_due(1));
+        assert!(agenda.is_pressing());
         agenda.at_latest(300);
-        assert!(agenda.is_due(1), "until it is done");
+        assert!(agenda.is_pressing(), "until it is done");
     }
 }

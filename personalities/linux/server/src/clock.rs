@@ -123,13 +123,12 @@ impl SystemClock {
     pub const fn next(&self) -> u64 {
         if self.changed.get() { 0 } else { self.told.get() }
     }
-    /// Whether there is at this reading ([`run`](Self::run)).
+    /// Whether there is at this reading ([`wake`](Self::wake), [`tell`](Self::tell)).
     pub const fn is_due(&self, now: u64) -> bool {
         now >= self.next()
     }
-    /// Wakes all whose time has come and tells the timer service of the next.
-    pub fn run(&self) {
-        self.changed.set(false);
+    /// Wakes all whose time has come.
+    pub fn wake(&self) {
         let now = self.monotonic();
         let due: Vec<Waker> = {
             let mut sleepers = self.sleepers.borrow_mut();
@@ -138,6 +137,13 @@ impl SystemClock {
         };
         for waker in due {
             waker.wake();
+        }
+        self.changed.set(true);
+    }
+    /// Tells the timer service of the next deadline, if it is another one. To be called when those who were woken have had the time to sleep again.
+    pub fn tell(&self) {
+        if !self.changed.take() {
+            return;
         }
         let next = self.sleepers.borrow().keys().next().map_or(u64::MAX, |(deadline, _)| self.ticks_at(*deadline));
         if next != self.told.get() {

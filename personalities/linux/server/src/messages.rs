@@ -35,7 +35,7 @@ impl Server {
                 Some((reply, answer)) => (reply, Some(answer)),
                 None => (self.next_reply(&mut served), None),
             };
-            let message = if self.turns.are_waited_for() && self.turns.has_pieces() {
+            let message = if self.agenda.is_pressing() || self.turns.are_waited_for() && self.turns.has_pieces() {
                 let message = self.kernel.look(&reply, answer);
                 self.turns.next_piece();
                 message
@@ -52,16 +52,18 @@ impl Server {
         }
     }
 
-    /// What there is to do between two messages.
+    /// What there is to do between two messages. What that leaves to do in turn stays on the agenda, so that the loop doesn't wait then; a deadline
+    /// that is past already is for the timer service to ring: whoever asks for one moment after the other doesn't keep the server busy.
     #[inline(never)]
     fn do_what_is_due(&'static self, devices: &Devices, now: u64) {
         self.executor.run();
         if self.clock.is_due(now) {
-            self.clock.run();
+            self.clock.wake();
             self.executor.run();
         }
         devices.flush();
         let look_again = self.watch_memory(now);
+        self.clock.tell();
         if self.executor.is_idle() && !devices.have_work() {
             self.agenda.clear();
         }

@@ -36,7 +36,7 @@ struct Waiting {
 }
 
 /// How it goes on.
-enum How {
+pub(crate) enum How {
     Answer(Reply, Sent),
     /// With the next piece of its call.
     Wake(Waker),
@@ -109,8 +109,6 @@ impl Server {
         let Some((reply, message)) = self.withdraw_answer(thread) else { return };
         thread.forgive_debt();
         self.wait_for_turn(thread, debt, others, How::Answer(reply, message));
-        // So that somebody sleeps until then: perhaps no message comes.
-        self.executor.run();
     }
 
     /// Other threads that could run, as far as they count.
@@ -118,7 +116,7 @@ impl Server {
         self.table.count_running(thread, MOST_OTHERS)
     }
 
-    fn wait_for_turn(&'static self, thread: &Rc<Thread>, debt: u64, others: usize, how: How) {
+    pub(crate) fn wait_for_turn(&'static self, thread: &Rc<Thread>, debt: u64, others: usize, how: How) {
         let wait = Duration::from_nanos(self.clock.nanoseconds(debt)) * others as u32;
         let until = self.clock.monotonic() + wait.min(LONGEST_WAIT);
         thread.waits_for_turn.set(true);

@@ -11,14 +11,20 @@ use crate::capability::Kernel;
 use crate::devices::Wire;
 use crate::memory::{Behaviour, MapRequest, Place, Protection, Shown};
 use crate::process::{INIT, Process};
+use crate::turns::How;
 use chestnut_abi::MessageInfo;
 use chestnut_abi::fault::label;
 use chestnut_linux_files::caller::Caller;
+use chestnut_linux_files::clock::Clock;
 use chestnut_linux_trampoline::Frame;
 use chestnut_linux_trampoline::message::{SYSCALL, TAKE_SIGNALS};
 use chestnut_linux_trampoline::pages::FxArea;
 use chestnut_manifest::RunRequest;
 use chestnut_manifest::archive::RUN;
+use core::cell::Cell;
+use core::future::poll_fn;
+use core::task::{Poll, Waker};
+use core::time::Duration;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use std::boxed::Box;
@@ -41,6 +47,10 @@ impl Wire for Nowhere {
 }
 
 fn server() -> &'static Server {
+    server_and_devices(Box::new(|_| ())).0
+}
+
+fn server_and_devices(alarm: Box<dyn Fn(u64)>) -> (&'static Server, Devices) {
     let request = RunRequest { commands: Vec::new(), started: 1 << 50, trace: false };
     let request = postcard::to_allocvec(&request).unwrap();
     let mut tar = tar::Builder::new(Vec::new());
@@ -57,17 +67,17 @@ fn server() -> &'static Server {
     add("root/tmp/script", b"#!/tmp/file\n", 0o777);
     add("root/tmp/program", b"\x7fELF\x02\x01\x01", 0o777);
     let archive: &'static [u8] = tar.into_inner().unwrap().leak();
-    let (server, _) = make(Given {
+    let (server, devices) = make(Given {
         kernel: Kernel::hosted(3000),
         tsc_mhz: 1000,
         archive,
         terminal: Box::new(Nowhere),
         host: Box::new(Nowhere),
         entropy: Box::new(|bytes, _| bytes.len()),
-        alarm: Box::new(|_| ()),
+        alarm,
     });
     server.executor.run();
-    server
+    (server, devices)
 }
 
 /// The same acts in every run.
@@ -131,7 +141,8 @@ fn take(server: &'static Server, badge: u64, info: MessageInfo, words: [u64; 5])
     let reply = server.capabilities.replies.allocate().unwrap();
     server.take_message(&mut None, reply, Message { badge, info, words });
     server.executor.run();
-    server.clock.run();
+    server.clock.wake();
+    server.clock.tell();
     server.flush_answer();
 }
 
@@ -307,4 +318,39 @@ fn unknown_numbers_cost_nothing() {
     }
     assert!(server.reported.borrow().iter().all(|number| *number < 512));
     assert!(!thread.ended.get());
+}
+
+/// The clock stands still here: whose time is now is woken, and the timer service must know until when it sleeps then.
+#[test]
+fn who_sleeps_again_when_woken_is_not_forgotten() {
+    let told = Rc::new(Cell::new(0));
+    let alarm = told.clone();
+    let (server, devices) = server_and_devices(Box::new(move |deadline| alarm.set(deadline)));
+    let mut asleep = false;
+    server.executor.start(async move {
+        poll_fn(|context| {
+            if core::mem::replace(&mut asleep, true) {
+                return Poll::Ready(());
+            }
+            server.clock.wake_at(Duration::ZERO, context.waker());
+            Poll::Pending
+        })
+        .await;
+        server.clock.sleep_until(Duration::from_micros(3)).await;
+    });
+    server.do_what_is_due(&devices, 0);
+    assert_eq!(told.get(), 3001, "ticks of a nanosecond");
+    assert!(!server.agenda.is_pressing());
+}
+
+/// What is left awake when the loop is about to wait keeps it from waiting.
+#[test]
+fn nobody_waits_for_messages_while_a_task_is_awake() {
+    let (server, devices) = server_and_devices(Box::new(|_| ()));
+    server.do_what_is_due(&devices, 0);
+    assert!(!server.agenda.is_pressing());
+    let thread = start(server, false);
+    server.do_what_is_due(&devices, 0);
+    server.wait_for_turn(&thread, 1, 1, How::Wake(Waker::noop().clone()));
+    assert!(server.agenda.is_pressing(), "the timer service doesn't know of it yet");
 }

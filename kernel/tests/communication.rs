@@ -358,8 +358,8 @@ fn redirection_changes_three_registers_and_nothing_else() {
     assert_eq!(registers.get(Register::Rax), 39);
     // From within the native range a system call is one.
     registers.set(Register::Rdx, Syscall::Yield as i64 as u64);
-    registers.set_fault_ip(0x7000_0ffe);
     registers.set(Register::Rip, 0x7000_1000);
+    registers.set_fault_ip(0x7000_0ffe);
     entry::system_call();
     assert_eq!(registers.get(Register::Rip), 0x7000_1000);
 }

@@ -145,14 +145,6 @@ fn instruction_pointer(thread: Ref<Tcb>) -> u64 {
     }
 }
 
-#[inline(always)]
-fn set_register(thread: Ref<Tcb>, register: Register, value: u64) {
-    thread.context.set(register, value);
-    if register == Rip {
-        thread.context.set_fault_ip(thread.context.get(Rip));
-    }
-}
-
 fn write_registers<'k>(call: &Arguments<'k>, thread: Ref<'k, Tcb>) -> Outcome {
     let [flags, count] = call.words()?;
     if (call.length() as u64).saturating_sub(2) < count {
@@ -164,7 +156,7 @@ fn write_registers<'k>(call: &Arguments<'k>, thread: Ref<'k, Tcb>) -> Outcome {
     // What the thread is still to be told must not come after what is written.
     ipc::complete_yield(call.k, thread);
     let words = call.all_words();
-    each_register!(count as usize, |index, register| set_register(thread, register, words.get(2 + index)));
+    each_register!(count as usize, |index, register| thread.context.set(register, words.get(2 + index)));
     if flags & 1 != 0 {
         ipc::restart(call.k, thread);
     }
@@ -184,7 +176,7 @@ fn copy_registers<'k>(call: &Arguments<'k>, thread: Ref<'k, Tcb>) -> Outcome {
     for (index, register) in REGISTERS.into_iter().enumerate() {
         match register {
             FsBase | GsBase => {}
-            Rip if frame => set_register(thread, Rip, instruction_pointer(source)),
+            Rip if frame => thread.context.set(Rip, instruction_pointer(source)),
             register if index < FRAME_REGISTERS && frame || index >= FRAME_REGISTERS && integer => {
                 thread.context.set(register, source.context.get(register));
             }

@@ -193,8 +193,8 @@ impl Machine {
     /// Executes `syscall` with the registers as they are.
     pub fn enter_again(self) {
         let thread = self.current().expect("a running thread");
-        thread.context.set_fault_ip(0x40_0000);
         thread.context.set(Register::Rip, 0x40_0002);
+        thread.context.set_fault_ip(0x40_0000);
         arch::set_now(arch::now() + 1000);
         entry::system_call();
     }

@@ -330,8 +330,8 @@ impl<'b> Player<'b> {
         self.kind = number;
         let label = Label::from_number(info.label());
         let made = self.about_to_make(thread, number, label);
-        registers.set_fault_ip(code);
         registers.set(Register::Rip, code + 2);
+        registers.set_fault_ip(code);
         entry::system_call();
         self.judge(thread, code, number, label, capability);
         if let Some(slots) = made {

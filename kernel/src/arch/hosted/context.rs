@@ -37,6 +37,9 @@ impl Context {
             _ => value,
         };
         self.registers[register as usize].set(value);
+        if register == Register::Rip {
+            self.fault_ip.set(value);
+        }
     }
     pub fn fault_ip(&self) -> u64 {
         self.fault_ip.get()

@@ -8,9 +8,8 @@
 //! Guarantees: whatever [`Context::set`] is given, the return to user mode can't fault in kernel mode and can't raise
 //! privilege (RIP canonical and below the user's end, RFLAGS with interrupts on and IOPL 0, selectors constant).
 
-use super::cpu;
 use super::instructions::{MSR_FS_BASE, MSR_GS_BASE, write_msr};
-use super::tables::{self, selector};
+use super::{cpu, tables, tables::selector};
 use chestnut_abi::registers::Register::{self, FsBase, GsBase, R11, Rcx, Rflags, Rip};
 use core::cell::Cell;
 use core::mem::offset_of;
@@ -65,10 +64,10 @@ const USER_FLAGS: u64 = 0x0024_0dd5;
 const FIXED_FLAGS: u64 = 0x202;
 
 impl Context {
-    /// Where the processor's frame begins (downwards) and the general registers, and what the stubs test.
     /// The thread's state may be in the FPU, or it has a segment base that isn't 0 or that it sets by itself.
     pub const FPU: u64 = 1;
     pub const BASES: u64 = 2;
+    /// Where the processor's frame begins (downwards) and the general registers, and what the stubs test.
     pub const END: usize = offset_of!(Self, fs_base);
     pub const RSP: usize = offset_of!(Self, rsp);
     pub const RFLAGS: usize = offset_of!(Self, rflags);
@@ -183,7 +182,8 @@ impl Context {
             _ => value,
         };
         match r {
-            Rip | Rcx | R11 | FsBase | GsBase => self.set_special(r, value),
+            Rip | Rcx | R11 if self.entered.get() >= SYSTEM_CALL_CHANGED => self.set_special(r, value),
+            FsBase | GsBase => self.set_special(r, value),
             _ => self.word(r).set(value),
         }
     }
@@ -191,21 +191,16 @@ impl Context {
     #[inline(never)]
     fn set_special(&self, r: Register, value: u64) {
         self.complete();
-        match r {
-            Rip => self.entered.set(OTHER),
-            Rcx | R11 if self.entered.get() == SYSTEM_CALL => self.entered.set(SYSTEM_CALL_CHANGED),
-            _ => {}
-        }
         self.word(r).set(value);
-        if matches!(r, FsBase | GsBase) {
-            let bases = cpu::has_fsgsbase() || self.fs_base.get() | self.gs_base.get() != 0;
-            self.extended.set(self.extended.get() & Self::FPU | if bases { Self::BASES } else { 0 });
-            if self.end() == tables::current_end() {
-                // SAFETY: canonical: one has just been made so, the other is as the processor had it.
-                unsafe { write_msr(MSR_FS_BASE, self.fs_base.get()) };
-                // SAFETY: likewise.
-                unsafe { write_msr(MSR_GS_BASE, self.gs_base.get()) };
-            }
+        if matches!(r, Rip | Rcx | R11) {
+            return self.entered.set(if r == Rip { OTHER } else { SYSTEM_CALL_CHANGED });
+        }
+        self.extended.set(self.extended.get() | if value == 0 { 0 } else { Self::BASES });
+        if self.end() == tables::current_end() {
+            // SAFETY: canonical: one has just been made so, the other is as the processor had it.
+            unsafe { write_msr(MSR_FS_BASE, self.fs_base.get()) };
+            // SAFETY: likewise.
+            unsafe { write_msr(MSR_GS_BASE, self.gs_base.get()) };
         }
     }
 

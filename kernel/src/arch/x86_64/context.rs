@@ -195,7 +195,8 @@ impl Context {
         if matches!(r, Rip | Rcx | R11) {
             return self.entered.set(if r == Rip { OTHER } else { SYSTEM_CALL_CHANGED });
         }
-        self.extended.set(self.extended.get() | if value == 0 { 0 } else { Self::BASES });
+        let bases = cpu::has_fsgsbase() || self.fs_base.get() | self.gs_base.get() != 0;
+        self.extended.set(self.extended.get() & Self::FPU | if bases { Self::BASES } else { 0 });
         if self.end() == tables::current_end() {
             // SAFETY: canonical: one has just been made so, the other is as the processor had it.
             unsafe { write_msr(MSR_FS_BASE, self.fs_base.get()) };

@@ -213,6 +213,7 @@ impl Context {
     }
 
     /// Makes `ip` the instruction that [`Context::restart`] goes back to, and where the thread goes on until then.
+    #[inline(never)]
     pub fn set_fault_ip(&self, ip: u64) {
         self.set(Rip, ip);
     }

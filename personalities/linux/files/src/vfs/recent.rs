@@ -1,7 +1,7 @@
 //! Locations that were found lately, kept alive so that the next lookup finds them at once.
 //!
 //! A location without a holder goes at once, and the next walk over the same directories would make each of them anew. So each file
-//! system holds on to a few, each in the place that directory and name choose, where a lookup finds it without searching its directory. A
+//! system holds on to a few, each in one of two places that directory and name choose, where a lookup finds it without searching its directory. A
 //! place here must not make anything live longer than its name: what loses its name leaves ([`Location::forget`]), a file system with
 //! aliases or without a mount keeps nothing. What has moved stays where it is until it is kept again, and isn't found by its old name.
 
@@ -28,10 +28,10 @@ impl Default for RecentLocations {
     }
 }
 
-/// Which place a name has.
+/// Which place a name has at first; when another one comes there, it moves to that place's neighbour.
 #[inline]
 fn place(directory: &Location, name: &[u8]) -> usize {
-    // Spreads well enough; who makes names meet in one place has them looked up as if there were no places.
+    // Spreads well enough; who makes three names meet has them looked up as if there were no places.
     const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
     let mut sum = core::ptr::from_ref(directory).addr() as u64;
     let mut words = name.chunks_exact(8);
@@ -72,21 +72,26 @@ impl RecentLocations {
     #[inline]
     pub(super) fn find(&self, directory: &Rc<Location>, name: &[u8]) -> Option<Rc<Location>> {
         let places = self.places.borrow();
-        let kept = places[place(directory, name)].as_ref()?;
-        kept.is_named(directory, name).then(|| kept.clone())
+        let first = place(directory, name);
+        let is_it = |kept: &&Rc<Location>| kept.is_named(directory, name);
+        places[first].as_ref().filter(is_it).or_else(|| places[first ^ 1].as_ref().filter(is_it)).cloned()
     }
 
-    /// Keeps a location, which has this name in this directory, in place of the one that is there.
+    /// Keeps a location, which has this name in this directory.
     pub(super) fn keep(&self, directory: &Rc<Location>, name: &[u8], location: &Rc<Location>) {
         if self.is_closed.get() {
             return;
         }
         self.forget(location);
-        let place = place(directory, name);
-        location.recent.0.set(Some(place as u8));
-        let old = self.places.borrow_mut()[place].replace(location.clone());
-        if let Some(old) = old {
-            old.recent.0.set(None);
+        let first = place(directory, name);
+        location.recent.0.set(Some(first as u8));
+        let before = self.places.borrow_mut()[first].replace(location.clone());
+        if let Some(before) = before {
+            before.recent.0.set(Some(first as u8 ^ 1));
+            let oldest = self.places.borrow_mut()[first ^ 1].replace(before);
+            if let Some(oldest) = oldest {
+                oldest.recent.0.set(None);
+            }
         }
     }
 

@@ -38,8 +38,11 @@ impl Parked {
 
 /// Whether a call may be parked.
 pub fn may_park(call: &Call) -> bool {
-    let thread = call.thread;
-    !call.server.tracing.get() && !thread.process.is_stopped() && thread.deliverable().is_empty()
+    !call.server.tracing.get() && may_wait(call.thread)
+}
+
+fn may_wait(thread: &Thread) -> bool {
+    !thread.ended.get() && !thread.process.is_stopped() && thread.deliverable().is_empty()
 }
 
 /// A read of a pipe or a socket in which there was nothing.
@@ -68,14 +71,6 @@ impl Read {
     fn wait(self: &Rc<Self>) {
         let listener: Weak<dyn Listener> = Rc::<Self>::downgrade(self);
         self.place.set(self.file.waiters().map(|queue| queue.listen(Events::READABLE, listener)));
-    }
-
-    /// Somebody else has read it.
-    fn wait_again(&self) {
-        if let Some(Parked::Read(read)) = self.thread.take_parked() {
-            read.wait();
-            self.thread.park(Parked::Read(read));
-        }
     }
 
     fn attempt(&self, sink: &mut UserSink) -> Result<usize> {
@@ -107,20 +102,25 @@ impl Read {
 
 impl Listener for Read {
     fn notify(&self, events: Events) {
-        // What it does itself needs no telling.
+        // What it does itself needs no telling; and whatever comes of that mustn't start it while it is carried out: it is looked at afterwards.
         self.place.set(None);
+        let Some(parked) = self.thread.take_parked() else { return };
         let result = match &mut *self.sink.borrow_mut() {
             Some(sink) => self.attempt(sink),
             None => return,
         };
         match result {
-            // Something else has happened than that there is something to read.
-            Err(Errno::EAGAIN) if events.intersects(Events::ALWAYS) => self.thread.wake(),
-            Err(Errno::EAGAIN) => self.wait_again(),
-            result => {
-                drop(self.thread.take_parked());
-                self.server.answer(&self.thread, Answer::Done(register(result.map(|count| count as u64))));
+            Err(Errno::EAGAIN) => {
+                // Mostly somebody else has read it; or something else has happened than that there is something to read.
+                if let Parked::Read(read) = &parked {
+                    read.wait();
+                }
+                self.thread.park(parked);
+                if events.intersects(Events::ALWAYS) || !may_wait(&self.thread) {
+                    self.thread.wake();
+                }
             }
+            result => self.server.answer(&self.thread, Answer::Done(register(result.map(|count| count as u64)))),
         }
     }
 }

@@ -13,9 +13,13 @@ const SIGACTION: u64 = 13;
 const PIPE: u64 = 22;
 const SOCKETPAIR: u64 = 53;
 const FUTEX: u64 = 202;
+const FCNTL: u64 = 72;
 const TGKILL: u64 = 234;
 const WAIT: u64 = 0;
 const WAKE: u64 = 1;
+const SET_FLAGS: u64 = 4;
+const SET_OWNER: u64 = 8;
+const ASYNC: u64 = 0o20000;
 
 /// Two threads of one process.
 fn pair(server: &'static Server) -> [Rc<Thread>; 2] {
@@ -131,4 +135,33 @@ fn who_waits_after_waking_gives_way() {
     assert!(!first.gives_way() && second.gives_way());
     let times = (0..1000).take_while(|_| second.gives_way()).count();
     assert!((10..200).contains(&times), "{times}");
+}
+
+/// The reader's process owns the pipe's other end, which tells it by a signal when there is room: its own read makes that.
+#[test]
+fn a_read_that_signals_its_own_process() {
+    for handled in [false, true] {
+        let server = server();
+        let [reader, writer] = pair(server);
+        let tasks = server.executor.len();
+        if handled {
+            reader.space().write_words(WORD, &[ARENA, 0x0400_0000, ARENA, 0]).unwrap();
+            call(server, &reader, SIGACTION, [29, WORD, 0, 8]);
+        }
+        let (from, to) = pipe(server, &reader);
+        call(server, &reader, FCNTL, [to, SET_OWNER, reader.process.pid.into(), 0]);
+        call(server, &reader, FCNTL, [to, SET_FLAGS, ASYNC, 0]);
+        call(server, &reader, READ, [from, PLACE, 8192, 0]);
+        assert!(reader.is_held());
+        call(server, &writer, WRITE, [to, ARENA, 80_000, 0]);
+        assert!(!reader.is_held());
+        if handled {
+            assert!(!reader.all_pending().is_empty());
+        } else {
+            assert_eq!(reader.process.ending.get(), Some(Ending::Killed(Signal::IO)));
+        }
+        server.end_process(&reader.process, Ending::Killed(Signal::KILL));
+        server.executor.run();
+        assert_eq!(server.executor.len(), tasks);
+    }
 }

@@ -64,8 +64,9 @@ const USER_FLAGS: u64 = 0x0024_0dd5;
 const FIXED_FLAGS: u64 = 0x202;
 
 impl Context {
-    /// The thread's state may be in the FPU, or it has a segment base that isn't 0 or that it sets by itself.
+    /// The thread's state may be in the FPU.
     pub const FPU: u64 = 1;
+    /// It has a segment base that isn't 0, or may set one by itself.
     pub const BASES: u64 = 2;
     /// Where the processor's frame begins (downwards) and the general registers, and what the stubs test.
     pub const END: usize = offset_of!(Self, fs_base);
@@ -92,7 +93,7 @@ impl Context {
 
     /// A context of these words, in the order of its fields.
     pub(super) const fn of(words: [u64; Self::WORDS]) -> Self {
-        // SAFETY: a context is these words (`repr(C)`, size asserted below; the last is padding), and any word is a valid one.
+        // SAFETY: a context is these words (`repr(C)`, size asserted below; the last is padding up to its alignment), and any word is a valid one.
         unsafe { core::mem::transmute::<[u64; Self::WORDS], Self>(words) }
     }
 

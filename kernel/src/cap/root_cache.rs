@@ -63,7 +63,7 @@ impl RootCache {
     #[inline(always)]
     unsafe fn root_slot<'k>(self, index: u64) -> CapRef<'k> {
         let place = self.first.wrapping_add((index << SLOT_BITS) as usize);
-        // SAFETY: by the module's invariant the CNode lives, and has the slot, as the caller says.
+        // SAFETY: by the module's invariant the CNode lives, so its slots are not at address 0, and it has this one, as the caller says.
         unsafe {
             core::hint::assert_unchecked(place != 0);
             Ref::from(&*core::ptr::with_exposed_provenance::<Slot>(place))

@@ -146,11 +146,11 @@ impl Server {
     /// Answers a held thread: at once if it can't wait, else with the next receive. If its process is stopped, it goes on
     /// when that does.
     pub fn answer(&self, thread: &Thread, answer: Answer) {
-        self.answer_at_once(thread, answer);
+        self.answer_inlined(thread, answer);
     }
     /// The same where it is done for each call.
     #[inline(always)]
-    pub fn answer_at_once(&self, thread: &Thread, answer: Answer) {
+    pub fn answer_inlined(&self, thread: &Thread, answer: Answer) {
         if let Some(reply) = thread.let_go(answer) {
             self.send_answer(thread, reply, answer.message());
         }

@@ -261,7 +261,7 @@ impl Server {
             return self.watched_system_call(call);
         }
         match table::handler(call.number)(call) {
-            Outcome::Done(value) => self.answer_at_once(thread, Answer::Done(value)),
+            Outcome::Done(value) => self.answer_inlined(thread, Answer::Done(value)),
             outcome => self.go_on(thread, outcome, None),
         }
     }

@@ -29,6 +29,7 @@ mod receive;
 mod reply_recv;
 mod send;
 mod steps;
+mod turns;
 
 pub use call::call;
 pub use fault::fault;

@@ -4,10 +4,8 @@
 //! Who gets the message has a scheduling context of its own: the sender's doesn't go along.
 #![forbid(unsafe_code)]
 
-use super::steps::{
-    NotFast, answer_fault, find, hand_over, has_faulted, is_higher, later, leave_queue, lets_go_on, now, plain_message,
-    take_turn, turn,
-};
+use super::steps::{NotFast, answer_fault, find, hand_over, has_faulted, leave_queue, lets_go_on, plain_message};
+use super::turns::{Turn, displace, is_higher, later, take_turn, turn};
 use crate::cap::Kind;
 use crate::mem::Ref;
 use crate::object::{Endpoint, Kernel, Notification, Reply, SchedContext, Tcb, ThreadState};
@@ -43,7 +41,7 @@ pub fn signal<'k>(
     }
     let turn = later(k, own)?;
     give_signal(k, notification, waiter, badge);
-    take_turn(k, thread, waiter, own, turn);
+    take_turn(k, thread, waiter, turn);
     Ok(())
 }
 
@@ -56,9 +54,8 @@ fn signal_higher<'k>(
     waiter: Ref<'k, Tcb>,
     own: Ref<'k, SchedContext>,
 ) -> Result<(), NotFast> {
-    let turn = now(k, thread, waiter, own)?;
+    displace(k, thread, waiter, own)?;
     give_signal(k, notification, waiter, badge);
-    take_turn(k, thread, waiter, own, turn);
     Ok(())
 }
 
@@ -95,21 +92,21 @@ fn answer<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, reply: Ref<'k, Reply>) -> Res
         return Err(NotFast);
     }
     let own = caller.sched_context.get(k).ok_or(NotFast)?;
-    if has_faulted(caller) || is_higher(caller, thread) {
-        return answer_apart(k, thread, info, reply, caller, own);
+    if has_faulted(caller) {
+        return answer_faulted(k, thread, info, reply, caller, own);
     }
-    let turn = later(k, own)?;
+    let turn = turn(k, thread, caller, own)?;
     caller.reply.clear();
     reply.tcb.clear();
     hand_over(k, thread, caller, info, 0);
     caller.state.set(ThreadState::Running);
-    take_turn(k, thread, caller, own, turn);
+    take_turn(k, thread, caller, turn);
     Ok(())
 }
 
-/// The same for one that has faulted or runs at once.
+/// The same for one that has faulted.
 #[inline(never)]
-fn answer_apart<'k>(
+fn answer_faulted<'k>(
     k: Kernel<'k>,
     thread: Ref<'k, Tcb>,
     info: MessageInfo,
@@ -117,21 +114,20 @@ fn answer_apart<'k>(
     caller: Ref<'k, Tcb>,
     own: Ref<'k, SchedContext>,
 ) -> Result<(), NotFast> {
-    let turn = turn(k, thread, caller, own)?;
-    if !has_faulted(caller) {
-        caller.reply.clear();
-        reply.tcb.clear();
-        hand_over(k, thread, caller, info, 0);
-        caller.state.set(ThreadState::Running);
-    } else if lets_go_on(caller, info) {
-        caller.reply.clear();
-        reply.tcb.clear();
-        answer_fault(k, thread, caller, info);
-        caller.state.set(ThreadState::Restart);
-    } else {
+    if !lets_go_on(caller, info) {
         return Err(NotFast);
     }
-    take_turn(k, thread, caller, own, turn);
+    let turn = turn(k, thread, caller, own)?;
+    caller.reply.clear();
+    reply.tcb.clear();
+    answer_fault(k, thread, caller, info);
+    if turn == Turn::Now {
+        caller.context.restart();
+        caller.state.set(ThreadState::Running);
+    } else {
+        caller.state.set(ThreadState::Restart);
+    }
+    take_turn(k, thread, caller, turn);
     Ok(())
 }
 
@@ -157,6 +153,6 @@ fn send_message<'k>(
         reply.tcb.clear();
     }
     hand_over(k, thread, receiver, info, badge);
-    take_turn(k, thread, receiver, own, turn);
+    take_turn(k, thread, receiver, turn);
     Ok(())
 }

@@ -42,10 +42,9 @@ pub struct State {
     pub quiet_until: Cell<u64>,
     pending: Cell<Pending>,
     candidate: Link<Tcb>,
-    /// Ready threads by priority, with a bitmap of the queues that aren't empty and one of its words that aren't 0.
+    /// Ready threads by priority, with a bitmap of the queues that aren't empty.
     pub ready: [Queue; 256],
     pub ready_words: [Cell<u64>; 4],
-    pub ready_summary: Cell<u64>,
     /// The highest priority that a ready thread has; 0 if none is ready.
     pub ready_highest: Cell<u8>,
     /// Runnable threads whose budget comes later, by when.
@@ -74,7 +73,6 @@ impl State {
             candidate: Link::NONE,
             ready: [const { Queue::EMPTY }; 256],
             ready_words: [const { Cell::new(0) }; 4],
-            ready_summary: Cell::new(0),
             ready_highest: Cell::new(0),
             release: Queue::EMPTY,
             work: Cell::new(0),

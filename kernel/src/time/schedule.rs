@@ -1,7 +1,7 @@
 //! Who runs next, and on whose time.
 
 use super::budget::{charge, charge_current, is_ready, is_sufficient, look_ahead, min_budget, unblock_check};
-use super::ready::{dequeue, enqueue_back, enqueue_front, highest_priority, highest_ready};
+use super::ready::{dequeue, enqueue_back, enqueue_front, highest_ready, outranks_ready};
 use crate::arch;
 use crate::mem::Ref;
 use crate::object::{Action, Kernel, Place, SchedContext, Tcb};
@@ -192,7 +192,7 @@ fn decide(k: Kernel) {
                     // The current one goes on: it is at the front.
                     enqueue_back(k, candidate);
                     choose(k);
-                } else if highest_priority(k).is_some_and(|highest| highest > priority) {
+                } else if !outranks_ready(k, candidate) {
                     enqueue_front(k, candidate);
                     choose(k);
                 } else {
@@ -273,6 +273,14 @@ pub fn switch_slices(k: Kernel, from: Ref<SchedContext>, own: Ref<SchedContext>)
     from.consumed.set(from.consumed.get().wrapping_add(used));
     from.set_left(from.left().wrapping_sub(used));
     set_deadlines(k, now.wrapping_add(own.left()));
+    true
+}
+
+/// The same for any contexts.
+#[inline(never)]
+pub fn switch_refills(k: Kernel, from: Ref<SchedContext>, own: Ref<SchedContext>) -> bool {
+    let Some(moment) = moment_for(k, own) else { return false };
+    switch_contexts(k, moment, from, own);
     true
 }
 

@@ -55,7 +55,7 @@ fn check_running(k: Kernel, caps: &Caps) {
             assert!(k.ready[priority].is_empty(), "a thread of a higher priority is ready");
         }
     } else {
-        assert_eq!(k.ready_summary.get(), 0, "nobody runs while somebody is ready");
+        assert!(k.ready.iter().all(|queue| queue.is_empty()), "nobody runs while somebody is ready");
     }
     if let Some(context) = k.current_sc.get(k) {
         assert!(caps.is_live(context.address(), Kind::SchedContext), "time is charged to a deleted context");
@@ -78,10 +78,8 @@ fn check_ready(k: Kernel, caps: &Caps, queued: &mut Queued) {
             enter(queued, thread, Place::Ready);
         }
     }
-    for (index, word) in k.ready_words.iter().enumerate() {
-        let marked = k.ready_summary.get() >> index & 1 != 0;
-        assert_eq!(marked, word.get() != 0, "the summary and word {index} of the bitmap differ");
-    }
+    let highest = k.ready.iter().rposition(|queue| !queue.is_empty()).unwrap_or(0);
+    assert_eq!(usize::from(k.ready_highest.get()), highest, "the highest priority that is ready");
 }
 
 fn check_release(k: Kernel, caps: &Caps, queued: &mut Queued) {

@@ -15,14 +15,17 @@ use chestnut_abi::{CapRights, MessageInfo};
 #[inline(always)]
 pub fn send<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>) -> Result<(), NotFast> {
     let cap = find(k, thread, thread.context.capability_register())?;
+    if let Some(notification) = cap.as_signalled(k) {
+        // A signal has no message, but fails if a capability beside it isn't there.
+        let alone = MessageInfo(thread.context.message_info()).extra_caps() == 0;
+        return if alone { signal(k, thread, notification, cap.badge()) } else { Err(NotFast) };
+    }
     match cap.kind() {
         Kind::Reply => answer(k, thread, cap.as_reply(k).ok_or(NotFast)?),
         Kind::Endpoint if cap.rights().contains(CapRights::WRITE) => {
             send_message(k, thread, cap.as_endpoint(k).ok_or(NotFast)?, cap.badge())
         }
-        // A signal has no message, but fails if a capability beside it isn't there.
-        _ if MessageInfo(thread.context.message_info()).extra_caps() != 0 => Err(NotFast),
-        _ => signal(k, thread, cap.as_signalled(k).ok_or(NotFast)?, cap.badge()),
+        _ => Err(NotFast),
     }
 }
 

@@ -162,7 +162,7 @@ pub fn only_endpoint_matters<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>) -> bool {
 /// A thread waits at an endpoint where nobody else does, with a reply object for the next caller.
 #[inline(always)]
 pub fn wait_for_message<'k>(
-    k: Kernel<'k>,
+    _: Kernel<'k>,
     thread: Ref<'k, Tcb>,
     endpoint: Ref<'k, Endpoint>,
     cap: Cap,
@@ -174,7 +174,7 @@ pub fn wait_for_message<'k>(
     thread.blocked_rights.set(cap.rights());
     thread.endpoint.set(Some(endpoint));
     thread.place.set(Place::Object);
-    endpoint.queue.push_back(k, thread);
+    endpoint.queue.push_only(thread);
 }
 
 /// A thread has left the queue that it was blocked in.

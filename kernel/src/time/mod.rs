@@ -16,6 +16,6 @@ pub use ready::{
 };
 pub use schedule::{
     Expired, Moment, await_budget, charge_expired, donate, end_of_budget, has_time, is_expired, moment_for,
-    possible_switch_to, read_clock, reschedule, resume, schedule, switch_contexts, switch_refills, switch_slices,
-    wake, yield_now,
+    possible_switch_to, read_clock, reschedule, resume, schedule, switch_contexts, switch_refills, switch_slices, wake,
+    yield_now,
 };

@@ -1,6 +1,7 @@
 //! The ready queues: one for each priority, found by the highest that isn't empty, and when that one becomes so, by a bitmap. The running thread
 //! and blocked threads are in none.
 
+use super::schedule::note_release;
 use crate::mem::Ref;
 use crate::object::{Kernel, Place, Queue, Tcb};
 use core::cell::Cell;
@@ -59,11 +60,9 @@ pub fn dequeue(k: Kernel, thread: Ref<Tcb>) {
             }
         }
         Place::Release => {
-            if k.release.first(k) == Some(thread) {
-                k.reprogram.set(true);
-            }
             k.release.remove(k, thread);
             thread.place.set(Place::Nowhere);
+            note_release(k);
         }
         Place::Nowhere | Place::Object => {}
     }

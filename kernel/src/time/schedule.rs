@@ -21,7 +21,7 @@ pub struct Expired<'k>(pub Ref<'k, Tcb>);
 /// Whether it is certain, without a look at any scheduling context, that the current one hasn't expired and nobody's awaited budget has come.
 #[inline(always)]
 pub fn is_quiet(k: Kernel) -> bool {
-    k.now.get() < k.quiet_until.get() && !k.reprogram.get()
+    k.now.get() < k.quiet_until.get()
 }
 
 /// Whether the current scheduling context has too little left to go on with.
@@ -39,7 +39,7 @@ fn has_expired(k: Kernel) -> bool {
 pub fn charge_expired<'k>(k: Kernel<'k>) -> Option<Expired<'k>> {
     let context = k.current_sc.get(k)?;
     charge_current(k);
-    k.reprogram.set(true);
+    k.set_timer_anew();
     let thread = k.current.get(k).filter(|thread| thread.is_runnable() && thread.sched_context.is(context))?;
     if !(is_ready(k, context) && is_sufficient(k, context, 0)) {
         return Some(Expired(thread));
@@ -73,7 +73,13 @@ pub fn await_budget(k: Kernel, context: Ref<SchedContext>) {
     thread.place.set(Place::Release);
     let time = context.head().time;
     k.release.insert_ordered(k, thread, |other| release_time(k, other) <= time);
-    k.reprogram.set(true);
+    note_release(k);
+}
+
+/// Somebody has come or gone among those who wait for budget.
+pub(super) fn note_release(k: Kernel) {
+    k.next_release.set(k.release.first(k).map_or(u64::MAX, |thread| release_time(k, thread)));
+    k.set_timer_anew();
 }
 
 fn release_time(k: Kernel, thread: Ref<Tcb>) -> u64 {
@@ -155,7 +161,7 @@ pub fn yield_now(k: Kernel) {
     charge_current(k);
     // … but what is reported as consumed is what was.
     context.consumed.set(consumed.saturating_add(used));
-    k.reprogram.set(true);
+    k.set_timer_anew();
     if let Some(thread) = k.current.get(k) {
         end_of_budget(k, thread);
     }
@@ -239,7 +245,7 @@ pub struct Moment {
 #[inline(always)]
 pub fn moment_for(k: Kernel, own: Ref<SchedContext>) -> Option<Moment> {
     let now = arch::now();
-    if now >= k.quiet_until.get() || k.reprogram.get() || !has_time_at(k, own, now) {
+    if now >= k.quiet_until.get() || !has_time_at(k, own, now) {
         return None;
     }
     Some(Moment { now, used: k.consumed.get().wrapping_add(now).wrapping_sub(k.now.get()) })
@@ -254,7 +260,6 @@ pub fn switch_contexts(k: Kernel, moment: Moment, from: Ref<SchedContext>, own: 
     charge(k, from, moment.used);
     if !own.is_round_robin() {
         unblock_check(k, own);
-        k.reprogram.set(false);
     }
     set_deadlines(k, moment.now.wrapping_add(own.head().amount));
 }
@@ -292,7 +297,6 @@ fn wake_released(k: Kernel) {
             break;
         }
         dequeue(k, thread);
-        k.reprogram.set(true);
         possible_switch_to(k, thread);
     }
 }
@@ -315,7 +319,7 @@ fn switch_sched_context(k: Kernel) {
     if next == k.current_sc.get(k) {
         return;
     }
-    k.reprogram.set(true);
+    k.set_timer_anew();
     charge_current(k);
     k.consumed.set(0);
     k.current_sc.set(next);
@@ -328,13 +332,12 @@ fn switch_sched_context(k: Kernel) {
 
 #[inline(always)]
 fn set_timer(k: Kernel) {
-    if k.reprogram.get() {
+    if k.quiet_until.get() == 0 {
         program_timer(k);
     }
 }
 
 fn program_timer(k: Kernel) {
-    k.reprogram.set(false);
     let budget_end = k
         .current_sc
         .get(k)
@@ -345,8 +348,7 @@ fn program_timer(k: Kernel) {
 /// The next moment at which the kernel must look at budgets is the timer's deadline, and a little before that what ends the quiet.
 #[inline(always)]
 fn set_deadlines(k: Kernel, budget_end: u64) {
-    let release = k.release.first(k).map_or(u64::MAX, |thread| release_time(k, thread));
-    let deadline = budget_end.min(release);
+    let deadline = budget_end.min(k.next_release.get());
     // A refill may be used a moment before its time, too, but a shorter one than this.
     k.quiet_until.set(deadline.saturating_sub(min_budget(k)));
     arch::set_deadline(deadline);

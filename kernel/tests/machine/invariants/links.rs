@@ -83,6 +83,8 @@ fn check_ready(k: Kernel, caps: &Caps, queued: &mut Queued) {
 }
 
 fn check_release(k: Kernel, caps: &Caps, queued: &mut Queued) {
+    let first = k.release.first(k).and_then(|thread| thread.sched_context.get(k));
+    assert_eq!(k.next_release.get(), first.map_or(u64::MAX, |context| context.head().time), "who gets budget first");
     let mut last = 0;
     for thread in k.release.iter(k) {
         assert!(caps.is_live(thread.address(), Kind::Tcb), "a deleted thread waits for budget");
@@ -207,6 +209,8 @@ fn check_thread(k: Kernel, caps: &Caps, thread: Ref<Tcb>, found: Place) {
     let this = Ref::from(thread.get());
     let state = thread.state.get();
     assert_eq!(thread.place.get(), found, "a thread's idea of its queue, in state {state:?}");
+    let is_linked = !thread.next.is_none() || !thread.prev.is_none();
+    assert!(found != Place::Nowhere || !is_linked, "a thread that stands in no queue has neighbours");
     let blocked = matches!(state, BlockedOnSend | BlockedOnReceive | BlockedOnNotification);
     assert_eq!(found == Place::Object, blocked, "in state {state:?} at {found:?}");
     if let Some(context) = thread.sched_context.get(k) {

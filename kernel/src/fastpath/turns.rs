@@ -43,6 +43,56 @@ pub fn later<'k>(k: Kernel<'k>, own: Ref<'k, SchedContext>) -> Result<Turn, NotF
     if time::has_time(k, own) { Ok(Turn::Later) } else { Err(NotFast) }
 }
 
+/// `woken`, which has a higher priority, is to run from here on, and `thread` to be ready: what is looked at before, in the commonest case of two
+/// round-robin contexts. Nothing is changed.
+#[inline(always)]
+pub fn look<'k>(
+    k: Kernel<'k>,
+    thread: Ref<'k, Tcb>,
+    woken: Ref<'k, Tcb>,
+    own: Ref<'k, SchedContext>,
+) -> Result<Change<'k>, NotFast> {
+    if !time::outranks_ready(k, woken) {
+        return Err(NotFast);
+    }
+    let from = thread.sched_context.get(k).ok_or(NotFast)?;
+    let root = loadable(k, woken)?;
+    Ok(Change { from, own, root, now: time::slices_at(k, from, own).ok_or(NotFast)? })
+}
+
+/// What [`look`] found.
+#[derive(Clone, Copy)]
+pub struct Change<'k> {
+    from: Ref<'k, SchedContext>,
+    own: Ref<'k, SchedContext>,
+    root: u64,
+    now: u64,
+}
+
+impl<'k> Change<'k> {
+    /// Does it, as the last thing: nothing has to be kept for afterwards, not even that all went well.
+    #[inline(always)]
+    pub fn make(self, k: Kernel<'k>, thread: Ref<'k, Tcb>, woken: Ref<'k, Tcb>) -> Result<(), NotFast> {
+        change(k, thread, woken, self.from, self.own, self.root, self.now)
+    }
+}
+
+#[inline(never)]
+fn change<'k>(
+    k: Kernel<'k>,
+    thread: Ref<'k, Tcb>,
+    woken: Ref<'k, Tcb>,
+    from: Ref<'k, SchedContext>,
+    own: Ref<'k, SchedContext>,
+    root: u64,
+    now: u64,
+) -> Result<(), NotFast> {
+    time::begin_slice(k, now, from, own);
+    time::stand_in_front(k, thread);
+    run(k, thread, woken, root);
+    Ok(())
+}
+
 /// `woken`, which has a higher priority, runs from here on, and `thread` is ready.
 #[inline(never)]
 pub fn displace<'k>(

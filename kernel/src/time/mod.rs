@@ -15,7 +15,7 @@ pub use ready::{
     take_highest,
 };
 pub use schedule::{
-    Expired, Moment, await_budget, charge_expired, donate, end_of_budget, has_time, is_expired, moment_for,
-    possible_switch_to, read_clock, reschedule, resume, schedule, switch_contexts, switch_refills, switch_slices, wake,
-    yield_now,
+    Expired, Moment, await_budget, begin_slice, charge_expired, donate, end_of_budget, has_time, is_expired,
+    moment_for, possible_switch_to, read_clock, reschedule, resume, schedule, slices_at, switch_contexts,
+    switch_refills, switch_slices, wake, yield_now,
 };

@@ -267,10 +267,25 @@ pub fn switch_contexts(k: Kernel, moment: Moment, from: Ref<SchedContext>, own: 
 /// Both in one, where both contexts are round-robin ones. False: something else is the case, and nothing has been changed.
 #[inline(always)]
 pub fn switch_slices(k: Kernel, from: Ref<SchedContext>, own: Ref<SchedContext>) -> bool {
+    let Some(now) = slices_at(k, from, own) else { return false };
+    begin_slice(k, now, from, own);
+    true
+}
+
+/// The first half of it: the time, at which the one may be changed to the other.
+#[inline(always)]
+pub fn slices_at(k: Kernel, from: Ref<SchedContext>, own: Ref<SchedContext>) -> Option<u64> {
     if !(from.is_round_robin() && own.is_round_robin()) {
-        return false;
+        return None;
     }
-    let Some(Moment { now, used }) = moment_for(k, own) else { return false };
+    let now = arch::now();
+    if now < k.quiet_until.get() { Some(now) } else { None }
+}
+
+/// The second half.
+#[inline(always)]
+pub fn begin_slice(k: Kernel, now: u64, from: Ref<SchedContext>, own: Ref<SchedContext>) {
+    let used = k.consumed.get().wrapping_add(now).wrapping_sub(k.now.get());
     k.now.set(now);
     k.consumed.set(0);
     k.current_sc.set(Some(own));
@@ -278,7 +293,6 @@ pub fn switch_slices(k: Kernel, from: Ref<SchedContext>, own: Ref<SchedContext>)
     from.consumed.set(from.consumed.get().wrapping_add(used));
     from.set_left(from.left().wrapping_sub(used));
     set_deadlines(k, now.wrapping_add(own.left()));
-    true
 }
 
 /// The same for any contexts.

@@ -4,7 +4,9 @@
 //! Who gets the message has a scheduling context of its own: the sender's doesn't go along.
 #![forbid(unsafe_code)]
 
-use super::steps::{NotFast, answer_fault, find, hand_over, has_faulted, leave_queue, lets_go_on, plain_message};
+use super::steps::{
+    NotFast, Plain, answer_fault, find, hand_over, has_faulted, leave_queue, lets_go_on, plain_message,
+};
 use super::turns::{Turn, displace, is_higher, later, look, take_turn, turn};
 use crate::cap::{Cap, Kind};
 use crate::mem::Ref;
@@ -136,7 +138,7 @@ fn send_message<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, cap: Cap) -> Result<(),
 fn answer_faulted<'k>(
     k: Kernel<'k>,
     thread: Ref<'k, Tcb>,
-    info: MessageInfo,
+    info: Plain,
     reply: Ref<'k, Reply>,
     caller: Ref<'k, Tcb>,
 ) -> Result<(), NotFast> {
@@ -163,7 +165,7 @@ fn answer_faulted<'k>(
 fn send_apart<'k>(
     k: Kernel<'k>,
     thread: Ref<'k, Tcb>,
-    info: MessageInfo,
+    info: Plain,
     badge: u64,
     to: Ref<'k, Tcb>,
     own: Ref<'k, SchedContext>,

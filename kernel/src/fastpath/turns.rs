@@ -89,7 +89,7 @@ fn change<'k>(
 ) -> Result<(), NotFast> {
     time::begin_slice(k, now, from, own);
     time::stand_in_front(k, thread);
-    run(k, thread, woken, root);
+    _ = run(k, thread, woken, root);
     Ok(())
 }
 
@@ -108,7 +108,7 @@ pub fn displace<'k>(
     let root = loadable(k, woken)?;
     change_time(k, from, own)?;
     time::stand_in_front(k, thread);
-    run(k, thread, woken, root);
+    _ = run(k, thread, woken, root);
     Ok(())
 }
 
@@ -139,7 +139,7 @@ pub fn give_way<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>) -> Result<(), NotFast> 
         next.context.restart();
         next.state.set(ThreadState::Running);
     }
-    run(k, thread, next, root);
+    _ = run(k, thread, next, root);
     Ok(())
 }
 

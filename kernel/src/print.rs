@@ -54,12 +54,3 @@ impl Print for Hex {
         }
     }
 }
-
-/// Prints its arguments on the console one after the other, then ends the line.
-#[macro_export]
-macro_rules! print_line {
-    ($($part:expr),* $(,)?) => {{
-        $($crate::print::Print::print(&$part, $crate::arch::console_put);)*
-        $crate::arch::console_put(b'\n');
-    }};
-}

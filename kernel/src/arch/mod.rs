@@ -8,3 +8,12 @@ pub use hosted::*;
 mod x86_64;
 #[cfg(target_os = "none")]
 pub use x86_64::*;
+
+/// Prints its arguments on the console one after the other, then ends the line.
+#[macro_export]
+macro_rules! print_line {
+    ($($part:expr),* $(,)?) => {{
+        $($crate::print::Print::print(&$part, $crate::arch::console_put);)*
+        $crate::arch::console_put(b'\n');
+    }};
+}

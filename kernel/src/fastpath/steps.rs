@@ -238,7 +238,7 @@ pub fn wait_for_message<'k>(thread: Ref<'k, Tcb>, endpoint: Ref<'k, Endpoint>, c
     thread.state.set(ThreadState::BlockedOnReceive);
     thread.endpoint.set(Some(endpoint));
     thread.place.set(Place::Object);
-    endpoint.queue.push_only(thread);
+    endpoint.queue.push_alone(thread);
 }
 
 /// A thread has left the queue that it was blocked in.

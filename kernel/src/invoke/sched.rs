@@ -3,7 +3,7 @@
 use super::{Arguments, Error, Outcome};
 use crate::cap::{Cap, Kind};
 use crate::mem::Ref;
-use crate::object::{Kernel, SchedContext, Tcb, ThreadState};
+use crate::object::{Kernel, MIN_BUDGET_US, SchedContext, Tcb, ThreadState};
 use crate::{ipc, lifecycle, time};
 use chestnut_abi::Label;
 use chestnut_abi::object::{MIN_REFILLS, SchedContextFlags, max_extra_refills};
@@ -19,14 +19,14 @@ pub fn invoke_control(call: &Arguments, label: Label) -> Outcome {
     let cap = call.cap(0)?;
     let k = call.k;
     let Some(context) = cap.as_sched_context(k) else { return Err(Error::InvalidCapability(1).into()) };
-    if !(time::MIN_BUDGET_US..=MAX_PERIOD_US).contains(&budget) {
-        return Err(Error::Range(time::MIN_BUDGET_US, MAX_PERIOD_US).into());
+    if !(MIN_BUDGET_US..=MAX_PERIOD_US).contains(&budget) {
+        return Err(Error::Range(MIN_BUDGET_US, MAX_PERIOD_US).into());
     }
-    if !(time::MIN_BUDGET_US..=MAX_PERIOD_US).contains(&period) {
-        return Err(Error::Range(time::MIN_BUDGET_US, MAX_PERIOD_US).into());
+    if !(MIN_BUDGET_US..=MAX_PERIOD_US).contains(&period) {
+        return Err(Error::Range(MIN_BUDGET_US, MAX_PERIOD_US).into());
     }
     if budget > period {
-        return Err(Error::Range(time::MIN_BUDGET_US, period).into());
+        return Err(Error::Range(MIN_BUDGET_US, period).into());
     }
     let most = max_extra_refills(cap.sched_context_bits());
     if extra_refills > most {

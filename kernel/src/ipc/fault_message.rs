@@ -1,11 +1,14 @@
 //! Faults as messages: what a handler is told, and what its reply changes.
 
+use super::Buffer;
 use super::consumed::consumed_us;
 use super::message::{self, set_message_word};
 use crate::mem::Ref;
 use crate::object::{Fault, Kernel, Tcb};
 use chestnut_abi::MessageInfo;
 use chestnut_abi::fault::{label, timeout as timeout_words, unknown_syscall, user_exception, vm};
+use chestnut_abi::ipc_buffer::MSG_WORD;
+use chestnut_abi::message::REGISTER_WORDS;
 use chestnut_abi::registers::{TIMEOUT_REPLY_REGISTERS, UNKNOWN_SYSCALL_REGISTERS, USER_EXCEPTION_REGISTERS};
 
 /// Whether the thread waits for the answer to a timeout fault.
@@ -32,10 +35,18 @@ pub fn write<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, receiver: Ref<'k, Tcb>, fa
             label::CAP
         }
         Fault::UnknownSyscall { number } => {
-            for (index, register) in UNKNOWN_SYSCALL_REGISTERS.into_iter().enumerate() {
-                put(if index == unknown_syscall::FAULT_IP { registers.fault_ip() } else { registers.get(register) });
+            // They are many: where they go is looked up once.
+            let buffer = Buffer::of(k, receiver, true);
+            let count = if buffer.is_some() { UNKNOWN_SYSCALL_REGISTERS.len() } else { REGISTER_WORDS };
+            for (index, &register) in UNKNOWN_SYSCALL_REGISTERS.iter().enumerate().take(count) {
+                let value =
+                    if index == unknown_syscall::FAULT_IP { registers.fault_ip() } else { registers.get(register) };
+                match buffer {
+                    Some(buffer) if index >= REGISTER_WORDS => buffer.write(MSG_WORD + index, value),
+                    _ => receiver.context.set_message_register(index, value),
+                }
             }
-            put(number);
+            length = count + usize::from(set_message_word(k, receiver, count, number));
             label::UNKNOWN_SYSCALL
         }
         Fault::UserException { number, code } => {

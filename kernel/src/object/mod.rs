@@ -21,7 +21,7 @@ pub use fault::Fault;
 pub use irq::{IRQS, IrqState, Irqs};
 pub use redirect::Redirect;
 pub use reply::Above;
-pub use state::{Action, Kernel, State};
+pub use state::{Action, KERNEL_WCET_US, Kernel, MIN_BUDGET_US, State};
 pub use token::enter;
 #[cfg(not(target_os = "none"))]
 pub use token::{install, uninstall};

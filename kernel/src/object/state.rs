@@ -5,9 +5,13 @@ use super::domain::DomainSchedule;
 use super::irq::Irqs;
 use super::x86_64::{AsidTable, IoPorts};
 use crate::mem::{Entry, Link, Ref};
-use crate::time::MIN_BUDGET_US;
 use core::cell::Cell;
 use core::ops::Deref;
+
+/// Longest time that the kernel may need between two looks at the clock, in microseconds.
+pub const KERNEL_WCET_US: u64 = 10;
+/// Smallest budget, in microseconds: the kernel has to be able to enter and leave within it.
+pub const MIN_BUDGET_US: u64 = 2 * KERNEL_WCET_US;
 
 /// What the end of this kernel entry does.
 #[derive(Clone, Copy, PartialEq)]

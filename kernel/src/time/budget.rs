@@ -6,12 +6,7 @@
 //! equal: its budget comes back at once, and it goes to the back of its queue.
 
 use crate::mem::Ref;
-use crate::object::{Kernel, Refill, SchedContext};
-
-/// Longest time that the kernel may need between two looks at the clock, in microseconds.
-const KERNEL_WCET_US: u64 = 10;
-/// Smallest budget, in microseconds: the kernel has to be able to enter and leave within it.
-pub const MIN_BUDGET_US: u64 = 2 * KERNEL_WCET_US;
+use crate::object::{KERNEL_WCET_US, Kernel, Refill, SchedContext};
 
 /// Smallest amount worth running on, in ticks.
 #[inline(always)]

@@ -5,11 +5,10 @@
 #![forbid(unsafe_code)]
 mod budget;
 mod ready;
+mod release;
 mod schedule;
 
-pub use budget::{
-    MIN_BUDGET_US, charge_current, configure_refills, is_ready, is_sufficient, min_budget, unblock_check,
-};
+pub use budget::{charge_current, configure_refills, is_ready, is_sufficient, min_budget, unblock_check};
 pub use ready::{
     dequeue, enqueue_back, enqueue_front, highest_ready, outranks_ready, set_priority_in_queue, stand_in_front,
     take_highest,

@@ -1,7 +1,7 @@
 //! The ready queues: one for each priority, found by the highest that isn't empty, and when that one becomes so, by a bitmap. The running thread
 //! and blocked threads are in none.
 
-use super::schedule::note_release;
+use super::release::note_release;
 use crate::mem::Ref;
 use crate::object::{Kernel, Place, Queue, Tcb};
 use core::cell::Cell;

@@ -2,6 +2,7 @@
 
 use super::budget::{charge, charge_current, is_ready, is_sufficient, look_ahead, min_budget, unblock_check};
 use super::ready::{dequeue, enqueue_back, enqueue_front, highest_ready, outranks_ready};
+use super::release::{note_release, release_time};
 use crate::arch;
 use crate::mem::Ref;
 use crate::object::{Action, Kernel, Place, SchedContext, Tcb};
@@ -74,16 +75,6 @@ pub fn await_budget(k: Kernel, context: Ref<SchedContext>) {
     let time = context.head().time;
     k.release.insert_ordered(k, thread, |other| release_time(k, other) <= time);
     note_release(k);
-}
-
-/// Somebody has come or gone among those who wait for budget.
-pub(super) fn note_release(k: Kernel) {
-    k.next_release.set(k.release.first(k).map_or(u64::MAX, |thread| release_time(k, thread)));
-    k.set_timer_anew();
-}
-
-fn release_time(k: Kernel, thread: Ref<Tcb>) -> u64 {
-    thread.sched_context.get(k).map_or(0, |context| context.head().time)
 }
 
 /// Asks for a choice on the way out, keeping a thread that was about to be switched to.

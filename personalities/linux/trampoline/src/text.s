@@ -210,10 +210,17 @@ chestnut_linux_text:
     iretq
 .Lrestore_end:
 
-# Errors. A signal frame that can't be read is no error of a call: the server has the signal for it.
+# Errors. A signal frame that can't be read is no error of a call: the server has the signal for it. A read that has stored
+# something returns how much.
 .Lefault:
     cmp dword ptr [rsp + {NUMBER}], {RT_SIGRETURN}
     je .Lnot_here
+    cmp dword ptr [rsp + {NUMBER}], {READ}
+    jne 1f
+    mov rax, rdi
+    sub rax, rsi
+    jnz .Ltail
+1:
     mov rax, -{EFAULT}
     jmp .Ltail
 .Leinval:
@@ -531,6 +538,71 @@ chestnut_linux_text:
     jne .Lnot_here
     jmp .Lsuccess
 
+# read(EDI descriptor, RSI buffer, RDX bytes) and write, if nothing but the arguments is needed for the answer. A buffer that is
+# no place for one, and more bytes than a call moves, are the server's.
+.macro plain bits
+    cmp edi, {PLAIN_DESCRIPTORS}
+    jae .Lask
+    mov edi, edi
+    mov rcx, [rsp + {PROCESS}]
+    movzx edi, byte ptr [rcx + rdi + {PROCESS_PLAIN}]
+    test edi, \bits
+    jz .Lask
+    cmp rdx, {MOST_BYTES}
+    ja .Lask
+    mov r11, {USER_END}
+    mov rcx, rsi
+    add rcx, rdx
+    jc .Lask
+    cmp rcx, r11
+    ja .Lask
+.endm
+# Somebody may want to hear of it.
+.macro unwatched
+    mov rcx, [rsp + {TIME}]
+    cmp dword ptr [rcx + {TIME_DEVICES_WATCHED}], 0
+    jne .Lask
+.endm
+.Lwrite:
+    plain {DISCARDS}
+    unwatched
+    mov rax, rdx
+    jmp .Ltail
+.Lread:
+    plain {READS_END} | {READS_ZEROS}
+    test edi, {READS_END}
+    jnz .Lsuccess
+    unwatched
+    # Word by word from the first whole one on, so that a fault comes at the first byte that can't be stored. A signal ends it
+    # after any page.
+    cld
+    xor eax, eax
+    mov rdi, rsi
+    mov ecx, edi
+    neg ecx
+    and ecx, 7
+    cmp rcx, rdx
+    cmova rcx, rdx
+    sub rdx, rcx
+    user rep stosb
+1:  mov ecx, {PAGE}
+    cmp rcx, rdx
+    cmova rcx, rdx
+    sub rdx, rcx
+    mov r10d, ecx
+    and r10d, 7
+    shr ecx, 3
+    user rep stosq
+    mov ecx, r10d
+    user rep stosb
+    cmp dword ptr [rsp + {ATTENTION}], 0
+    jne 2f
+    test rdx, rdx
+    jnz 1b
+2:  mov rax, rdi
+    sub rax, rsi
+    jmp .Ltail
+
 # By the codes of dispatch.rs.
 .balign 4, 0xcc
 .Lhandlers:
@@ -550,6 +622,8 @@ chestnut_linux_text:
     .long .Lfutex - .Lhandlers
     .long .Lrt_sigaction - .Lhandlers
     .long .Lrt_sigreturn - .Lhandlers
+    .long .Lread - .Lhandlers
+    .long .Lwrite - .Lhandlers
 .Lhandlers_end:
 
 # The rest of the frame traps.

@@ -5,7 +5,7 @@ use alloc::rc::Rc;
 use super::Generator;
 use crate::buffer::{Sink, Source, partial};
 use crate::inode::{OpenRequest, Openable};
-use crate::open::{Attempt, File, Whence};
+use crate::open::{Attempt, File, Plain, Whence};
 use crate::{Errno, Result};
 
 /// One of them.
@@ -59,6 +59,16 @@ impl File for Memory {
             Memory::Null | Memory::Zero => Ok(source.remaining()),
             Memory::Full => Err(Errno::ENOSPC),
             Memory::Random(generator) => stir(generator, source),
+        }
+    }
+
+    fn plain(&self) -> Plain {
+        match self {
+            Memory::Null => Plain::READS_END | Plain::DISCARDS,
+            Memory::Zero => Plain::READS_ZEROS | Plain::DISCARDS,
+            // A read is, a write isn't.
+            Memory::Full => Plain::READS_ZEROS,
+            Memory::Random(_) => Plain::empty(),
         }
     }
 

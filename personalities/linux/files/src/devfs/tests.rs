@@ -49,6 +49,8 @@ fn null_swallows_and_gives_nothing() {
     assert_eq!(put(&null, b"text"), Ok(4));
     assert_eq!(get(&null, 4).unwrap(), b"");
     assert_eq!(null.seek(Whence::End, 10), Ok(0));
+    assert_eq!(put(&null, b"text"), Ok(4));
+    assert_eq!(null.offset(), 0);
 }
 
 #[test]

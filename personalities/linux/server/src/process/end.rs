@@ -191,7 +191,7 @@ impl Server {
                 self.tell_of_end(&child, ending);
                 continue;
             }
-            self.publish_ids(&child);
+            child.publish_ids();
             if let Some(signal) = Signal::new(child.parent_death_signal.get().into()) {
                 self.signal_process(&child, SignalInfo::kernel(signal));
             }

@@ -134,7 +134,7 @@ impl Server {
 
         let old_space = process.space.replace(loaded.space.clone());
         let old_pages = process.own_pages.replace(own_pages);
-        self.publish_ids(process);
+        self.begin_page(process);
         let (page, address) = match self.thread_page(process, &loaded.space, thread.tid.get()) {
             Ok(page) => page,
             Err(_) => {

@@ -6,6 +6,7 @@
 //! | [`thread`] | one thread: its kernel object, its page, what the server holds of it |
 //! | [`table`] | who has which id |
 //! | [`actions`] | what is done on them, and where the trampoline reads that |
+//! | [`page`] | the process page, which its trampoline reads: ids and descriptors |
 //! | [`delivery`] | sending signals and taking them |
 //! | [`frame`] | the frame that a handler finds on its stack |
 //! | [`create`] | fork, vfork, clone |
@@ -32,6 +33,7 @@ pub mod futex;
 pub mod jobs;
 pub mod limits;
 pub mod packet_filter;
+pub mod page;
 pub mod parked;
 pub mod pi_futex;
 pub mod schedule;
@@ -102,7 +104,7 @@ pub enum Life {
 
 /// Where the pages are that a process shares with the server.
 pub struct OwnPages {
-    pub process: SharedPage<ProcessPage>,
+    pub process: Rc<SharedPage<ProcessPage>>,
     pub process_address: u64,
     /// Of the address space: shared with vfork's child.
     pub mm: Rc<SharedPage<MmPage>>,

@@ -25,7 +25,9 @@ pub fn unshare(call: &Call) -> Result<u64> {
         // The process's own and ours: nobody else's.
         if Rc::strong_count(&files) > 2 {
             let own = files.borrow().clone();
+            files.borrow_mut().stop_showing();
             *call.process().files.borrow_mut() = Rc::new(RefCell::new(own));
+            call.process().show_descriptors();
         }
     } else if flags & linux::CLONE_FILES != 0 {
         return Err(Errno::EINVAL);

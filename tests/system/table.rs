@@ -195,6 +195,7 @@ const C: &[&str] = &[
     "bounds",
     "clones",
     "clocks",
+    "devices",
     "directories",
     "divide",
     "epoll",

@@ -158,6 +158,7 @@ pub(crate) struct Offsets {
     pub start: u32,
     pub sigenter: u32,
     pub trapenter: u32,
+    pub handlerenter: u32,
     pub tail: u32,
     pub tail_end: u32,
     pub short_tail: u32,

@@ -48,7 +48,8 @@
 //! **Faults.** RIP in the text: the server resolves the page fault as any other, and if it can't (or it is a general
 //! protection fault), writes RIP = text + [`text::fixup`] of the position and lets the thread go on; without a fix-up the
 //! signal is SIGSEGV. RIP elsewhere: if it ends in a signal, as in case 2, the thread being stopped already. After an exception whose answer
-//! sets RIP, RSP and RFLAGS, those go into the frame (`set_interrupted`) and the thread to [`text::trapenter`].
+//! sets RIP, RSP and RFLAGS, those go into the frame (`set_interrupted`) and the thread to [`text::trapenter`]; or, if nothing else is to be
+//! taken, the server writes the signal frame at once, and the thread goes to the handler by [`text::handlerenter`].
 #![no_std]
 
 mod assembly;

@@ -114,6 +114,38 @@ chestnut_linux_text:
     mov eax, [rsp + {NUMBER}]
     jmp .Lask
 
+# From an exception whose handler begins at once: the server has put all into the signal frame at the handler's RSP but what only the
+# thread has, and what the handler begins with into the frame here.
+.macro to_context register, offset
+    user mov [rax + 8 + {CONTEXT_REGISTERS} + 8 * \offset], \register
+.endm
+.Lhandlerenter:
+    mov [rsp + {RAX}], rax
+    mov rax, [rsp + {RSP}]
+    to_context rcx, 14
+    mov rcx, [rsp + {RAX}]
+    to_context rcx, 13
+    to_context r8, 0
+    to_context r9, 1
+    to_context r10, 2
+    to_context r11, 3
+    to_context r12, 4
+    to_context r13, 5
+    to_context r14, 6
+    to_context r15, 7
+    to_context rdi, 8
+    to_context rsi, 9
+    to_context rbp, 10
+    to_context rbx, 11
+    to_context rdx, 12
+    user mov rcx, [rax + 8 + {CONTEXT_FPU}]
+    user fxsave64 [rcx]
+    mov rdi, [rsp + {RDI}]
+    mov rsi, [rsp + {RSI}]
+    mov rdx, [rsp + {RDX}]
+    xor eax, eax
+    jmp .Lshort_tail
+
 # A number that the table doesn't have: its last entry is for all of them.
 .Lbeyond:
     mov rcx, [rsp + {DISPATCH}]
@@ -145,6 +177,8 @@ chestnut_linux_text:
     jmp .Ltail
 .Lbroken:
     ud2
+.Lno_stack:
+    hlt
 
 # For calls that copy the thread and for tracing: everything into the page first.
 .Lserver_all:
@@ -220,7 +254,9 @@ chestnut_linux_text:
     mov rax, rdi
     sub rax, rsi
     jnz .Ltail
-1:
+1:  # Nor is a stack that somebody has taken away since the server wrote to it: general protection, which has no fix-up here.
+    cmp dword ptr [rsp + {NUMBER}], -1
+    je .Lno_stack
     mov rax, -{EFAULT}
     jmp .Ltail
 .Leinval:
@@ -643,6 +679,7 @@ chestnut_linux_offsets:
     .long .Lrestore - chestnut_linux_text
     .long .Lsigenter - chestnut_linux_text
     .long .Ltrapenter - chestnut_linux_text
+    .long .Lhandlerenter - chestnut_linux_text
     .long .Ltail - chestnut_linux_text
     .long .Ltail_end - chestnut_linux_text
     .long .Lshort_tail - chestnut_linux_text

@@ -351,6 +351,12 @@ impl SignalAction {
     pub const IGNORE: u64 = 1;
     pub const BYTES: usize = 32;
 
+    /// What is blocked while the handler runs for this signal, if `mask` was before.
+    pub const fn mask_after(self, mask: SignalSet, signal: Signal) -> SignalSet {
+        let blocked = SignalSet(mask.0 | self.mask.0);
+        if self.flags & action_flag::NODEFER == 0 { blocked.with(signal) } else { blocked }
+    }
+
     pub fn to_words(self) -> [u64; 4] {
         [self.handler, self.flags, self.restorer, self.mask.0]
     }

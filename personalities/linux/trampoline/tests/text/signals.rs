@@ -4,9 +4,11 @@ use core::cell::Cell;
 use std::rc::Rc;
 
 use chestnut_linux_trampoline::pages::{AltStack, FxArea, SIGNALS, context};
-use chestnut_linux_trampoline::{Reply, Request, text};
+use chestnut_linux_trampoline::text::Stopped;
+use chestnut_linux_trampoline::view::Handler;
+use chestnut_linux_trampoline::{Frame, Reply, Request, text};
 
-use crate::machine::{Machine, Program, elsewhere};
+use crate::machine::{Machine, Program, elsewhere, return_address};
 use crate::requests::{answer, local, remote, take_signals_once};
 
 const RT_SIGACTION: u64 = 13;
@@ -213,4 +215,40 @@ fn bad_frames_are_the_server_s() {
         assert_eq!(sigreturn(&machine, address, &real).rax, 3, "{what}");
         assert_eq!(asked.get(), 1, "{what}");
     }
+}
+
+/// After an exception the server has written the frame but for what it doesn't know.
+#[test]
+fn a_handler_begins_at_once_and_finds_the_thread_s_registers() {
+    let machine: &'static Machine = Box::leak(Machine::new());
+    let thread = machine.thread;
+    let (context, fpu) = (machine.scratch_address() + 8 * CONTEXT as u64, machine.scratch_address() + 8 * FPU as u64);
+    machine.set_scratch_word(CONTEXT + context::FPU / 8, fpu);
+    let ways_out = crate::scan::instructions(text::bytes()).map(|i| i.position);
+    let short_tail = ways_out.filter(|&at| text::stopped_at(at) == Stopped::RewindTo(at) && at != text::start()).max();
+    let program = Program::pattern(3);
+    // A stop at the text's first instruction stands for an exception in the program.
+    machine.break_at(text::entry(), move |rsp| {
+        let arguments = [5, 6, 7];
+        thread.begin_handler(&Handler { rip: return_address(), rsp: context - 8, rflags: 0x246, arguments });
+        // The program's stack isn't that of its handler here.
+        machine.break_at(short_tail.expect("two tails"), move |_| {
+            thread.set_frame(&Frame { rsp, ..thread.frame() });
+            None
+        });
+        Some(text::handlerenter())
+    });
+    let p = program;
+    let after = machine.run(program);
+    assert!(machine.stopped());
+    let (rcx, r11) = (return_address(), machine.thread_page());
+    let registers = [p.r8, p.r9, p.r10, r11, p.r12, p.r13, p.r14, p.r15, p.rdi, p.rsi, p.rbp, p.rbx, p.rdx, p.rax, rcx];
+    for (index, value) in registers.into_iter().enumerate() {
+        assert_eq!(machine.scratch_word(CONTEXT + context::REGISTERS / 8 + index), value, "{index}");
+    }
+    // MXCSR and XMM5.
+    let saved = |byte: usize| machine.scratch_word(FPU + byte / 8);
+    assert_eq!((saved(24) as u32, saved(240), saved(248)), (p.mxcsr, p.xmm5[0], p.xmm5[1]));
+    let expected = Program { rdi: 5, rsi: 6, rdx: 7, rax: 0, rcx, r11: 0x246, rflags: after.rflags, rsp: 0, ..program };
+    assert_eq!(after, expected);
 }

@@ -107,6 +107,15 @@ pub struct ThreadPage {
     pub pending: u64,
     pub alt_stack: AltStack,
     pub fx: FxArea,
+    /// Non-zero: `actions` are those of the thread's process, which has no other thread, and the text changes them. Only the server
+    /// writes it.
+    pub has_actions: u32,
+    /// The signal whose action is `change` and no longer what `actions` say; 0 for none. The text completes `change` first, so
+    /// whoever looks while the thread is stopped anywhere finds an action as it was before or as it is then.
+    pub changing: u32,
+    pub change: [u64; 4],
+    /// As [`ProcessPage::actions`].
+    pub actions: [[u64; 4]; SIGNALS],
 }
 
 /// One per process, mapped read-only in it.
@@ -217,6 +226,7 @@ const _: () = {
     assert!(offset_of!(ThreadPage, pending) == 0x4e0);
     assert!(offset_of!(ThreadPage, alt_stack) == 0x4e8);
     assert!(offset_of!(ThreadPage, fx) == 0x500);
+    assert!(offset_of!(ThreadPage, actions) == 0x728);
     assert!(STACK == 0x490);
     assert!(offset_of!(ProcessPage, dispatch) == 24);
     assert!(offset_of!(ProcessPage, actions) % 8 == 0);

@@ -377,16 +377,64 @@ chestnut_linux_text:
     user mov [rdx], r8
     jmp .Lsuccess
 
-# rt_sigaction(EDI signal, RSI new, RDX old, R10 bytes in a set): tells what is set, if the server has put it on the process page.
-# What is read with the same version before and after is of one moment.
+# rt_sigaction(EDI signal, RSI new, RDX old, R10 bytes in a set): tells and changes what is set, if the server has left it to the thread.
+# A signal that is pending may have to be forgotten, which is the server's, and so are the two that have no other action.
 .Lrt_sigaction:
-    test rsi, rsi
-    jnz .Lnot_here
     cmp r10, 8
     jne .Lnot_here
-    lea eax, [rdi - 1]
-    cmp eax, {SIGNALS}
+    lea ecx, [rdi - 1]
+    cmp ecx, {SIGNALS}
     jae .Lnot_here
+    cmp dword ptr [rsp + {HAS_ACTIONS}], 0
+    je .Lshown_actions
+    test rsi, rsi
+    jz 1f
+    mov rax, [rsp + {PENDING}]
+    or rax, 0x40100
+    bt rax, rcx
+    jc .Lnot_here
+    user mov rax, [rsi]
+    user mov r8, [rsi + 8]
+    user mov r9, [rsi + 16]
+    user mov r15, [rsi + 24]
+    # SIGKILL and SIGSTOP cannot be blocked.
+    and r15, ~0x40100
+    shl ecx, 5
+    mov [rsp + {CHANGE}], rax
+    mov [rsp + {CHANGE} + 8], r8
+    mov [rsp + {CHANGE} + 16], r9
+    mov [rsp + {CHANGE} + 24], r15
+    # From here on it is changed, wherever the thread may be stopped.
+    mov [rsp + {CHANGING}], edi
+    mov rsi, [rsp + rcx + {ACTIONS}]
+    mov rdi, [rsp + rcx + {ACTIONS} + 8]
+    mov r10, [rsp + rcx + {ACTIONS} + 16]
+    mov r11, [rsp + rcx + {ACTIONS} + 24]
+    mov [rsp + rcx + {ACTIONS}], rax
+    mov [rsp + rcx + {ACTIONS} + 8], r8
+    mov [rsp + rcx + {ACTIONS} + 16], r9
+    mov [rsp + rcx + {ACTIONS} + 24], r15
+    mov dword ptr [rsp + {CHANGING}], 0
+    jmp 2f
+1:  shl ecx, 5
+    mov rsi, [rsp + rcx + {ACTIONS}]
+    mov rdi, [rsp + rcx + {ACTIONS} + 8]
+    mov r10, [rsp + rcx + {ACTIONS} + 16]
+    mov r11, [rsp + rcx + {ACTIONS} + 24]
+2:  test rdx, rdx
+    jz .Lsuccess
+    user mov [rdx], rsi
+    user mov [rdx + 8], rdi
+    user mov [rdx + 16], r10
+    user mov [rdx + 24], r11
+    jmp .Lsuccess
+
+# The server keeps the actions: they are told if it has put them on the process page. What is read with the same version before and
+# after is of one moment.
+.Lshown_actions:
+    test rsi, rsi
+    jnz .Lnot_here
+    mov eax, ecx
     mov rcx, [rsp + {PROCESS}]
     mov r11d, [rcx + {PROCESS_ACTIONS_VERSION}]
     test r11d, r11d

@@ -152,6 +152,32 @@ impl View<ThreadPage> {
     pub fn set_pending(self, signals: u64) {
         set!(self, pending, signals);
     }
+    /// The text changes the process's actions on signals from now on, which are these. `struct sigaction` each, from signal 1 on.
+    pub fn give_actions(self, actions: impl Iterator<Item = [u64; 4]>) {
+        set!(self, changing, 0);
+        for (index, action) in (0..SIGNALS).zip(actions) {
+            set!(self, actions[index], action);
+        }
+        set!(self, has_actions, 1);
+    }
+    /// It no longer does.
+    pub fn keep_actions(self) {
+        set!(self, has_actions, 0);
+    }
+    /// The action on a signal (1–64; beyond: all zeros) as it is on the page. Look only while the thread doesn't run.
+    pub fn action(self, signal: usize) -> [u64; 4] {
+        match signal.checked_sub(1) {
+            Some(_) if get!(self, changing) as usize == signal => get!(self, change),
+            Some(index) if index < SIGNALS => get!(self, actions[index]),
+            _ => [0; 4],
+        }
+    }
+    /// Changes it there.
+    pub fn set_action(self, signal: usize, action: [u64; 4]) {
+        if let Some(index) = signal.checked_sub(1).filter(|&index| index < SIGNALS) {
+            set!(self, actions[index], action);
+        }
+    }
     pub fn alt_stack(self) -> AltStack {
         get!(self, alt_stack)
     }

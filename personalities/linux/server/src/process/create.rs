@@ -1,7 +1,7 @@
 //! New processes and threads: fork(2), vfork(2), clone(2), clone3(2), and the first program of all.
 
 use super::limits;
-use super::signal::{Signal, SignalActions};
+use super::signal::Signal;
 use super::thread::Thread;
 use super::{Beginning, Ids, OwnPages, Process};
 use crate::capability::{Frame, SharedPage};
@@ -130,6 +130,9 @@ impl Server {
             chosen if self.table.is_free(chosen) => chosen,
             _ => return Err(Errno::EEXIST),
         };
+        if has(THREAD) {
+            parent.process.keep_actions();
+        }
         let process = if has(THREAD) { parent.process.clone() } else { self.fork_process(parent, &request, tid)? };
         let pidfd = if has(PIDFD) { Some(self.give_pidfd(parent, &process, request.pidfd)?) } else { None };
         let thread = self.add_thread(&process, tid).inspect_err(|_| {
@@ -214,10 +217,9 @@ impl Server {
             Rc::new(RefCell::new(old.descriptors().borrow().clone()))
         };
         let actions = if has(SIGHAND) {
-            old.hide_actions();
-            old.actions.borrow().clone()
+            old.share_actions()
         } else {
-            let mut actions: SignalActions = old.actions.borrow().borrow().clone();
+            let mut actions = old.all_actions();
             if has(CLEAR_SIGHAND) {
                 actions.reset_handlers();
             }

@@ -85,7 +85,7 @@ impl Server {
         } else if SignalSet::STOPPING.contains(signal) {
             self.discard(process, SignalSet::of(Signal::CONT));
         }
-        if !process.actions.borrow().borrow().ignores(signal) {
+        if !process.ignores(signal) {
             return true;
         }
         let waits = |thread: &Rc<Thread>| thread.mask().contains(signal) || thread.awaited.get().contains(signal);
@@ -283,8 +283,7 @@ impl Server {
     /// Makes a signal pending that can't be put off: if it is blocked or ignored it ends the process. False if it did.
     pub fn force(&self, thread: &Rc<Thread>, info: SignalInfo, detail: FaultDetail) -> bool {
         let signal = info.signal;
-        let actions = thread.process.actions.borrow().clone();
-        let action = actions.borrow().get(signal);
+        let action = thread.process.action(signal);
         let no_handler = action.handler <= SignalAction::IGNORE;
         if no_handler || thread.mask().contains(signal) {
             let registers = thread.machine.registers();
@@ -401,7 +400,7 @@ impl Server {
     /// SIGCHLD for a stop or a continuation, and a wake-up for whoever waits.
     fn tell_parent(&self, process: &Rc<Process>, why: i32, status: i32) {
         let Some(parent) = self.table.process(process.parent.get()) else { return };
-        let action = parent.actions.borrow().borrow().get(Signal::CHLD);
+        let action = parent.action(Signal::CHLD);
         if action.flags & action_flag::NOCLDSTOP == 0 {
             self.signal_process(&parent, child_info(process, why, status));
         }

@@ -46,6 +46,7 @@ pub mod wait;
 
 use crate::capability::SharedPage;
 use crate::memory::AddressSpace;
+use actions::{Actions, SharedActions};
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use capabilities::Capabilities;
@@ -57,7 +58,7 @@ use chestnut_linux_trampoline::{MmPage, ProcessPage};
 use core::cell::{Cell, RefCell};
 use core::time::Duration;
 use limits::Limits;
-use signal::{PendingSignals, Signal, SignalActions};
+use signal::{PendingSignals, Signal};
 pub use thread::{Activity, Thread};
 use timers::Timers;
 
@@ -133,7 +134,7 @@ pub struct Process {
     /// Ids, umask, directories: what file calls look at. The other ids are in `ids`.
     pub caller: RefCell<Caller>,
     pub ids: Cell<Ids>,
-    pub actions: RefCell<Rc<RefCell<SignalActions>>>,
+    pub actions: Actions,
     /// Signals for the whole process.
     pub pending: RefCell<PendingSignals>,
     pub limits: RefCell<Limits>,
@@ -177,7 +178,7 @@ pub struct Beginning {
     pub files: Rc<RefCell<Descriptors>>,
     pub caller: Caller,
     pub ids: Ids,
-    pub actions: Rc<RefCell<SignalActions>>,
+    pub actions: SharedActions,
     pub limits: Limits,
     pub exit_signal: u8,
     pub name: [u8; 16],
@@ -252,7 +253,7 @@ impl Process {
             files: RefCell::new(files),
             caller: RefCell::new(caller),
             ids: Cell::new(ids),
-            actions: RefCell::new(beginning.actions),
+            actions: Actions::new(beginning.actions),
             pending: RefCell::default(),
             limits: RefCell::new(beginning.limits),
             child_changed: WaitQueue::new(),

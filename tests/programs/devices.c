@@ -2,6 +2,7 @@
 // them: what is written must be gone exactly when it went there.
 #include "expect.h"
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <poll.h>
@@ -112,6 +113,10 @@ static void numbers(void) {
     expect(dup3(null, TEN, O_CLOEXEC) == TEN && get(TEN, buffer, 9) == 0 && close(TEN) == 0 && is_closed(TEN));
     expect(fcntl(zero, F_DUPFD, TEN) == TEN && gives_zeros(TEN) && dup2(TEN, TEN) == TEN && gives_zeros(TEN));
     expect(syscall(SYS_close_range, TEN, TEN, 0) == 0 && is_closed(TEN));
+    // A table of its own.
+    expect(dup2(null, TEN) == TEN && syscall(SYS_close_range, 100, 200, CLOSE_RANGE_UNSHARE) == 0 && discards(TEN));
+    expect(dup2(ends[1], TEN) == TEN && carries(TEN) && dup2(zero, TEN) == TEN && gives_zeros(TEN));
+    expect(unshare(CLONE_FILES) == 0 && gives_zeros(TEN) && close(TEN) == 0 && is_closed(TEN));
     // Numbers above those that anybody has.
     for (int number = 254; number < 259; number++) {
         expect(dup2(null, number) == number && discards(number) && get(number, buffer, 9) == 0);

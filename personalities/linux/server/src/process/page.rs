@@ -8,10 +8,12 @@
 use super::Process;
 use crate::capability::SharedPage;
 use crate::server::Server;
+use alloc::rc::Rc;
 use chestnut_linux_files::open::{Board, Plain};
 use chestnut_linux_trampoline::ProcessPage;
 use chestnut_linux_trampoline::pages::plain;
 use chestnut_linux_trampoline::view::Ids;
+use core::cell::RefCell;
 
 // The same bits in both places.
 const _: () = assert!(
@@ -49,6 +51,16 @@ impl Process {
     pub fn show_descriptors(&self) {
         let page = self.own_pages.borrow().process.clone();
         self.files.borrow().borrow_mut().show_on(page);
+    }
+
+    /// Gives the process a copy of the descriptors that it has, shared with nobody.
+    pub fn separate_descriptors(&self) {
+        let old = self.descriptors();
+        let own = old.borrow().clone();
+        // It may be looked at by a call still; the page is the new one's.
+        old.borrow_mut().stop_showing();
+        *self.files.borrow_mut() = Rc::new(RefCell::new(own));
+        self.show_descriptors();
     }
 
     fn shared_ids(&self) -> Ids {

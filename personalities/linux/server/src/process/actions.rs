@@ -36,6 +36,7 @@ impl Actions {
 }
 
 impl Process {
+    #[inline]
     pub fn action(&self, signal: Signal) -> SignalAction {
         match self.actions.given.get() {
             None => self.actions.kept.borrow().borrow().get(signal),
@@ -43,6 +44,7 @@ impl Process {
         }
     }
     /// Whether the signal, if it is not blocked, is thrown away when sent.
+    #[inline]
     pub fn ignores(&self, signal: Signal) -> bool {
         self.action(signal).ignores(signal)
     }
@@ -130,6 +132,7 @@ impl Process {
 }
 
 /// What a thread's page says, as far as a process may want it.
+#[inline(never)]
 fn given(page: View<ThreadPage>, signal: Signal) -> SignalAction {
     if SignalSet::UNBLOCKABLE.contains(signal) {
         return SignalAction::default();

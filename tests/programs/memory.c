@@ -62,6 +62,19 @@ int main(void) {
     expect(read(null, map, 1) == -1 && errno == EFAULT);
     expect(write(fds[1], map, 1) == 1);
 
+    // Much that may be written again.
+    unsigned char *much = mmap(NULL, 5000 * page, RW, ANONYMOUS, -1, 0);
+    expect(much != MAP_FAILED);
+    for (int i = 0; i < 5000; i++)
+        much[i * page] = i;
+    expect(mprotect(much, 5000 * page, PROT_READ) == 0 && read(null, much + 4999 * page, 1) == -1 && errno == EFAULT);
+    expect(mprotect(much, 5000 * page, RW) == 0 && read(null, much + 4999 * page + 1, 1) == 1);
+    sum = 0;
+    for (int i = 0; i < 5000; i++)
+        sum += much[i * page]++ + much[i * page];
+    printf("much of it: %ld\n", sum);
+    expect(munmap(much, 5000 * page) == 0);
+
     // mremap grows in place or moves, and keeps the contents.
     char *grow = mmap(NULL, 4 * page, RW, ANONYMOUS, -1, 0);
     expect(grow != MAP_FAILED);

@@ -191,10 +191,12 @@ pub fn c_programs() -> impl Iterator<Item = &'static str> {
 
 /// Programs of `tests/programs` that need no argument.
 const C: &[&str] = &[
+    "actions",
     "attributes",
     "bounds",
     "clones",
     "clocks",
+    "devices",
     "directories",
     "divide",
     "epoll",

@@ -14,6 +14,11 @@ pub trait Sink {
     /// How many bytes still fit.
     fn remaining(&self) -> usize;
 
+    /// For who doesn't touch them: `EFAULT` if they can't be any program's memory.
+    fn check(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// Takes a prefix of `bytes` and says how long it was: less than `min(bytes.len(), remaining())` means that the memory
     /// behind it ended. `EFAULT` if it ended before the first byte.
     fn put(&mut self, bytes: &[u8]) -> Result<usize>;
@@ -54,6 +59,11 @@ pub trait Sink {
 pub trait Source {
     /// How many bytes are left.
     fn remaining(&self) -> usize;
+
+    /// For who doesn't look at them: `EFAULT` if they can't be any program's memory.
+    fn check(&self) -> Result<()> {
+        Ok(())
+    }
 
     /// Fills a prefix of `into` and says how long it was; short counts and `EFAULT` as for [`Sink::put`].
     fn take(&mut self, into: &mut [u8]) -> Result<usize>;

@@ -110,7 +110,9 @@ pub fn make(given: Given) -> (&'static Server, Devices) {
     console.set_window_size(FIRST_SIZE);
     let _ = server.console.set(console.clone());
     let devices = devfs::mount(&server.vfs, DEV_DEVICE, files_clock.clone(), store.clone(), generator, console.clone());
-    devices.expect("/dev can be made");
+    let time = clock.clone();
+    let told = move |watched| time.time_page().view().set_devices_watched(watched);
+    devices.expect("/dev can be made").tell_of_watches(Box::new(told));
     kernel_log::mount(server, &Caller::root(server.vfs.root())).expect("/dev/kmsg can be made");
     pty::mount(&server.vfs, PTS_DEVICE, files_clock, store, Rc::new(Jobs(server))).expect("/dev/pts can be made");
     fixed::mount(server, b"/proc", procfs::root(server, PROC_DEVICE)).expect("/proc can be made");

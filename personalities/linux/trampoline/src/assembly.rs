@@ -4,7 +4,7 @@ use core::mem::offset_of;
 
 use chestnut_abi::{Syscall, layout};
 
-use crate::pages::{AltStack, FUTEX_BUCKETS, PAGE, SIGNALS, STACK, SYSCALLS, context};
+use crate::pages::{AltStack, FUTEX_BUCKETS, PAGE, PLAIN_DESCRIPTORS, SIGNALS, STACK, SYSCALLS, context, plain};
 use crate::{Frame, MmPage, ProcessPage, ThreadPage, TimePage, dispatch, message};
 
 /// Offset of a thread-page field from RSP.
@@ -95,10 +95,22 @@ core::arch::global_asm!(
     ALT_SIZE = const at(offset_of!(ThreadPage, alt_stack) + offset_of!(AltStack, size)),
     ALT_FLAGS = const at(offset_of!(ThreadPage, alt_stack) + offset_of!(AltStack, flags)),
     FX = const at(offset_of!(ThreadPage, fx)),
+    HAS_ACTIONS = const at(offset_of!(ThreadPage, has_actions)),
+    CHANGING = const at(offset_of!(ThreadPage, changing)),
+    CHANGE = const at(offset_of!(ThreadPage, change)),
+    ACTIONS = const at(offset_of!(ThreadPage, actions)),
     PROCESS_IDS = const offset_of!(ProcessPage, pid),
     FIRST_ID = const dispatch::FIRST_ID,
     PROCESS_ACTIONS_VERSION = const offset_of!(ProcessPage, actions_version),
     PROCESS_ACTIONS = const offset_of!(ProcessPage, actions),
+    PROCESS_PLAIN = const offset_of!(ProcessPage, plain),
+    PLAIN_DESCRIPTORS = const PLAIN_DESCRIPTORS,
+    READS_END = const plain::READS_END,
+    READS_ZEROS = const plain::READS_ZEROS,
+    DISCARDS = const plain::DISCARDS,
+    MOST_BYTES = const plain::MOST,
+    PAGE = const PAGE,
+    READ = const dispatch::READ_NUMBER,
     SIGNALS = const SIGNALS,
     CONTEXT_STACK = const context::STACK,
     CONTEXT_REGISTERS = const context::REGISTERS,
@@ -109,6 +121,7 @@ core::arch::global_asm!(
     TIME_TSC_BASE = const offset_of!(TimePage, tsc_base),
     TIME_MULTIPLIER = const offset_of!(TimePage, multiplier),
     TIME_WALL_OFFSET = const offset_of!(TimePage, wall_offset),
+    TIME_DEVICES_WATCHED = const offset_of!(TimePage, devices_watched),
     SYSCALLS = const SYSCALLS,
     FUTEX_BUCKETS = const FUTEX_BUCKETS,
     USER_END = const layout::USER_END,
@@ -149,6 +162,7 @@ pub(crate) struct Offsets {
     pub start: u32,
     pub sigenter: u32,
     pub trapenter: u32,
+    pub handlerenter: u32,
     pub tail: u32,
     pub tail_end: u32,
     pub short_tail: u32,

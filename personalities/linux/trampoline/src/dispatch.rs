@@ -33,19 +33,26 @@ local! {
     13 FUTEX 202;
     14 RT_SIGACTION 13;
     15 RT_SIGRETURN 15;
-    16 GETPID 39;
-    17 GETPPID 110;
-    18 GETUID 102;
-    19 GETEUID 107;
-    20 GETGID 104;
-    21 GETEGID 108;
+    18 GETPID 39;
+    19 GETPPID 110;
+    20 GETUID 102;
+    21 GETEUID 107;
+    22 GETGID 104;
+    23 GETEGID 108;
 }
+
+/// read and write, answered by the text if the descriptor is of those whose answers depend on the arguments alone. They are in the table of a
+/// process that has such a descriptor, at [`READ_NUMBER`] and [`WRITE_NUMBER`].
+pub const READ: u8 = 16;
+pub const WRITE: u8 = 17;
+pub const READ_NUMBER: usize = 0;
+pub const WRITE_NUMBER: usize = 1;
 
 /// Codes below this have a handler each. The others are ids, in their order on the process page, which have one in common.
 pub const FIRST_ID: usize = GETPID as usize;
 
 /// Number of codes.
-pub const CODES: usize = 22;
+pub const CODES: usize = 24;
 
 /// Entries of a table: one for each number, and one for all numbers beyond.
 pub const ENTRIES: usize = SYSCALLS + 1;

@@ -43,12 +43,15 @@
 //! pending and unblocked now, and answers `Restore`.
 //!
 //! **Actions** on signals are shown on the process page (`show_actions`) once somebody has asked,
-//! and only while no other process shares them.
+//! and only while no other process shares them. Those of a process with one thread may be left to that thread altogether
+//! (`give_actions`): then the table on its page is the only one, and the server reads it (`action`) where it needs one, believing
+//! nothing but that it is what the process wants.
 //!
 //! **Faults.** RIP in the text: the server resolves the page fault as any other, and if it can't (or it is a general
 //! protection fault), writes RIP = text + [`text::fixup`] of the position and lets the thread go on; without a fix-up the
 //! signal is SIGSEGV. RIP elsewhere: if it ends in a signal, as in case 2, the thread being stopped already. After an exception whose answer
-//! sets RIP, RSP and RFLAGS, those go into the frame (`set_interrupted`) and the thread to [`text::trapenter`].
+//! sets RIP, RSP and RFLAGS, those go into the frame (`set_interrupted`) and the thread to [`text::trapenter`]; or, if nothing else is to be
+//! taken, the server writes the signal frame at once, and the thread goes to the handler by [`text::handlerenter`].
 #![no_std]
 
 mod assembly;

@@ -13,6 +13,8 @@ pub const PAGE: usize = 4096;
 pub const SYSCALLS: usize = 512;
 /// Number of signals.
 pub const SIGNALS: usize = 64;
+/// Descriptors that have a place in [`ProcessPage::plain`].
+pub const PLAIN_DESCRIPTORS: usize = 256;
 /// Entries of [`MmPage::waiters`].
 pub const FUTEX_BUCKETS: usize = 512;
 
@@ -105,6 +107,15 @@ pub struct ThreadPage {
     pub pending: u64,
     pub alt_stack: AltStack,
     pub fx: FxArea,
+    /// Non-zero: `actions` are those of the thread's process, which has no other thread, and the text changes them. Only the server
+    /// writes it.
+    pub has_actions: u32,
+    /// The signal whose action is `change` and no longer what `actions` say; 0 for none. The text completes `change` first, so
+    /// whoever looks while the thread is stopped anywhere finds an action as it was before or as it is then.
+    pub changing: u32,
+    pub change: [u64; 4],
+    /// As [`ProcessPage::actions`].
+    pub actions: [[u64; 4]; SIGNALS],
 }
 
 /// One per process, mapped read-only in it.
@@ -120,6 +131,10 @@ pub struct ProcessPage {
     pub dispatch: [u8; ENTRIES],
     /// The table of a traced thread: everything goes to the server, with all registers saved.
     pub dispatch_traced: [u8; ENTRIES],
+    /// What each of the first descriptors is read and written like, see [`plain`]; and how many of them can be read, and written.
+    pub plain: [u8; PLAIN_DESCRIPTORS],
+    pub plain_read: u16,
+    pub plain_written: u16,
     /// Says whether `actions` counts: 0 if not, and while it is being changed; another number after each change.
     pub actions_version: u32,
     /// What is done on each signal: `struct sigaction` as rt_sigaction has it.
@@ -129,7 +144,7 @@ pub struct ProcessPage {
 /// One for the whole system, mapped read-only on the page before each vDSO image.
 ///
 /// CLOCK_MONOTONIC in nanoseconds = (TSC − `tsc_base`) × `multiplier` / 2^32; CLOCK_REALTIME = that + `wall_offset`.
-/// Only `wall_offset` ever changes, so no reader needs more than one load of each.
+/// Only `wall_offset` and `devices_watched` ever change, so no reader needs more than one load of each.
 #[repr(C, align(4096))]
 pub struct TimePage {
     pub tsc_base: u64,
@@ -137,6 +152,8 @@ pub struct TimePage {
     pub multiplier: u64,
     /// Nanoseconds.
     pub wall_offset: u64,
+    /// Non-zero while somebody may want to hear that devices are read and written (inotify): then the server does both.
+    pub devices_watched: u32,
 }
 
 impl TimePage {
@@ -161,6 +178,18 @@ pub struct MmPage {
 /// Index into [`MmPage::waiters`] of a futex word's address.
 pub const fn futex_bucket(address: u64) -> usize {
     (address >> 2 ^ address >> 12) as usize % FUTEX_BUCKETS
+}
+
+/// A descriptor whose reads and writes need nothing but their arguments: bits of [`ProcessPage::plain`].
+pub mod plain {
+    /// A read finds the end.
+    pub const READS_END: u8 = 1;
+    /// A read finds zeros without end.
+    pub const READS_ZEROS: u8 = 2;
+    /// A write succeeds, and nobody looks at what was written.
+    pub const DISCARDS: u8 = 4;
+    /// Most bytes that one read or write moves (MAX_RW_COUNT).
+    pub const MOST: u64 = 0x7fff_f000;
 }
 
 /// The ucontext in a signal frame, as far as sigreturn looks at it: byte offsets, and what it takes of the flags.
@@ -197,10 +226,11 @@ const _: () = {
     assert!(offset_of!(ThreadPage, pending) == 0x4e0);
     assert!(offset_of!(ThreadPage, alt_stack) == 0x4e8);
     assert!(offset_of!(ThreadPage, fx) == 0x500);
+    assert!(offset_of!(ThreadPage, actions) == 0x728);
     assert!(STACK == 0x490);
-    assert!(size_of::<ProcessPage>() == PAGE);
     assert!(offset_of!(ProcessPage, dispatch) == 24);
     assert!(offset_of!(ProcessPage, actions) % 8 == 0);
+    assert!(size_of::<ProcessPage>() == PAGE);
     assert!(size_of::<TimePage>() == PAGE);
     assert!(size_of::<MmPage>() == PAGE);
 };

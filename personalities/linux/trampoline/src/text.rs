@@ -51,6 +51,13 @@ pub fn trapenter() -> u64 {
     chestnut_linux_offsets.trapenter.into()
 }
 
+/// Where a thread goes that has raised an exception and whose handler begins at once: with all its registers but RIP, RSP and RFLAGS. The
+/// server has written the whole signal frame but the other registers and the FPU's state, which are added here, and has put what the handler
+/// begins with into the thread page ([`begin_handler`](crate::View::begin_handler)).
+pub fn handlerenter() -> u64 {
+    chestnut_linux_offsets.handlerenter.into()
+}
+
 /// The instruction that calls the server: a thread whose call is held has RIP here or just after it.
 pub fn server_call() -> u64 {
     chestnut_linux_offsets.server_call.into()

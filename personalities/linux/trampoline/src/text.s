@@ -114,6 +114,38 @@ chestnut_linux_text:
     mov eax, [rsp + {NUMBER}]
     jmp .Lask
 
+# From an exception whose handler begins at once: the server has put all into the signal frame at the handler's RSP but what only the
+# thread has, and what the handler begins with into the frame here.
+.macro to_context register, offset
+    user mov [rax + 8 + {CONTEXT_REGISTERS} + 8 * \offset], \register
+.endm
+.Lhandlerenter:
+    mov [rsp + {RAX}], rax
+    mov rax, [rsp + {RSP}]
+    to_context rcx, 14
+    mov rcx, [rsp + {RAX}]
+    to_context rcx, 13
+    to_context r8, 0
+    to_context r9, 1
+    to_context r10, 2
+    to_context r11, 3
+    to_context r12, 4
+    to_context r13, 5
+    to_context r14, 6
+    to_context r15, 7
+    to_context rdi, 8
+    to_context rsi, 9
+    to_context rbp, 10
+    to_context rbx, 11
+    to_context rdx, 12
+    user mov rcx, [rax + 8 + {CONTEXT_FPU}]
+    user fxsave64 [rcx]
+    mov rdi, [rsp + {RDI}]
+    mov rsi, [rsp + {RSI}]
+    mov rdx, [rsp + {RDX}]
+    xor eax, eax
+    jmp .Lshort_tail
+
 # A number that the table doesn't have: its last entry is for all of them.
 .Lbeyond:
     mov rcx, [rsp + {DISPATCH}]
@@ -145,6 +177,8 @@ chestnut_linux_text:
     jmp .Ltail
 .Lbroken:
     ud2
+.Lno_stack:
+    hlt
 
 # For calls that copy the thread and for tracing: everything into the page first.
 .Lserver_all:
@@ -210,10 +244,19 @@ chestnut_linux_text:
     iretq
 .Lrestore_end:
 
-# Errors. A signal frame that can't be read is no error of a call: the server has the signal for it.
+# Errors. A signal frame that can't be read is no error of a call: the server has the signal for it. A read that has stored
+# something returns how much.
 .Lefault:
     cmp dword ptr [rsp + {NUMBER}], {RT_SIGRETURN}
     je .Lnot_here
+    cmp dword ptr [rsp + {NUMBER}], {READ}
+    jne 1f
+    mov rax, rdi
+    sub rax, rsi
+    jnz .Ltail
+1:  # Nor is a stack that somebody has taken away since the server wrote to it: general protection, which has no fix-up here.
+    cmp dword ptr [rsp + {NUMBER}], -1
+    je .Lno_stack
     mov rax, -{EFAULT}
     jmp .Ltail
 .Leinval:
@@ -334,16 +377,64 @@ chestnut_linux_text:
     user mov [rdx], r8
     jmp .Lsuccess
 
-# rt_sigaction(EDI signal, RSI new, RDX old, R10 bytes in a set): tells what is set, if the server has put it on the process page.
-# What is read with the same version before and after is of one moment.
+# rt_sigaction(EDI signal, RSI new, RDX old, R10 bytes in a set): tells and changes what is set, if the server has left it to the thread.
+# A signal that is pending may have to be forgotten, which is the server's, and so are the two that have no other action.
 .Lrt_sigaction:
-    test rsi, rsi
-    jnz .Lnot_here
     cmp r10, 8
     jne .Lnot_here
-    lea eax, [rdi - 1]
-    cmp eax, {SIGNALS}
+    lea ecx, [rdi - 1]
+    cmp ecx, {SIGNALS}
     jae .Lnot_here
+    cmp dword ptr [rsp + {HAS_ACTIONS}], 0
+    je .Lshown_actions
+    test rsi, rsi
+    jz 1f
+    mov rax, [rsp + {PENDING}]
+    or rax, 0x40100
+    bt rax, rcx
+    jc .Lnot_here
+    user mov rax, [rsi]
+    user mov r8, [rsi + 8]
+    user mov r9, [rsi + 16]
+    user mov r15, [rsi + 24]
+    # SIGKILL and SIGSTOP cannot be blocked.
+    and r15, ~0x40100
+    shl ecx, 5
+    mov [rsp + {CHANGE}], rax
+    mov [rsp + {CHANGE} + 8], r8
+    mov [rsp + {CHANGE} + 16], r9
+    mov [rsp + {CHANGE} + 24], r15
+    # From here on it is changed, wherever the thread may be stopped.
+    mov [rsp + {CHANGING}], edi
+    mov rsi, [rsp + rcx + {ACTIONS}]
+    mov rdi, [rsp + rcx + {ACTIONS} + 8]
+    mov r10, [rsp + rcx + {ACTIONS} + 16]
+    mov r11, [rsp + rcx + {ACTIONS} + 24]
+    mov [rsp + rcx + {ACTIONS}], rax
+    mov [rsp + rcx + {ACTIONS} + 8], r8
+    mov [rsp + rcx + {ACTIONS} + 16], r9
+    mov [rsp + rcx + {ACTIONS} + 24], r15
+    mov dword ptr [rsp + {CHANGING}], 0
+    jmp 2f
+1:  shl ecx, 5
+    mov rsi, [rsp + rcx + {ACTIONS}]
+    mov rdi, [rsp + rcx + {ACTIONS} + 8]
+    mov r10, [rsp + rcx + {ACTIONS} + 16]
+    mov r11, [rsp + rcx + {ACTIONS} + 24]
+2:  test rdx, rdx
+    jz .Lsuccess
+    user mov [rdx], rsi
+    user mov [rdx + 8], rdi
+    user mov [rdx + 16], r10
+    user mov [rdx + 24], r11
+    jmp .Lsuccess
+
+# The server keeps the actions: they are told if it has put them on the process page. What is read with the same version before and
+# after is of one moment.
+.Lshown_actions:
+    test rsi, rsi
+    jnz .Lnot_here
+    mov eax, ecx
     mov rcx, [rsp + {PROCESS}]
     mov r11d, [rcx + {PROCESS_ACTIONS_VERSION}]
     test r11d, r11d
@@ -531,6 +622,71 @@ chestnut_linux_text:
     jne .Lnot_here
     jmp .Lsuccess
 
+# read(EDI descriptor, RSI buffer, RDX bytes) and write, if nothing but the arguments is needed for the answer. A buffer that is
+# no place for one, and more bytes than a call moves, are the server's.
+.macro plain bits
+    cmp edi, {PLAIN_DESCRIPTORS}
+    jae .Lask
+    mov edi, edi
+    mov rcx, [rsp + {PROCESS}]
+    movzx edi, byte ptr [rcx + rdi + {PROCESS_PLAIN}]
+    test edi, \bits
+    jz .Lask
+    cmp rdx, {MOST_BYTES}
+    ja .Lask
+    mov r11, {USER_END}
+    mov rcx, rsi
+    add rcx, rdx
+    jc .Lask
+    cmp rcx, r11
+    ja .Lask
+.endm
+# Somebody may want to hear of it.
+.macro unwatched
+    mov rcx, [rsp + {TIME}]
+    cmp dword ptr [rcx + {TIME_DEVICES_WATCHED}], 0
+    jne .Lask
+.endm
+.Lwrite:
+    plain {DISCARDS}
+    unwatched
+    mov rax, rdx
+    jmp .Ltail
+.Lread:
+    plain {READS_END} | {READS_ZEROS}
+    test edi, {READS_END}
+    jnz .Lsuccess
+    unwatched
+    # Word by word from the first whole one on, so that a fault comes at the first byte that can't be stored. A signal ends it
+    # after any page.
+    cld
+    xor eax, eax
+    mov rdi, rsi
+    mov ecx, edi
+    neg ecx
+    and ecx, 7
+    cmp rcx, rdx
+    cmova rcx, rdx
+    sub rdx, rcx
+    user rep stosb
+1:  mov ecx, {PAGE}
+    cmp rcx, rdx
+    cmova rcx, rdx
+    sub rdx, rcx
+    mov r10d, ecx
+    and r10d, 7
+    shr ecx, 3
+    user rep stosq
+    mov ecx, r10d
+    user rep stosb
+    cmp dword ptr [rsp + {ATTENTION}], 0
+    jne 2f
+    test rdx, rdx
+    jnz 1b
+2:  mov rax, rdi
+    sub rax, rsi
+    jmp .Ltail
+
 # By the codes of dispatch.rs.
 .balign 4, 0xcc
 .Lhandlers:
@@ -550,6 +706,8 @@ chestnut_linux_text:
     .long .Lfutex - .Lhandlers
     .long .Lrt_sigaction - .Lhandlers
     .long .Lrt_sigreturn - .Lhandlers
+    .long .Lread - .Lhandlers
+    .long .Lwrite - .Lhandlers
 .Lhandlers_end:
 
 # The rest of the frame traps.
@@ -569,6 +727,7 @@ chestnut_linux_offsets:
     .long .Lrestore - chestnut_linux_text
     .long .Lsigenter - chestnut_linux_text
     .long .Ltrapenter - chestnut_linux_text
+    .long .Lhandlerenter - chestnut_linux_text
     .long .Ltail - chestnut_linux_text
     .long .Ltail_end - chestnut_linux_text
     .long .Lshort_tail - chestnut_linux_text

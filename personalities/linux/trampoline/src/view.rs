@@ -6,7 +6,7 @@
 use core::mem::offset_of;
 use core::ptr::NonNull;
 
-use crate::pages::{AltStack, FUTEX_BUCKETS, FxArea, SIGNALS, STACK, SYSCALLS};
+use crate::pages::{AltStack, FUTEX_BUCKETS, FxArea, PLAIN_DESCRIPTORS, SIGNALS, STACK, SYSCALLS, plain};
 use crate::{Frame, MmPage, ProcessPage, ThreadPage, TimePage, dispatch};
 
 /// A page that others see too.
@@ -152,6 +152,32 @@ impl View<ThreadPage> {
     pub fn set_pending(self, signals: u64) {
         set!(self, pending, signals);
     }
+    /// The text changes the process's actions on signals from now on, which are these. `struct sigaction` each, from signal 1 on.
+    pub fn give_actions(self, actions: impl Iterator<Item = [u64; 4]>) {
+        set!(self, changing, 0);
+        for (index, action) in (0..SIGNALS).zip(actions) {
+            set!(self, actions[index], action);
+        }
+        set!(self, has_actions, 1);
+    }
+    /// It no longer does.
+    pub fn keep_actions(self) {
+        set!(self, has_actions, 0);
+    }
+    /// The action on a signal (1–64; beyond: all zeros) as it is on the page. Look only while the thread doesn't run.
+    pub fn action(self, signal: usize) -> [u64; 4] {
+        match signal.checked_sub(1) {
+            Some(_) if get!(self, changing) as usize == signal => get!(self, change),
+            Some(index) if index < SIGNALS => get!(self, actions[index]),
+            _ => [0; 4],
+        }
+    }
+    /// Changes it there.
+    pub fn set_action(self, signal: usize, action: [u64; 4]) {
+        if let Some(index) = signal.checked_sub(1).filter(|&index| index < SIGNALS) {
+            set!(self, actions[index], action);
+        }
+    }
     pub fn alt_stack(self) -> AltStack {
         get!(self, alt_stack)
     }
@@ -177,12 +203,32 @@ pub struct Ids {
 }
 
 impl View<ProcessPage> {
-    /// Ids and the two dispatch tables.
+    /// Makes a page full of zeros a new process's, or a new program's: ids and the two dispatch tables.
     pub fn initialise(self, ids: Ids) {
         self.set_ids(ids);
         set!(self, dispatch, dispatch::ORDINARY);
         set!(self, dispatch_traced, dispatch::TRACED);
-        self.hide_actions();
+    }
+    /// What a descriptor is read and written like, from now on: bits of [`plain`], none of them if the server is to be asked.
+    /// Returns whether there is room to say so.
+    pub fn set_plain(self, descriptor: usize, bits: u8) -> bool {
+        if descriptor >= PLAIN_DESCRIPTORS {
+            return false;
+        }
+        let old = get!(self, plain[descriptor]);
+        set!(self, plain[descriptor], bits);
+        // Who has no such descriptor isn't kept by looking for one.
+        let count = |number: u16, mask: u8| {
+            number.wrapping_add((bits & mask != 0).into()).wrapping_sub((old & mask != 0).into())
+        };
+        let read = count(get!(self, plain_read), plain::READS_END | plain::READS_ZEROS);
+        let written = count(get!(self, plain_written), plain::DISCARDS);
+        set!(self, plain_read, read);
+        set!(self, plain_written, written);
+        let code = |count: u16, code: u8| if count == 0 { dispatch::SERVER } else { code };
+        set!(self, dispatch[dispatch::READ_NUMBER], code(read, dispatch::READ));
+        set!(self, dispatch[dispatch::WRITE_NUMBER], code(written, dispatch::WRITE));
+        true
     }
     /// The actions on signals are no longer told without the server.
     pub fn hide_actions(self) {
@@ -225,6 +271,10 @@ impl View<TimePage> {
         set!(self, tsc_base, tsc_base);
         set!(self, multiplier, TimePage::multiplier_for(tsc_mhz));
         self.set_wall_offset(wall_offset);
+    }
+    /// Whether somebody may want to hear that devices are read and written.
+    pub fn set_devices_watched(self, watched: bool) {
+        set!(self, devices_watched, watched.into());
     }
     /// Nanoseconds to add to CLOCK_MONOTONIC for CLOCK_REALTIME.
     pub fn set_wall_offset(self, nanoseconds: u64) {

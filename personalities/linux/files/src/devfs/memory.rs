@@ -5,7 +5,7 @@ use alloc::rc::Rc;
 use super::Generator;
 use crate::buffer::{Sink, Source, partial};
 use crate::inode::{OpenRequest, Openable};
-use crate::open::{Attempt, File, Whence};
+use crate::open::{Attempt, File, Plain, Whence};
 use crate::{Errno, Result};
 
 /// One of them.
@@ -47,7 +47,7 @@ fn stir(generator: &Generator, source: &mut dyn Source) -> Result<usize> {
 impl File for Memory {
     fn read(&self, _: &mut Attempt, _: u64, sink: &mut dyn Sink) -> Result<usize> {
         match self {
-            Memory::Null => Ok(0),
+            Memory::Null => sink.check().map(|()| 0),
             Memory::Zero | Memory::Full => sink.put_zeros(sink.remaining()),
             Memory::Random(generator) => take(generator, sink),
         }
@@ -56,9 +56,19 @@ impl File for Memory {
     fn write(&self, _: &mut Attempt, _: u64, source: &mut dyn Source) -> Result<usize> {
         match self {
             // Nobody looks at the bytes, so nobody minds if they aren't there.
-            Memory::Null | Memory::Zero => Ok(source.remaining()),
+            Memory::Null | Memory::Zero => source.check().map(|()| source.remaining()),
             Memory::Full => Err(Errno::ENOSPC),
             Memory::Random(generator) => stir(generator, source),
+        }
+    }
+
+    fn plain(&self) -> Plain {
+        match self {
+            Memory::Null => Plain::READS_END | Plain::DISCARDS,
+            Memory::Zero => Plain::READS_ZEROS | Plain::DISCARDS,
+            // A read is, a write isn't.
+            Memory::Full => Plain::READS_ZEROS,
+            Memory::Random(_) => Plain::empty(),
         }
     }
 

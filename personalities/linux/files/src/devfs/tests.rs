@@ -1,16 +1,20 @@
 //! /dev by null(4), full(4), random(4), tty(4).
 
 use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
 use alloc::rc::Rc;
 use alloc::vec;
-use core::cell::Cell;
+use alloc::vec::Vec;
+use core::cell::{Cell, RefCell};
 
 use super::{CONSOLE, Generator, device_number, mount};
 use crate::Errno;
 use crate::caller::Caller;
 use crate::inode::Kind;
-use crate::open::{OpenFlags, Whence};
+use crate::inotify;
+use crate::open::{Board, Descriptors, OpenFile, OpenFlags, Plain, Whence};
 use crate::testing::{Desk, World, get, put};
+use crate::vfs::Location;
 
 fn world() -> (World, Desk) {
     let (world, desk) = (World::new(), Desk::new());
@@ -49,6 +53,8 @@ fn null_swallows_and_gives_nothing() {
     assert_eq!(put(&null, b"text"), Ok(4));
     assert_eq!(get(&null, 4).unwrap(), b"");
     assert_eq!(null.seek(Whence::End, 10), Ok(0));
+    assert_eq!(put(&null, b"text"), Ok(4));
+    assert_eq!(null.offset(), 0);
 }
 
 #[test]
@@ -121,4 +127,93 @@ fn the_generator_asks_its_source_now_and_then() {
     stirred.fill(&mut bytes[0]);
     alone.fill(&mut bytes[1]);
     assert!(asked.get() == 1 && bytes[0] != bytes[1]);
+}
+
+/// A board that keeps what it is shown.
+#[derive(Default)]
+struct Shown(RefCell<BTreeMap<usize, Plain>>);
+
+impl Board for Shown {
+    fn show(&self, number: usize, plain: Plain) {
+        assert_ne!(self.0.borrow_mut().insert(number, plain), Some(plain), "shown twice: {number}");
+    }
+}
+
+impl Shown {
+    fn list(&self) -> Vec<(usize, u8)> {
+        let shown = self.0.borrow();
+        shown.iter().filter(|(_, plain)| !plain.is_empty()).map(|(number, plain)| (*number, plain.bits())).collect()
+    }
+}
+
+#[test]
+fn a_board_shows_which_descriptors_are_plain() {
+    let (world, _desk) = world();
+    // Not while nobody would hear of watches.
+    assert!(world.open("/dev/null", OpenFlags::READ_WRITE).unwrap().plain().is_empty());
+    world.find("/dev").unwrap().inode().filesystem.tell_of_watches(Box::new(|_| ()));
+    let open = |path, flags| world.open(path, flags).unwrap();
+    for (path, flags, plain) in [
+        ("/dev/null", OpenFlags::empty(), Plain::READS_END),
+        ("/dev/null", OpenFlags::WRITE_ONLY, Plain::DISCARDS),
+        ("/dev/zero", OpenFlags::READ_WRITE, Plain::READS_ZEROS | Plain::DISCARDS),
+        ("/dev/full", OpenFlags::READ_WRITE, Plain::READS_ZEROS),
+        ("/dev/urandom", OpenFlags::READ_WRITE, Plain::empty()),
+        ("/dev/null", OpenFlags::PATH, Plain::empty()),
+    ] {
+        assert_eq!(open(path, flags).plain(), plain, "{path}");
+    }
+
+    let (null, zero) = (open("/dev/null", OpenFlags::READ_WRITE), open("/dev/zero", OpenFlags::empty()));
+    let other = open("/dev/urandom", OpenFlags::empty());
+    let mut table = Descriptors::new(20);
+    for file in [&null, &other, &zero] {
+        table.insert(file.clone(), false).unwrap();
+    }
+    let board = Rc::new(Shown::default());
+    table.show_on(board.clone());
+    assert_eq!(board.list(), [(0, 5), (2, 2)]);
+    table.duplicate_to(0, 1, true, false).unwrap();
+    table.duplicate_to(1, 2, false, false).unwrap();
+    table.insert_from(7, zero.clone(), true).unwrap();
+    assert_eq!(board.list(), [(0, 5), (1, 5), (2, 5), (7, 2)]);
+    // A copy is another process's.
+    let mut copy = table.clone();
+    copy.close(0).unwrap();
+    table.close_on_exec();
+    assert_eq!(board.list(), [(0, 5), (2, 5)]);
+    table.duplicate_to(2, 5, false, false).unwrap();
+    table.close(0).unwrap();
+    table.close_range(3, 9, true).unwrap();
+    assert_eq!(board.list(), [(2, 5), (5, 5)]);
+    table.close_range(3, 9, false).unwrap();
+    assert_eq!(board.list(), [(2, 5)]);
+    table.stop_showing();
+    table.show_on(board.clone());
+    table.insert(null, false).unwrap();
+    assert_eq!(board.list(), []);
+    let new = Rc::new(Shown::default());
+    copy.show_on(new.clone());
+    assert_eq!(new.list(), [(1, 5), (2, 5), (7, 2)]);
+}
+
+#[test]
+fn who_asks_is_told_of_watches() {
+    let (world, _desk) = world();
+    let told: Rc<Cell<(bool, u32)>> = Rc::default();
+    let place = world.find("/dev/zero").unwrap();
+    let listener = told.clone();
+    let filesystem = place.inode().filesystem.clone();
+    filesystem.tell_of_watches(Box::new(move |some| listener.set((some, listener.get().1 + 1))));
+    let ears = [(); 2].map(|()| inotify::create(&world.filesystem, 0).unwrap());
+    let add = |ear: &OpenFile, place: &Location| ear.inotify().unwrap().add(&world.caller, place, 2).unwrap();
+    add(&ears[0], &world.find("/").unwrap());
+    assert_eq!(told.get(), (false, 0));
+    let number = add(&ears[0], &place);
+    add(&ears[1], &world.find("/dev").unwrap());
+    assert_eq!(told.get(), (true, 1));
+    ears[0].inotify().unwrap().remove(number).unwrap();
+    assert_eq!(told.get(), (true, 1));
+    drop(ears);
+    assert_eq!(told.get(), (false, 2));
 }

@@ -14,7 +14,7 @@ use alloc::boxed::Box;
 use alloc::rc::{Rc, Weak};
 use alloc::vec::Vec;
 use core::any::Any;
-use core::cell::{Cell, RefCell};
+use core::cell::{Cell, OnceCell, RefCell};
 
 use crate::attribute::ExtendedAttributes;
 use crate::caller::Caller;
@@ -48,6 +48,8 @@ pub struct Filesystem {
     pub(crate) attribute_bytes: Cell<usize>,
     /// How many inotify watches there are on its inodes.
     pub(crate) watches: Cell<u32>,
+    /// Told when there are some, and when there are none any more.
+    watch_listener: OnceCell<Box<dyn Fn(bool)>>,
     next_cookie: Cell<u32>,
     /// Of all epoll and inotify instances that are files of it: what they keep in the server's memory is bounded together.
     pub(crate) epoll_load: Rc<crate::epoll::Load>,
@@ -85,6 +87,7 @@ impl Filesystem {
             names: Cell::new(0),
             attribute_bytes: Cell::default(),
             watches: Cell::default(),
+            watch_listener: OnceCell::new(),
             next_cookie: Cell::default(),
             epoll_load: Rc::default(),
             inotify_load: Rc::default(),
@@ -112,6 +115,36 @@ impl Filesystem {
     /// Is the inode of a name the same as long as a location has it?
     pub(crate) fn names_last(&self) -> bool {
         self.stable_names && !self.has_aliases.get()
+    }
+
+    /// Calls a function whenever inotify watches begin to be, and when they no longer are; now, if there are some already. What
+    /// is plain to read and write ([`OpenFile::plain`](crate::open::OpenFile::plain)) is so only where somebody has asked for this.
+    pub fn tell_of_watches(&self, listener: Box<dyn Fn(bool)>) {
+        if self.watches.get() > 0 {
+            listener(true);
+        }
+        // Who has asked first is told.
+        let _ = self.watch_listener.set(listener);
+    }
+
+    pub(crate) fn tells_of_watches(&self) -> bool {
+        self.watch_listener.get().is_some()
+    }
+
+    /// There is a watch more.
+    pub(crate) fn add_watch(&self) {
+        self.watches.set(self.watches.get() + 1);
+        if let (1, Some(listener)) = (self.watches.get(), self.watch_listener.get()) {
+            listener(true);
+        }
+    }
+
+    /// There is one less.
+    pub(crate) fn remove_watch(&self) {
+        self.watches.set(self.watches.get() - 1);
+        if let (0, Some(listener)) = (self.watches.get(), self.watch_listener.get()) {
+            listener(false);
+        }
     }
 
     /// No mount of it is left.

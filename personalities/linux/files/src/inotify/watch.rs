@@ -29,7 +29,7 @@ impl Watch {
         load.watches.set(load.watches.get() + 1);
         let load = load.clone();
         let filesystem = inode.filesystem.clone();
-        filesystem.watches.set(filesystem.watches.get() + 1);
+        filesystem.add_watch();
         let mask = Cell::new(mask);
         let owner = owner.clone();
         let watch = Rc::new(Watch { owner, number, inode: Rc::downgrade(inode), filesystem, mask, load });
@@ -77,7 +77,7 @@ impl Drop for Watch {
     fn drop(&mut self) {
         WATCHES.fetch_sub(1, Ordering::Relaxed);
         self.load.watches.set(self.load.watches.get() - 1);
-        self.filesystem.watches.set(self.filesystem.watches.get() - 1);
+        self.filesystem.remove_watch();
         // Cleared now and then, so that the list isn't much longer than there are watches.
         let mut watched = self.filesystem.watched.borrow_mut();
         if watched.len() > 16 + 2 * self.filesystem.watches.get() as usize {

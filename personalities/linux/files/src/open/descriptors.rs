@@ -4,7 +4,7 @@ use alloc::rc::Rc;
 use alloc::vec::Vec;
 
 use super::file::check_number;
-use super::{OpenFile, Weight};
+use super::{Board, OpenFile, Plain, Weight};
 use crate::{Errno, Result};
 
 /// Descriptors of a table that are looked at to tell what it weighs.
@@ -19,18 +19,65 @@ pub struct Descriptor {
 }
 
 /// A process's descriptors (shared by threads, and by processes under CLONE_FILES). `clone` is what fork does.
-#[derive(Clone)]
 pub struct Descriptors {
     entries: Vec<Option<Descriptor>>,
     /// All numbers below are taken.
     free_from: usize,
     limit: usize,
+    showing: Showing,
+}
+
+/// Where it is told which of them are plain to read and write.
+enum Showing {
+    /// Nowhere yet.
+    No,
+    On(Rc<dyn Board>),
+    /// Nowhere ever: the table is more than one process's.
+    Never,
+}
+
+impl Clone for Descriptors {
+    fn clone(&self) -> Self {
+        Descriptors {
+            entries: self.entries.clone(),
+            free_from: self.free_from,
+            limit: self.limit,
+            showing: Showing::No,
+        }
+    }
 }
 
 impl Descriptors {
     /// An empty table; `limit` is RLIMIT_NOFILE.
     pub fn new(limit: usize) -> Self {
-        Descriptors { entries: Vec::new(), free_from: 0, limit }
+        Descriptors { entries: Vec::new(), free_from: 0, limit, showing: Showing::No }
+    }
+
+    /// From now on `board`, which is empty, shows which are plain to read and write; not if the table is more than one process's.
+    pub fn show_on(&mut self, board: Rc<dyn Board>) {
+        if matches!(self.showing, Showing::Never) {
+            return;
+        }
+        for (number, descriptor) in self.iter().filter(|(_, descriptor)| !descriptor.file.plain().is_empty()) {
+            board.show(number as usize, descriptor.file.plain());
+        }
+        self.showing = Showing::On(board);
+    }
+
+    /// It is more than one process's from now on (CLONE_FILES), and no board can be all of theirs: what was shown is taken back.
+    pub fn stop_showing(&mut self) {
+        for (number, descriptor) in self.iter() {
+            self.hide(number as usize, &descriptor.file);
+        }
+        self.showing = Showing::Never;
+    }
+
+    fn hide(&self, index: usize, file: &OpenFile) {
+        if !file.plain().is_empty()
+            && let Showing::On(board) = &self.showing
+        {
+            board.show(index, Plain::empty());
+        }
     }
 
     /// Follows RLIMIT_NOFILE. Descriptors beyond it stay open.
@@ -98,6 +145,7 @@ impl Descriptors {
     /// Takes what a number stands for.
     fn take(&mut self, index: usize) -> Option<Descriptor> {
         let taken = self.entries.get_mut(index)?.take()?;
+        self.hide(index, &taken.file);
         self.free_from = self.free_from.min(index);
         Some(taken)
     }
@@ -154,9 +202,13 @@ impl Descriptors {
 
     /// Closes all that have FD_CLOEXEC (execve).
     pub fn close_on_exec(&mut self) -> Vec<Rc<OpenFile>> {
-        self.free_from = 0;
-        let marked = |entry: &mut Option<Descriptor>| entry.take_if(|descriptor| descriptor.close_on_exec);
-        self.entries.iter_mut().filter_map(marked).map(|descriptor| descriptor.file).collect()
+        let mut closed = Vec::new();
+        for index in 0..self.entries.len() {
+            if self.entries[index].as_ref().is_some_and(|descriptor| descriptor.close_on_exec) {
+                closed.extend(self.take(index).map(|descriptor| descriptor.file));
+            }
+        }
+        closed
     }
 
     /// close_range(2) from `first` to `last`; with `only_mark` sets FD_CLOEXEC instead.
@@ -165,14 +217,13 @@ impl Descriptors {
             return Err(Errno::EINVAL);
         }
         let mut closed = Vec::new();
-        self.free_from = self.free_from.min(first as usize);
         let end = self.entries.len().min((last as usize).saturating_add(1));
-        for entry in self.entries.get_mut(first as usize..end).unwrap_or_default() {
+        for index in first as usize..end {
             if only_mark {
-                if let Some(descriptor) = entry {
+                if let Some(descriptor) = &mut self.entries[index] {
                     descriptor.close_on_exec = true;
                 }
-            } else if let Some(descriptor) = entry.take() {
+            } else if let Some(descriptor) = self.take(index) {
                 closed.push(descriptor.file);
             }
         }
@@ -204,6 +255,18 @@ impl Descriptors {
     }
 
     fn put(&mut self, index: usize, descriptor: Descriptor) -> Result<()> {
+        let plain = descriptor.file.plain();
+        self.place(index, descriptor)?;
+        if !plain.is_empty()
+            && let Showing::On(board) = &self.showing
+        {
+            board.show(index, plain);
+        }
+        Ok(())
+    }
+
+    /// There was nothing at the number before.
+    fn place(&mut self, index: usize, descriptor: Descriptor) -> Result<()> {
         if let Some(entry) = self.entries.get_mut(index) {
             *entry = Some(descriptor);
             return Ok(());

@@ -11,7 +11,7 @@ use core::time::Duration;
 use linux_raw_sys::{general, ioctl};
 
 use super::traits::Traits;
-use super::{Attempt, File, Notices, OpenFlags, Weight, Whence};
+use super::{Attempt, File, Notices, OpenFlags, Plain, Weight, Whence};
 use crate::buffer::{Argument, Limited, Sink, Source};
 use crate::caller::Caller;
 use crate::clock::{Clock, Wakeup};
@@ -29,6 +29,7 @@ pub struct OpenFile {
     location: Rc<Location>,
     flags: Cell<OpenFlags>,
     traits: Traits,
+    plain: Plain,
     pub(super) offset: Cell<u64>,
     /// Who opened it may write without taking the set-id bits away (CAP_FSETID).
     keeps_set_id: Cell<bool>,
@@ -77,12 +78,14 @@ impl OpenFile {
     pub fn new(file: Rc<dyn File>, location: Rc<Location>, flags: OpenFlags) -> Rc<Self> {
         DESCRIPTIONS.fetch_add(1, Ordering::Relaxed);
         let traits = Traits::of(&*file, location.inode(), flags);
+        let plain = traits.plain(&*file, location.inode(), flags);
         let flags = Cell::new(flags - OpenFlags::MOMENTARY);
         Rc::new(OpenFile {
             file,
             location,
             flags,
             traits,
+            plain,
             offset: Cell::new(0),
             keeps_set_id: Cell::default(),
             notices: RefCell::default(),
@@ -135,6 +138,12 @@ impl OpenFile {
     /// Opened with O_PATH: a place in the tree, not an open file.
     pub fn is_path(&self) -> bool {
         self.traits.contains(Traits::PATH)
+    }
+
+    /// How it is read and written, if that needs nothing but a call's arguments, and nobody hears of it unless the file
+    /// system says so ([`Filesystem::tell_of_watches`]).
+    pub fn plain(&self) -> Plain {
+        self.plain
     }
 
     /// It is a terminal or a socket.
@@ -457,7 +466,8 @@ impl OpenFile {
     }
 
     pub(crate) fn advance(&self, count: usize) {
-        if self.is_seekable() {
+        // Memory devices, which keep no times, are always at their beginning.
+        if self.traits.contains(Traits::SEEKABLE | Traits::KEEPS_TIMES) {
             self.offset.set(self.offset.get() + count as u64);
         }
     }

@@ -10,6 +10,7 @@ mod event;
 mod file;
 mod flags;
 mod notice;
+mod plain;
 mod regular;
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,7 @@ pub use event::EventCounter;
 pub use file::{OpenFile, Waiting};
 pub use flags::{OpenFlags, Whence};
 pub use notice::{Look, Notice, Notices, Owner, Reason};
+pub use plain::{Board, Plain};
 pub use regular::{GeneratedFile, RegularFile};
 
 use alloc::rc::Rc;
@@ -62,6 +64,11 @@ pub trait File {
     /// Do reads and writes stamp its inode (all but memory devices)?
     fn keeps_times(&self) -> bool {
         true
+    }
+
+    /// Whether reads and writes need nothing but their arguments. Asked only of what keeps no times.
+    fn plain(&self) -> Plain {
+        Plain::empty()
     }
 
     /// Does a blocking write go on until all is written (pipes, terminals)?

@@ -2,7 +2,7 @@
 
 use bitflags::bitflags;
 
-use super::{File, OpenFlags};
+use super::{File, OpenFlags, Plain};
 use crate::inode::{Body, Inode};
 
 bitflags! {
@@ -30,5 +30,20 @@ impl Traits {
             (Traits::SPECIAL, is_special),
         ];
         all.into_iter().filter(|(_, holds)| *holds).map(|(one, _)| one).collect()
+    }
+
+    /// How such a file is read and written, if that needs nothing else: see [`super::OpenFile::plain`].
+    pub(super) fn plain(self, file: &dyn File, inode: &Inode, flags: OpenFlags) -> Plain {
+        if self.intersects(Traits::KEEPS_TIMES | Traits::PATH) || !inode.filesystem.tells_of_watches() {
+            return Plain::empty();
+        }
+        let mut plain = file.plain();
+        if !flags.readable() {
+            plain -= Plain::READS;
+        }
+        if !flags.writable() {
+            plain -= Plain::DISCARDS;
+        }
+        plain
     }
 }

@@ -23,6 +23,9 @@ use chestnut_linux_files::page::Observer;
 use chestnut_linux_files::vfs::Location;
 use core::cell::Cell;
 
+/// Pages that one call lets a program do more with, at most: some 400 instructions each.
+const GIVEN_AT_ONCE: usize = 4096;
+
 /// What an area shows.
 #[derive(Clone)]
 pub enum Shown {
@@ -273,9 +276,11 @@ impl AddressSpace {
         state.pages.take(range, |_, mut page| self.hide(&mut page));
     }
 
-    /// Shows every present page of a range as its area says now.
+    /// Shows every present page of a range as its area says now. What may be done with it beside what could be done already waits for its
+    /// next fault, after so many that nobody else should have to wait longer.
     pub(super) fn refresh(&self, state: &mut State, range: core::ops::Range<u64>) {
         let State { areas, pages, .. } = state;
+        let mut given = 0;
         for (start, area) in areas.overlapping(range.clone()) {
             pages.each_mut(start.max(range.start)..area.end.min(range.end), |address, page| {
                 if area.protection.is_empty() {
@@ -285,6 +290,11 @@ impl AddressSpace {
                 if let Some((mapping, now)) = &mut page.shown
                     && *now != access
                 {
+                    let takes = now.write && !access.write || now.execute && !access.execute;
+                    given += usize::from(!takes);
+                    if !takes && given > GIVEN_AT_ONCE {
+                        return;
+                    }
                     self.space.protect(mapping, address, access);
                     *now = access;
                 }

@@ -189,7 +189,18 @@ pub struct Iovec {
 impl Iovec {
     /// A single buffer, cut to what one call may move.
     pub fn one(base: u64, length: u64) -> Buffers {
-        Buffers { first: Self { base, length: length.min(MAX_BYTES) }, others: Vec::new() }
+        let first = if length > MAX_BYTES { Self::cut(base, length) } else { Self { base, length } };
+        Buffers { first, others: Vec::new() }
+    }
+    /// What can't be memory is no longer memory when it is cut.
+    #[cold]
+    fn cut(base: u64, length: u64) -> Self {
+        let whole = Self { base, length };
+        Self { base: if whole.check().is_ok() { base } else { u64::MAX }, length: MAX_BYTES }
+    }
+    /// `EFAULT` if it is not all below the end of programs' memory.
+    fn check(&self) -> Result<()> {
+        self.base.checked_add(self.length).filter(|&end| end <= USER_END).map(drop).ok_or(Errno::EFAULT)
     }
 }
 
@@ -243,6 +254,12 @@ impl Cursor {
         let Buffers { first, others } = buffers.into();
         let total = others.iter().fold(first.length, |sum, piece| sum.saturating_add(piece.length)) as usize;
         Self { space: space.clone(), piece: first, others, used: 0, remaining: total, total, told: None }
+    }
+
+    /// See [`Source::check`].
+    fn check(&self) -> Result<()> {
+        self.others.iter().try_for_each(Iovec::check)?;
+        self.piece.check()
     }
 
     fn moved(&mut self) -> Rc<Cell<u64>> {
@@ -337,6 +354,9 @@ impl Sink for UserSink {
     fn remaining(&self) -> usize {
         self.0.remaining
     }
+    fn check(&self) -> Result<()> {
+        self.0.check()
+    }
     fn put(&mut self, bytes: &[u8]) -> Result<usize> {
         self.0.advance(bytes.len(), Intent::Write, |window, at, done, part| window.write(at, &bytes[done..done + part]))
     }
@@ -366,6 +386,9 @@ impl UserSource {
 impl Source for UserSource {
     fn remaining(&self) -> usize {
         self.0.remaining
+    }
+    fn check(&self) -> Result<()> {
+        self.0.check()
     }
     fn take(&mut self, into: &mut [u8]) -> Result<usize> {
         self.0.advance(into.len(), Intent::Read, |window, at, done, part| window.read(at, &mut into[done..done + part]))

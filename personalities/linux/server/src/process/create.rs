@@ -1,7 +1,7 @@
 //! New processes and threads: fork(2), vfork(2), clone(2), clone3(2), and the first program of all.
 
 use super::limits;
-use super::signal::{Signal, SignalActions};
+use super::signal::Signal;
 use super::thread::Thread;
 use super::{Beginning, Ids, OwnPages, Process};
 use crate::capability::{Frame, SharedPage};
@@ -15,7 +15,7 @@ use chestnut_linux_files::clock::Clock;
 use chestnut_linux_files::open::{Descriptor, Descriptors, OpenFlags};
 use chestnut_linux_files::{Errno, Result};
 use chestnut_linux_trampoline::pages::AltStack;
-use chestnut_linux_trampoline::view::{Addresses, Ids as SharedIds};
+use chestnut_linux_trampoline::view::Addresses;
 use chestnut_linux_trampoline::{MmPage, ThreadPage};
 use core::cell::RefCell;
 use linux_raw_sys::general as linux;
@@ -130,6 +130,9 @@ impl Server {
             chosen if self.table.is_free(chosen) => chosen,
             _ => return Err(Errno::EEXIST),
         };
+        if has(THREAD) {
+            parent.process.keep_actions();
+        }
         let process = if has(THREAD) { parent.process.clone() } else { self.fork_process(parent, &request, tid)? };
         let pidfd = if has(PIDFD) { Some(self.give_pidfd(parent, &process, request.pidfd)?) } else { None };
         let thread = self.add_thread(&process, tid).inspect_err(|_| {
@@ -207,13 +210,16 @@ impl Server {
             let pages = self.own_pages_like(&space, &old.own_pages.borrow())?;
             (space, pages)
         };
-        let files =
-            if has(FILES) { old.descriptors() } else { Rc::new(RefCell::new(old.descriptors().borrow().clone())) };
-        let actions = if has(SIGHAND) {
-            old.hide_actions();
-            old.actions.borrow().clone()
+        let files = if has(FILES) {
+            old.descriptors().borrow_mut().stop_showing();
+            old.descriptors()
         } else {
-            let mut actions: SignalActions = old.actions.borrow().borrow().clone();
+            Rc::new(RefCell::new(old.descriptors().borrow().clone()))
+        };
+        let actions = if has(SIGHAND) {
+            old.share_actions()
+        } else {
+            let mut actions = old.all_actions();
             if has(CLEAR_SIGHAND) {
                 actions.reset_handlers();
             }
@@ -246,7 +252,7 @@ impl Server {
         process.persona.set(old.persona.get());
         process.oom_adjustment.set(old.oom_adjustment.get());
         process.holds_much.set(old.holds_much.get());
-        self.publish_ids(&process);
+        self.begin_page(&process);
         if process.limits.borrow().soft(limits::PROCESSOR) != limits::INFINITY {
             self.watch_limit(&process);
         }
@@ -340,7 +346,7 @@ impl Server {
 
     /// A process page beside those of a process that shares the space.
     fn own_pages_beside(&self, space: &Rc<AddressSpace>, other: &OwnPages) -> Result<OwnPages> {
-        let process = SharedPage::allocate(self.capabilities.frames).map_err(|_| Errno::ENOMEM)?;
+        let process = Rc::new(SharedPage::allocate(self.capabilities.frames).map_err(|_| Errno::ENOMEM)?);
         let place = space.room_in(OWN_PAGES, PAGE).ok_or(Errno::ENOMEM)?;
         put_page(space, place, "[process]", process.frame(), Protection::READ)?;
         Ok(OwnPages { process, process_address: place, mm: other.mm.clone(), ..*other })
@@ -349,7 +355,7 @@ impl Server {
     fn map_own_pages(&self, space: &Rc<AddressSpace>, at: PageAddresses) -> Result<OwnPages> {
         let frames = self.capabilities.frames;
         let no_memory = |_| Errno::ENOMEM;
-        let process = SharedPage::allocate(frames).map_err(no_memory)?;
+        let process = Rc::new(SharedPage::allocate(frames).map_err(no_memory)?);
         // Full of zeros: nobody waits.
         let mm = Rc::new(SharedPage::<MmPage>::allocate(frames).map_err(no_memory)?);
         let (read, execute) = (Protection::READ, Protection::READ | Protection::EXECUTE);
@@ -367,24 +373,5 @@ impl Server {
             text_address: at.text,
             time_address: at.time,
         })
-    }
-
-    /// Writes a process's ids to its process page.
-    pub fn publish_ids(&self, process: &Process) {
-        let ids = process.ids.get();
-        let shared = SharedIds {
-            pid: process.pid,
-            ppid: process.visible_parent(),
-            uid: ids.user,
-            euid: ids.effective_user,
-            gid: ids.group,
-            egid: ids.effective_group,
-        };
-        let pages = process.own_pages.borrow();
-        let view = pages.process.view();
-        view.initialise(shared);
-        for &number in self.reported.borrow().iter() {
-            view.retire(number);
-        }
     }
 }

@@ -85,7 +85,7 @@ impl Server {
         } else if SignalSet::STOPPING.contains(signal) {
             self.discard(process, SignalSet::of(Signal::CONT));
         }
-        if !process.actions.borrow().borrow().ignores(signal) {
+        if !process.ignores(signal) {
             return true;
         }
         let waits = |thread: &Rc<Thread>| thread.mask().contains(signal) || thread.awaited.get().contains(signal);
@@ -257,10 +257,7 @@ impl Server {
         {
             info.code = code;
         }
-        self.trace_signal(thread, &info);
-        if action.flags & action_flag::RESETHAND != 0 {
-            thread.process.set_action(signal, SignalAction::default());
-        }
+        self.taken(thread, &info, action);
         let mask = thread.mask();
         let saved = thread.saved_mask.take().unwrap_or(mask);
         if frame::push(thread, &info, action, saved).is_err() {
@@ -271,19 +268,22 @@ impl Server {
             }
             return true;
         }
-        let mut blocked = mask | action.mask;
-        if action.flags & action_flag::NODEFER == 0 {
-            blocked = blocked.with(signal);
-        }
-        thread.set_mask(blocked);
+        thread.set_mask(action.mask_after(mask, signal));
         true
+    }
+
+    /// A handler for it begins.
+    fn taken(&self, thread: &Thread, info: &SignalInfo, action: SignalAction) {
+        self.trace_signal(thread, info);
+        if action.flags & action_flag::RESETHAND != 0 {
+            thread.process.set_action(info.signal, SignalAction::default());
+        }
     }
 
     /// Makes a signal pending that can't be put off: if it is blocked or ignored it ends the process. False if it did.
     pub fn force(&self, thread: &Rc<Thread>, info: SignalInfo, detail: FaultDetail) -> bool {
         let signal = info.signal;
-        let actions = thread.process.actions.borrow().clone();
-        let action = actions.borrow().get(signal);
+        let action = thread.process.action(signal);
         let no_handler = action.handler <= SignalAction::IGNORE;
         if no_handler || thread.mask().contains(signal) {
             let registers = thread.machine.registers();
@@ -320,13 +320,40 @@ impl Server {
 
     /// The same after an exception, whose message says where the thread was: nothing else of it need be read or written.
     pub fn exception_signal(&self, thread: &Rc<Thread>, info: SignalInfo, detail: FaultDetail, at: [u64; 3]) {
-        if !self.force(thread, info, detail) {
+        if self.begin_handler(thread, &info, detail, at) || !self.force(thread, info, detail) {
             return;
         }
         let [rip, rsp, rflags] = at;
         thread.page().set_interrupted(rip, rsp, rflags);
         let ip = thread.process.own_pages.borrow().text_address + text::trapenter();
         self.answer(thread, Answer::Enter { ip, sp: view::stack_pointer(thread.page_address.get()) });
+    }
+
+    /// Lets a thread that has raised an exception begin its handler at once, if that is all there is to do: what the server doesn't know
+    /// of it the thread adds to the frame. False if nothing has been done.
+    fn begin_handler(&self, thread: &Rc<Thread>, info: &SignalInfo, detail: FaultDetail, at: [u64; 3]) -> bool {
+        let signal = info.signal;
+        let action = thread.process.action(signal);
+        let mask = thread.mask();
+        let is_plain = action.handler > SignalAction::IGNORE
+            && !mask.contains(signal)
+            && thread.deliverable().is_empty()
+            && thread.saved_mask.get().is_none()
+            && !thread.process.is_stopped()
+            // Which exception it was, the FPU's state says.
+            && signal != Signal::FPE;
+        if !is_plain {
+            return false;
+        }
+        thread.fault.set(detail);
+        if frame::push_interrupted(thread, info, action, mask, at).is_err() {
+            return false;
+        }
+        self.taken(thread, info, action);
+        thread.set_mask(action.mask_after(mask, signal));
+        let ip = thread.process.own_pages.borrow().text_address + text::handlerenter();
+        self.answer(thread, Answer::Enter { ip, sp: view::stack_pointer(thread.page_address.get()) });
+        true
     }
 
     /// Stops all threads of a process.
@@ -373,7 +400,7 @@ impl Server {
     /// SIGCHLD for a stop or a continuation, and a wake-up for whoever waits.
     fn tell_parent(&self, process: &Rc<Process>, why: i32, status: i32) {
         let Some(parent) = self.table.process(process.parent.get()) else { return };
-        let action = parent.actions.borrow().borrow().get(Signal::CHLD);
+        let action = parent.action(Signal::CHLD);
         if action.flags & action_flag::NOCLDSTOP == 0 {
             self.signal_process(&parent, child_info(process, why, status));
         }

@@ -59,6 +59,7 @@ impl Server {
         }
         self.table.remove_thread(thread);
         process.threads.borrow_mut().retain(|other| !Rc::ptr_eq(other, thread));
+        process.forget_actions();
         self.unmap_thread_page(thread);
         thread.wake();
     }
@@ -191,7 +192,7 @@ impl Server {
                 self.tell_of_end(&child, ending);
                 continue;
             }
-            self.publish_ids(&child);
+            child.publish_ids();
             if let Some(signal) = Signal::new(child.parent_death_signal.get().into()) {
                 self.signal_process(&child, SignalInfo::kernel(signal));
             }
@@ -243,7 +244,7 @@ impl Server {
             Ending::Killed(signal) => (code::CLD_KILLED, signal.number().into()),
         };
         let exit_signal = Signal::new(process.exit_signal.get().into());
-        let action = parent.actions.borrow().borrow().get(Signal::CHLD);
+        let action = parent.action(Signal::CHLD);
         let unwanted = exit_signal == Some(Signal::CHLD)
             && (action.handler == SignalAction::IGNORE || action.flags & action_flag::NOCLDWAIT != 0);
         if let Some(signal) = exit_signal {

@@ -128,13 +128,11 @@ impl Server {
         }
         closed.iter().for_each(|file| file.closed_by(process.pid));
         drop(closed);
-        let mut actions = process.actions.borrow().borrow().clone();
-        actions.reset_handlers();
-        *process.actions.borrow_mut() = Rc::new(RefCell::new(actions));
+        process.reset_actions();
 
         let old_space = process.space.replace(loaded.space.clone());
         let old_pages = process.own_pages.replace(own_pages);
-        self.publish_ids(process);
+        self.begin_page(process);
         let (page, address) = match self.thread_page(process, &loaded.space, thread.tid.get()) {
             Ok(page) => page,
             Err(_) => {

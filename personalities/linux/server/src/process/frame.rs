@@ -6,7 +6,7 @@
 
 use super::Thread;
 use super::signal::{AlternateStack, SignalAction, SignalInfo, SignalSet, action_flag};
-use crate::memory::USER_END;
+use crate::memory::{AddressSpace, USER_END};
 use chestnut_linux_files::{Errno, Result};
 use chestnut_linux_trampoline::Frame;
 use chestnut_linux_trampoline::pages::context::{FIXED_FLAGS, PROGRAM_FLAGS};
@@ -126,8 +126,31 @@ fn place(sp: u64, action: SignalAction, alternate: AlternateStack, disarms: bool
 
 /// Puts a frame on the thread's stack and lets its registers begin the handler. `mask` is what sigreturn shall restore.
 pub fn push(thread: &Thread, info: &SignalInfo, action: SignalAction, mask: SignalSet) -> Result<()> {
+    let fpu = |space: &AddressSpace, address| thread.store_fx(space, address);
+    put(thread, &thread.page().frame(), info, action, mask, fpu)
+}
+
+/// The same of a thread that was interrupted at RIP, RSP and RFLAGS, and will add its other registers and the FPU's state itself.
+pub fn push_interrupted(
+    thread: &Thread,
+    info: &SignalInfo,
+    action: SignalAction,
+    mask: SignalSet,
+    [rip, rsp, rflags]: [u64; 3],
+) -> Result<()> {
+    put(thread, &Frame { rip, rsp, rflags, ..Frame::default() }, info, action, mask, |_, _| Ok(()))
+}
+
+#[inline(always)]
+fn put(
+    thread: &Thread,
+    before: &Frame,
+    info: &SignalInfo,
+    action: SignalAction,
+    mask: SignalSet,
+    store_fpu: impl FnOnce(&AddressSpace, u64) -> Result<()>,
+) -> Result<()> {
     let page = thread.page();
-    let before = page.frame();
     let stack = page.alt_stack();
     let alternate = AlternateStack { base: stack.base, size: stack.size };
     let disarms = stack.flags & SS_AUTODISARM != 0;
@@ -137,8 +160,7 @@ pub fn push(thread: &Thread, info: &SignalInfo, action: SignalAction, mask: Sign
     }
 
     let fault = thread.fault.get();
-    let [r8, r9, r10, r11, r12, r13, r14, r15, rdi, rsi, rbp, rbx, rdx, rax, rcx, rsp, rip, rflags] =
-        registers(&before);
+    let [r8, r9, r10, r11, r12, r13, r14, r15, rdi, rsi, rbp, rbx, rdx, rax, rcx, rsp, rip, rflags] = registers(before);
     let flags = stack_flags(alternate, rsp, stack.flags);
     let [signal, code, first, second, third, fourth] = info.to_words();
     // In order and once, since this is the most of what a signal costs. Above the registers is what belongs to a fault, then where
@@ -152,7 +174,7 @@ pub fn push(thread: &Thread, info: &SignalInfo, action: SignalAction, mask: Sign
         signal, code, first, second, third, fourth, 0u64, 0u64, 0u64, 0u64, 0u64, 0u64, 0u64, 0u64, 0u64, 0u64,
     ];
     let space = thread.space();
-    thread.store_fx(&space, fpu_address)?;
+    store_fpu(&space, fpu_address)?;
     space.write(address, frame.as_flattened())?;
 
     if disarms {

@@ -6,6 +6,7 @@
 //! | [`thread`] | one thread: its kernel object, its page, what the server holds of it |
 //! | [`table`] | who has which id |
 //! | [`actions`] | what is done on them, and where the trampoline reads that |
+//! | [`page`] | the process page, which its trampoline reads: ids and descriptors |
 //! | [`delivery`] | sending signals and taking them |
 //! | [`frame`] | the frame that a handler finds on its stack |
 //! | [`create`] | fork, vfork, clone |
@@ -32,6 +33,7 @@ pub mod futex;
 pub mod jobs;
 pub mod limits;
 pub mod packet_filter;
+pub mod page;
 pub mod parked;
 pub mod pi_futex;
 pub mod schedule;
@@ -44,6 +46,7 @@ pub mod wait;
 
 use crate::capability::SharedPage;
 use crate::memory::AddressSpace;
+use actions::{Actions, SharedActions};
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use capabilities::Capabilities;
@@ -55,7 +58,7 @@ use chestnut_linux_trampoline::{MmPage, ProcessPage};
 use core::cell::{Cell, RefCell};
 use core::time::Duration;
 use limits::Limits;
-use signal::{PendingSignals, Signal, SignalActions};
+use signal::{PendingSignals, Signal};
 pub use thread::{Activity, Thread};
 use timers::Timers;
 
@@ -102,7 +105,7 @@ pub enum Life {
 
 /// Where the pages are that a process shares with the server.
 pub struct OwnPages {
-    pub process: SharedPage<ProcessPage>,
+    pub process: Rc<SharedPage<ProcessPage>>,
     pub process_address: u64,
     /// Of the address space: shared with vfork's child.
     pub mm: Rc<SharedPage<MmPage>>,
@@ -131,7 +134,7 @@ pub struct Process {
     /// Ids, umask, directories: what file calls look at. The other ids are in `ids`.
     pub caller: RefCell<Caller>,
     pub ids: Cell<Ids>,
-    pub actions: RefCell<Rc<RefCell<SignalActions>>>,
+    pub actions: Actions,
     /// Signals for the whole process.
     pub pending: RefCell<PendingSignals>,
     pub limits: RefCell<Limits>,
@@ -175,7 +178,7 @@ pub struct Beginning {
     pub files: Rc<RefCell<Descriptors>>,
     pub caller: Caller,
     pub ids: Ids,
-    pub actions: Rc<RefCell<SignalActions>>,
+    pub actions: SharedActions,
     pub limits: Limits,
     pub exit_signal: u8,
     pub name: [u8; 16],
@@ -250,7 +253,7 @@ impl Process {
             files: RefCell::new(files),
             caller: RefCell::new(caller),
             ids: Cell::new(ids),
-            actions: RefCell::new(beginning.actions),
+            actions: Actions::new(beginning.actions),
             pending: RefCell::default(),
             limits: RefCell::new(beginning.limits),
             child_changed: WaitQueue::new(),

@@ -1,8 +1,8 @@
 //! seccomp(2): which system calls a thread may still make.
 //!
 //! A thread with a filter has its trampoline send every call to the server, where the filters are asked first. A program that
-//! makes its trampoline answer some of them nevertheless learns its own ids and the time, and nothing else: no other call
-//! works without the server.
+//! makes its trampoline answer some of them nevertheless learns its own ids and the time, clears memory of its own, and nothing
+//! else: no other call works without the server.
 
 use super::Thread;
 use super::packet_filter::Program;
@@ -128,6 +128,7 @@ impl Thread {
     pub fn restrict(&self, seccomp: Seccomp) {
         self.set_seccomp(seccomp);
         if self.is_restricted() {
+            self.process.keep_actions();
             self.send_all_calls();
         }
     }

@@ -28,6 +28,9 @@ impl Signal {
     pub const fn new(number: u64) -> Option<Self> {
         if number >= 1 && number <= Self::COUNT as u64 { Some(Self(number as u8)) } else { None }
     }
+    pub fn all() -> impl Iterator<Item = Self> {
+        (1..=Self::COUNT as u8).map(Self)
+    }
     pub const fn number(self) -> u8 {
         self.0
     }
@@ -351,6 +354,21 @@ impl SignalAction {
     pub const IGNORE: u64 = 1;
     pub const BYTES: usize = 32;
 
+    /// What is blocked while the handler runs for this signal, if `mask` was before.
+    pub const fn mask_after(self, mask: SignalSet, signal: Signal) -> SignalSet {
+        let blocked = SignalSet(mask.0 | self.mask.0);
+        if self.flags & action_flag::NODEFER == 0 { blocked.with(signal) } else { blocked }
+    }
+
+    /// Whether the signal, if it is not blocked, is thrown away when sent.
+    pub fn ignores(self, signal: Signal) -> bool {
+        match self.handler {
+            Self::IGNORE => true,
+            Self::DEFAULT => signal.default_action() == DefaultAction::Ignore,
+            _ => false,
+        }
+    }
+
     pub fn to_words(self) -> [u64; 4] {
         [self.handler, self.flags, self.restorer, self.mask.0]
     }
@@ -379,14 +397,6 @@ impl SignalActions {
     /// In the order of their signals.
     pub const fn all(&self) -> &[SignalAction; Signal::COUNT] {
         &self.0
-    }
-    /// Whether the signal, if it is not blocked, is thrown away when sent.
-    pub fn ignores(&self, signal: Signal) -> bool {
-        match self.get(signal).handler {
-            SignalAction::IGNORE => true,
-            SignalAction::DEFAULT => signal.default_action() == DefaultAction::Ignore,
-            _ => false,
-        }
     }
     /// execve: handlers go back to the default, ignored signals stay ignored.
     pub fn reset_handlers(&mut self) {
@@ -500,9 +510,10 @@ mod tests {
             SignalAction { handler: 0x1000, flags: action_flag::RESTART, ..SignalAction::default() },
         );
         actions.reset_handlers();
-        assert!(actions.ignores(Signal::INT));
+        let ignores = |signal| actions.get(signal).ignores(signal);
+        assert!(ignores(Signal::INT));
         assert_eq!(actions.get(Signal::TERM), SignalAction::default());
-        assert!(actions.ignores(Signal::CHLD) && !actions.ignores(Signal::TERM));
+        assert!(ignores(Signal::CHLD) && !ignores(Signal::TERM));
     }
 
     #[test]

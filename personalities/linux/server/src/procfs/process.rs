@@ -298,7 +298,7 @@ fn signal_sets(process: &Process, thread: Option<&Thread>) -> [SignalSet; 5] {
     let thread = thread.or(leader.as_deref());
     let (own, blocked) =
         thread.map_or((SignalSet::EMPTY, SignalSet::EMPTY), |thread| (thread.pending.borrow().set(), thread.mask()));
-    let (caught, ignored) = process.actions.borrow().borrow().caught_and_ignored();
+    let (caught, ignored) = process.all_actions().caught_and_ignored();
     [own, process.pending.borrow().set(), blocked, ignored, caught]
 }
 

@@ -146,8 +146,7 @@ pub fn close_range(call: &Call) -> Result<u64> {
         return Err(Errno::EINVAL);
     }
     if flags & CLOSE_RANGE_UNSHARE != 0 {
-        let own = call.process().descriptors().borrow().clone();
-        *call.process().files.borrow_mut() = Rc::new(core::cell::RefCell::new(own));
+        call.process().separate_descriptors();
     }
     let only_mark = flags & CLOSE_RANGE_CLOEXEC != 0;
     let closed = call.process().descriptors().borrow_mut().close_range(call.half(0), call.half(1), only_mark)?;

@@ -114,7 +114,7 @@ pub fn kcmp(call: &Call) -> Result<u64> {
             compared::FILE => file(process, index)?,
             compared::MEMORY => Rc::as_ptr(&process.space()).addr(),
             compared::DESCRIPTORS => Rc::as_ptr(&process.descriptors()).addr(),
-            compared::HANDLERS => Rc::as_ptr(&process.actions.borrow()).addr(),
+            compared::HANDLERS => process.actions_key(),
             compared::DIRECTORIES | compared::INPUT_OUTPUT => Rc::as_ptr(process).addr(),
             // Nobody has any.
             compared::SEMAPHORES => 0,

@@ -47,7 +47,7 @@ fn become_ids(call: &Call, ids: Ids) {
         process.dumpable.set(0);
         process.parent_death_signal.set(0);
     }
-    call.server.publish_ids(process);
+    process.publish_ids();
 }
 
 /// setuid(id)

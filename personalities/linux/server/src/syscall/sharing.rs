@@ -3,7 +3,6 @@
 use super::Call;
 use alloc::rc::Rc;
 use chestnut_linux_files::{Errno, Result};
-use core::cell::RefCell;
 use linux_raw_sys::general as linux;
 
 /// unshare(flags): descriptors become the process's own. Directories and masks belong to a process and not to its threads, so only
@@ -24,8 +23,7 @@ pub fn unshare(call: &Call) -> Result<u64> {
         let files = call.process().descriptors();
         // The process's own and ours: nobody else's.
         if Rc::strong_count(&files) > 2 {
-            let own = files.borrow().clone();
-            *call.process().files.borrow_mut() = Rc::new(RefCell::new(own));
+            call.process().separate_descriptors();
         }
     } else if flags & linux::CLONE_FILES != 0 {
         return Err(Errno::EINVAL);

@@ -182,7 +182,7 @@ pub fn rt_sigaction(call: &Call) -> Result<u64> {
         action.mask = action.mask.without(SignalSet::UNBLOCKABLE);
         process.set_action(signal, action);
         // POSIX: a pending signal that is ignored from now on is forgotten.
-        if process.actions.borrow().borrow().ignores(signal) {
+        if action.ignores(signal) {
             let which = SignalSet::of(signal);
             process.pending.borrow_mut().discard(which);
             for thread in process.threads.borrow().iter() {
@@ -190,6 +190,7 @@ pub fn rt_sigaction(call: &Call) -> Result<u64> {
             }
             call.server.publish_pending(process);
         }
+        process.action_was_set(call.thread);
     } else {
         process.show_actions();
     }

@@ -33,7 +33,7 @@ fn terminal_access(call: &Call, terminal: &Rc<Terminal>, wanted: Use) -> Access 
         Verdict::BackgroundWrite => Signal::TTOU,
     };
     let process = call.process();
-    let ignores = call.thread.mask().contains(signal) || process.actions.borrow().borrow().ignores(signal);
+    let ignores = call.thread.mask().contains(signal) || process.ignores(signal);
     let orphaned = call.server.is_orphaned(process.group.get(), process.session.get());
     if ignores && signal == Signal::TTOU {
         return Access::Allowed;

@@ -3,6 +3,7 @@
 
 mod calls;
 mod machine;
+mod plain;
 mod requests;
 mod scan;
 mod signals;

@@ -4,9 +4,11 @@ use core::cell::Cell;
 use std::rc::Rc;
 
 use chestnut_linux_trampoline::pages::{AltStack, FxArea, SIGNALS, context};
-use chestnut_linux_trampoline::{Reply, Request, text};
+use chestnut_linux_trampoline::text::Stopped;
+use chestnut_linux_trampoline::view::Handler;
+use chestnut_linux_trampoline::{Frame, Reply, Request, text};
 
-use crate::machine::{Machine, Program, elsewhere};
+use crate::machine::{Machine, Program, elsewhere, return_address};
 use crate::requests::{answer, local, remote, take_signals_once};
 
 const RT_SIGACTION: u64 = 13;
@@ -69,6 +71,76 @@ fn half_read_actions_are_not_told() {
         machine.clear_breakpoint();
     }
     assert!(met > 40, "{met}");
+}
+
+#[test]
+fn actions_are_changed_by_the_thread_that_has_them() {
+    let machine = Machine::new();
+    let (new, old) = (machine.scratch_address(), machine.scratch_address() + 64);
+    let set_new = |words: [u64; 4]| (0..4).for_each(|at| machine.set_scratch_word(at, words[at]));
+    let told = || [8, 9, 10, 11].map(|word| machine.scratch_word(word));
+    set_new([1, 2, 3, 4]);
+    remote(&machine, RT_SIGACTION, &[10, new, old, 8]);
+    // What the process page says no longer counts.
+    machine.process.show_actions(0, core::iter::repeat_n([9; 4], SIGNALS));
+    machine.thread.give_actions((1..=SIGNALS as u64).map(action));
+    assert_eq!(local(&machine, RT_SIGACTION, &[10, 0, old, 8]), 0);
+    assert_eq!((told(), machine.thread.action(10)), (action(10), action(10)));
+    for signal in [1, 10, 64] {
+        set_new([1, 2, 3, u64::MAX]);
+        assert_eq!(local(&machine, RT_SIGACTION, &[1 << 32 | signal, new, old, 8]), 0);
+        let expected = [1, 2, 3, !0x40100];
+        assert_eq!((told(), machine.thread.action(signal as usize)), (action(signal), expected));
+        set_new([5, 6, 7, 8]);
+        assert_eq!(local(&machine, RT_SIGACTION, &[signal, new, 0, 8]), 0);
+        assert_eq!(machine.thread.action(signal as usize), [5, 6, 7, 8]);
+    }
+    assert_eq!(machine.thread.action(11), action(11));
+    // What can't be read changes nothing; what can't be told has been changed.
+    assert_eq!(local(&machine, RT_SIGACTION, &[11, machine.hole() - 24, old, 8]), EFAULT);
+    assert_eq!(machine.thread.action(11), action(11));
+    assert_eq!(local(&machine, RT_SIGACTION, &[11, new, machine.hole(), 8]), EFAULT);
+    assert_eq!(machine.thread.action(11), [5, 6, 7, 8]);
+    // The two that nobody changes, no such signal, another size, a signal that is pending.
+    for signal in [9, 19, 0, 65, u64::MAX] {
+        remote(&machine, RT_SIGACTION, &[signal, new, old, 8]);
+    }
+    assert_eq!(local(&machine, RT_SIGACTION, &[9, 0, old, 8]), 0);
+    remote(&machine, RT_SIGACTION, &[12, new, old, 4]);
+    machine.thread.set_pending(1 << 11);
+    remote(&machine, RT_SIGACTION, &[12, new, old, 8]);
+    assert_eq!(machine.thread.action(12), action(12));
+    assert_eq!(local(&machine, RT_SIGACTION, &[12, 0, old, 8]), 0);
+    assert_eq!(local(&machine, RT_SIGACTION, &[44, new, old, 8]), 0);
+    machine.thread.keep_actions();
+    remote(&machine, RT_SIGACTION, &[13, new, old, 8]);
+}
+
+/// Whoever looks while the thread is stopped finds the action as it was or as it is then.
+#[test]
+fn an_action_changes_at_one_instruction() {
+    let machine = Machine::new();
+    let places: Vec<u64> = crate::scan::instructions(text::bytes()).map(|i| i.position).collect();
+    let seen: Rc<Cell<[u32; 2]>> = Rc::default();
+    for place in places {
+        machine.thread.give_actions(core::iter::repeat_n([1; 4], SIGNALS));
+        (0..4).for_each(|at| machine.set_scratch_word(at, 2));
+        let (thread, seen) = (machine.thread, seen.clone());
+        machine.break_at(place, move |_| {
+            let [mut before, mut after] = seen.get();
+            match thread.action(10) {
+                [1, 1, 1, 1] => before += 1,
+                [2, 2, 2, 2] => after += 1,
+                other => panic!("{place:#x}: {other:?}"),
+            }
+            seen.set([before, after]);
+            None
+        });
+        assert_eq!(local(&machine, RT_SIGACTION, &[10, machine.scratch_address(), 0, 8]), 0);
+        assert_eq!(machine.thread.action(10), [2; 4]);
+        machine.clear_breakpoint();
+    }
+    assert!(seen.get().iter().all(|&count| count > 10), "{:?}", seen.get());
 }
 
 /// Where the signal frame lies in the scratch page, as words, and the FPU's state in it.
@@ -213,4 +285,40 @@ fn bad_frames_are_the_server_s() {
         assert_eq!(sigreturn(&machine, address, &real).rax, 3, "{what}");
         assert_eq!(asked.get(), 1, "{what}");
     }
+}
+
+/// After an exception the server has written the frame but for what it doesn't know.
+#[test]
+fn a_handler_begins_at_once_and_finds_the_thread_s_registers() {
+    let machine: &'static Machine = Box::leak(Machine::new());
+    let thread = machine.thread;
+    let (context, fpu) = (machine.scratch_address() + 8 * CONTEXT as u64, machine.scratch_address() + 8 * FPU as u64);
+    machine.set_scratch_word(CONTEXT + context::FPU / 8, fpu);
+    let ways_out = crate::scan::instructions(text::bytes()).map(|i| i.position);
+    let short_tail = ways_out.filter(|&at| text::stopped_at(at) == Stopped::RewindTo(at) && at != text::start()).max();
+    let program = Program::pattern(3);
+    // A stop at the text's first instruction stands for an exception in the program.
+    machine.break_at(text::entry(), move |rsp| {
+        let arguments = [5, 6, 7];
+        thread.begin_handler(&Handler { rip: return_address(), rsp: context - 8, rflags: 0x246, arguments });
+        // The program's stack isn't that of its handler here.
+        machine.break_at(short_tail.expect("two tails"), move |_| {
+            thread.set_frame(&Frame { rsp, ..thread.frame() });
+            None
+        });
+        Some(text::handlerenter())
+    });
+    let p = program;
+    let after = machine.run(program);
+    assert!(machine.stopped());
+    let (rcx, r11) = (return_address(), machine.thread_page());
+    let registers = [p.r8, p.r9, p.r10, r11, p.r12, p.r13, p.r14, p.r15, p.rdi, p.rsi, p.rbp, p.rbx, p.rdx, p.rax, rcx];
+    for (index, value) in registers.into_iter().enumerate() {
+        assert_eq!(machine.scratch_word(CONTEXT + context::REGISTERS / 8 + index), value, "{index}");
+    }
+    // MXCSR and XMM5.
+    let saved = |byte: usize| machine.scratch_word(FPU + byte / 8);
+    assert_eq!((saved(24) as u32, saved(240), saved(248)), (p.mxcsr, p.xmm5[0], p.xmm5[1]));
+    let expected = Program { rdi: 5, rsi: 6, rdx: 7, rax: 0, rcx, r11: 0x246, rflags: after.rflags, rsp: 0, ..program };
+    assert_eq!(after, expected);
 }

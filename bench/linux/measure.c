@@ -56,7 +56,9 @@ void measure(const struct row *row)
         if (samples[i] < overhead)
             overhead = samples[i];
     count = 0;
+    MARK_ROW();
     row->run();
+    MARK_ROW_END();
     qsort(samples, count, sizeof samples[0], ascending);
     if (count == 0)
         dprintf(1, "bench %s missing no samples\n", name);

@@ -34,7 +34,7 @@ use crate::workspace::Workspace;
 use anyhow::{Context, Result, bail};
 use linux::Benchmark;
 use record::Record;
-use row::Findings;
+use row::{Finding, Findings};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -122,6 +122,19 @@ fn show(options: &Options, rows: &[functions::Counted]) -> Result<()> {
         Some(file) => write(file, FUNCTIONS, &functions::markdown(rows)),
         None => Ok(()),
     }
+}
+
+/// Instructions of the rows of the Linux table on Chestnut, all but `without`: the medians, for tests. A row without a figure is an error.
+pub fn linux_costs(workspace: &Workspace, without: &[&str]) -> Result<BTreeMap<String, u64>> {
+    let benchmark = Benchmark::build(workspace)?;
+    let names = benchmark.rows().iter().map(|row| row.name.clone());
+    let wanted: BTreeSet<String> = names.filter(|name| !without.contains(&&**name)).collect();
+    let findings = linux::on_chestnut(workspace, &Options::default().settings()?, &benchmark, &wanted)?;
+    let cost = |(name, finding): (String, Finding)| match finding {
+        Finding::Figure { median, .. } => Ok((name, median)),
+        Finding::Missing { missing } => bail!("{name}: {missing}"),
+    };
+    findings.into_iter().map(cost).collect()
 }
 
 fn list(benchmark: &Benchmark) {

@@ -225,4 +225,17 @@ mod tests {
         assert_eq!(with_tables(&document, TABLES, "new").as_deref(), Some(&*expected));
         assert_eq!(with_tables("# Title\n", TABLES, "new"), None);
     }
+
+    #[test]
+    fn tables_by_function_leave_what_is_there() {
+        let folder = tempfile::tempdir().expect("makes a folder");
+        let file = folder.path().join("tables.md");
+        let text = || std::fs::read_to_string(&file).expect("reads");
+        write(&file, TABLES, "first\n").and_then(|()| write(&file, TABLES, "tables\n")).expect("writes");
+        write(&file, FUNCTIONS, "functions\n").expect("writes");
+        assert_eq!(text(), "tables\n\nfunctions\n");
+        std::fs::write(&file, FUNCTIONS.concat()).expect("writes");
+        write(&file, FUNCTIONS, "functions\n").expect("writes");
+        assert_eq!(text(), format!("{}\nfunctions\n\n{}", FUNCTIONS[0], FUNCTIONS[1]));
+    }
 }

@@ -41,18 +41,21 @@ static inline uint64_t clock_now(void)
 #define MARK_BEGIN() __asm__ volatile("nopl 0x51450001(%%rax)" : : : "memory")
 #define MARK_END() __asm__ volatile("nopl 0x51458001(%%rax)" : : : "memory")
 
-/* The same for the end of everything. */
+/* The same for a row: what was measured before was for calibration; and for the end of everything. */
+#define MARK_ROW() __asm__ volatile("nopl 0x51450002(%%rax)" : : : "memory")
+#define MARK_ROW_END() __asm__ volatile("nopl 0x51458002(%%rax)" : : : "memory")
 #define MARK_ALL_DONE() __asm__ volatile("nopl 0x5145ffff(%%rax)" : : : "memory")
 
+/* The clock is read outside of the marks, so that what is between them is what sample() keeps. */
 #define begin()                                                                                                        \
     do {                                                                                                               \
-        MARK_BEGIN();                                                                                                  \
         started = clock_now();                                                                                         \
+        MARK_BEGIN();                                                                                                  \
     } while (0)
 #define end()                                                                                                          \
     do {                                                                                                               \
-        uint64_t ended = clock_now();                                                                                  \
         MARK_END();                                                                                                    \
+        uint64_t ended = clock_now();                                                                                  \
         sample(ended);                                                                                                 \
     } while (0)
 

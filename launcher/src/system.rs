@@ -29,6 +29,8 @@ pub struct System {
     pub manifest: Manifest,
     /// The guest tells of every system call.
     pub trace: bool,
+    /// The ELF files of root and the services, as they were built, by the names of their packages.
+    pub programs: Vec<(String, PathBuf)>,
     root: Vec<u8>,
     services: Vec<(String, Vec<u8>)>,
 }
@@ -51,7 +53,16 @@ impl System {
             services.push(((*package).to_owned(), bytes));
         }
         let (_, root) = services.remove(0);
-        Ok(System { kernel, files: RootFiles::with_busybox(&userland)?, trace: false, manifest, root, services })
+        let programs = packages.into_iter().map(str::to_owned).zip(programs).collect();
+        Ok(System {
+            kernel,
+            files: RootFiles::with_busybox(&userland)?,
+            trace: false,
+            programs,
+            manifest,
+            root,
+            services,
+        })
     }
 
     /// The root task's image that runs these commands one after the other.

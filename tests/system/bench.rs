@@ -15,6 +15,7 @@ const TESTS: &[(&str, Check)] = &[
     ("figures_are_repeatable", figures_are_repeatable),
     ("debian_beside", debian_beside),
     ("footprint", footprint),
+    ("functions", functions),
 ];
 
 pub fn trials() -> Vec<Trial> {
@@ -62,7 +63,8 @@ fn number(words: &[&str], index: usize) -> Shared<u64> {
 
 fn help() -> Result<(), Failed> {
     let help = success(&["--help"])?;
-    for word in ["NAMES", "--json", "--compare", "--realtime", "--kvm", "--cpu", "--markdown", "--alone"] {
+    for word in ["NAMES", "--json", "--compare", "--realtime", "--kvm", "--cpu", "--markdown", "--alone", "--functions"]
+    {
         if !help.contains(word) {
             return Err(format!("\"{word}\" isn't in the help:\n{help}").into());
         }
@@ -123,4 +125,34 @@ fn footprint() -> Result<(), Failed> {
     // Entries to the kernel are at least the program's call and the server's; lines and pages are fewer than instructions.
     let (kernel, entries, code_lines) = (number(&words, 1)?, number(&words, 3)?, number(&words, 5)?);
     if entries >= 2 && kernel > code_lines && code_lines > 0 { Ok(()) } else { Err(table.into()) }
+}
+
+/// Each instruction of a row is in its table, and it is known whose it is.
+fn functions() -> Result<(), Failed> {
+    let folder = tempfile::tempdir()?;
+    let markdown = folder.path().join("table.md");
+    let rows = ["getpid", "lseek"];
+    let marks = ["<!-- functions -->", "<!-- end of functions -->"];
+    std::fs::write(&markdown, format!("before\n{}\nold\n{}\nbehind\n", marks[0], marks[1]))?;
+    let file = markdown.to_str().ok_or("not UTF-8")?;
+    let said = success(&[&["--functions", "--markdown", file], &rows[..]].concat())?;
+    let written = std::fs::read_to_string(&markdown)?;
+    let rest = written.strip_prefix("before\n<!-- functions -->\n").ok_or("what was before is gone")?;
+    let tables = rest.strip_suffix("\n<!-- end of functions -->\nbehind\n").ok_or("what was behind is gone")?;
+    if said.contains("unknown")
+        || !["| kernel ", "| linux-server ", "| trampoline "].iter().all(|image| tables.contains(image))
+    {
+        return Err(said.into());
+    }
+    for name in rows {
+        let table = tables.split("### ").find(|table| table.starts_with(&format!("{name}: ")));
+        let table = table.ok_or_else(|| format!("no table of {name}:\n{tables}"))?;
+        let figure: i64 = table.split(' ').nth(1).and_then(|word| word.parse().ok()).ok_or("no figure")?;
+        let cells = table.lines().filter_map(|line| line.strip_suffix(" |")?.rsplit(' ').next());
+        let sum: i64 = cells.filter_map(|cell| cell.parse::<i64>().ok()).sum();
+        if figure == 0 || sum != figure {
+            return Err(format!("the lines make {sum}:\n{table}").into());
+        }
+    }
+    Ok(())
 }

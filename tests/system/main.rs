@@ -8,7 +8,7 @@
 //! | `kernel::calls::…` | which system calls each build of the kernel has |
 //! | `boot::…` | each way to boot, what the kernel says and keeps, `cargo run -- boot` |
 //! | `limits::…` | the kernel's size, the length of boot, the longest time with interrupts off; instructions and memory to the shell's prompt |
-//! | `cost::…` | what the kernel's paths cost, against a table |
+//! | `cost::…` | what the kernel's paths and Linux calls cost, against tables |
 //! | `programs::…` | real programs do what they do on the host: output, messages, exit status |
 //! | `dynamic::…` | the same for Debian's dynamically linked programs, with their libraries in the guest |
 //! | `faults::…` | programs that go wrong end as under Linux, and others go on |

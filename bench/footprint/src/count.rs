@@ -1,5 +1,6 @@
 //! The counting, apart from the emulator.
 
+use crate::mark::Mark;
 use std::collections::HashSet;
 use std::fmt::Write;
 
@@ -50,11 +51,20 @@ fn units(lines: &HashSet<u64>, bits: u32) -> u64 {
 }
 
 impl Counts {
-    pub fn begin(&mut self) {
+    pub fn mark(&mut self, mark: Mark) {
+        match mark {
+            Mark::Begin => self.begin(),
+            Mark::End => self.end(),
+            Mark::Row => self.done.clear(),
+            _ => {}
+        }
+    }
+
+    fn begin(&mut self) {
         self.now = Some(Sample::default());
     }
 
-    pub fn end(&mut self) {
+    fn end(&mut self) {
         let Some(sample) = self.now.take() else { return };
         let Sample { kernel, user, entries, space_switches, code_lines, data_lines, .. } = &sample;
         let pages = |lines| units(lines, PAGE_BITS);
@@ -115,7 +125,12 @@ mod tests {
     fn only_what_lies_between_the_marks_counts() {
         let mut counts = Counts::default();
         counts.executed(KERNEL, 4, false);
-        counts.begin();
+        for _ in 0..3 {
+            counts.mark(Mark::Begin);
+            counts.mark(Mark::End);
+        }
+        counts.mark(Mark::Row);
+        counts.mark(Mark::Begin);
         counts.executed(0x1000, 2, false);
         counts.accessed(0x5000, 8);
         for offset in [0, 60, 4096] {
@@ -124,7 +139,7 @@ mod tests {
         counts.accessed(KERNEL + 0x3000, 8);
         counts.accessed(KERNEL + 0x3038, 16);
         counts.executed(0x1002, 2, false);
-        counts.end();
+        counts.mark(Mark::End);
         counts.executed(KERNEL, 4, false);
         let expected = "samples 1\nkernel-instructions 3\nuser-instructions 2\nkernel-entries 1\naddress-space-switches 1\n\
                         kernel-code-lines 3\nkernel-data-lines 2\nkernel-code-pages 2\nkernel-data-pages 1\n";

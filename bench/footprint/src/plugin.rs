@@ -3,9 +3,12 @@
 //! `unsafe`: the emulator's functions take and give raw pointers. Invariant: handles of blocks and instructions are used
 //! only within the call that brought them; what callbacks get is an index, never a pointer.
 
+use crate::code::{Code, Kind};
 use crate::count::Counts;
+use crate::mark::Mark;
+use crate::rows::Rows;
 use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -29,6 +32,7 @@ unsafe extern "C" {
     fn qemu_plugin_register_vcpu_insn_exec_cb(insn: *mut c_void, cb: OnExecution, flags: c_int, data: *mut c_void);
     fn qemu_plugin_register_vcpu_mem_cb(insn: *mut c_void, cb: OnAccess, flags: c_int, rw: c_int, data: *mut c_void);
     fn qemu_plugin_mem_size_shift(info: u32) -> c_uint;
+    fn qemu_plugin_mem_is_store(info: u32) -> bool;
 }
 
 /// Version of the interface that this plugin speaks.
@@ -39,40 +43,13 @@ static WATCH: Mutex<Option<Watch>> = Mutex::new(None);
 /// Something is being measured: most instructions run at other times.
 static MEASURING: AtomicBool = AtomicBool::new(false);
 
+/// What is counted, each with the file that it is written to.
+#[derive(Default)]
 struct Watch {
-    counts: Counts,
+    counts: Option<(Counts, PathBuf)>,
+    rows: Option<(Rows, PathBuf)>,
     /// What callbacks name by index.
-    instructions: Vec<Instruction>,
-    output: PathBuf,
-}
-
-#[derive(Clone, Copy)]
-struct Instruction {
-    address: u64,
-    bytes: u64,
-    loads_cr3: bool,
-}
-
-/// What a mark says: the displacement of `nopl disp32(%rax)`.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Mark {
-    Begin,
-    End,
-    AllDone,
-}
-
-fn mark(instruction: &[u8]) -> Option<Mark> {
-    match instruction {
-        [0x0f, 0x1f, 0x80, 0x01, 0x00, 0x45, 0x51] => Some(Mark::Begin),
-        [0x0f, 0x1f, 0x80, 0x01, 0x80, 0x45, 0x51] => Some(Mark::End),
-        [0x0f, 0x1f, 0x80, 0xff, 0xff, 0x45, 0x51] => Some(Mark::AllDone),
-        _ => None,
-    }
-}
-
-/// `mov %reg, %cr3`, with or without a prefix.
-fn loads_cr3(instruction: &[u8]) -> bool {
-    matches!(instruction, [0x0f, 0x22, 0xd8..=0xdf] | [0x40..=0x4f, 0x0f, 0x22, 0xd8..=0xdf])
+    code: Code,
 }
 
 fn watch() -> MutexGuard<'static, Option<Watch>> {
@@ -81,65 +58,83 @@ fn watch() -> MutexGuard<'static, Option<Watch>> {
 
 extern "C" fn on_translation(_: Id, block: *mut c_void) {
     let mut guard = watch();
-    let Some(Watch { instructions, .. }) = guard.as_mut() else { return };
+    let Some(Watch { code, rows, .. }) = guard.as_mut() else { return };
     // SAFETY: the handle is good during this call.
     let length = unsafe { qemu_plugin_tb_n_insns(block) };
+    let mut handles = Vec::with_capacity(length);
+    let mut contents = Vec::with_capacity(length);
+    let mut address = 0;
     for index in 0..length {
         // SAFETY: as above, and the index is below the number of instructions; their bytes live as long as the handle.
         unsafe {
             let instruction = qemu_plugin_tb_get_insn(block, index);
+            if index == 0 {
+                address = qemu_plugin_insn_vaddr(instruction);
+            }
             let bytes = qemu_plugin_insn_data(instruction);
-            let bytes = std::slice::from_raw_parts(bytes, qemu_plugin_insn_size(instruction));
-            if let Some(mark) = mark(bytes) {
-                let on_mark = match mark {
-                    Mark::Begin => on_begin,
-                    Mark::End => on_end,
-                    Mark::AllDone => on_all_done,
-                };
-                qemu_plugin_register_vcpu_insn_exec_cb(instruction, on_mark, NO_REGISTERS, std::ptr::null_mut());
-                continue;
-            }
-            let address = qemu_plugin_insn_vaddr(instruction);
-            let data = instructions.len() as *mut c_void;
-            instructions.push(Instruction { address, bytes: bytes.len() as u64, loads_cr3: loads_cr3(bytes) });
-            qemu_plugin_register_vcpu_insn_exec_cb(instruction, on_instruction, NO_REGISTERS, data);
-            if crate::count::is_kernel(address) {
-                let nothing = std::ptr::null_mut();
-                qemu_plugin_register_vcpu_mem_cb(instruction, on_access, NO_REGISTERS, ALL_ACCESSES, nothing);
-            }
+            contents.push(std::slice::from_raw_parts(bytes, qemu_plugin_insn_size(instruction)));
+            handles.push(instruction);
+        }
+    }
+    let first = code.add(address, &contents);
+    for (index, handle) in (first..).zip(handles) {
+        let Some(instruction) = code.instructions.get(index) else { break };
+        let is_mark = matches!(instruction.kind, Kind::Mark(_));
+        let on_execution = if is_mark { on_mark } else { on_instruction };
+        // SAFETY: the handle is good during this call; what the callback gets is an index.
+        unsafe { qemu_plugin_register_vcpu_insn_exec_cb(handle, on_execution, NO_REGISTERS, index as *mut c_void) };
+        // What programs read and write counts only where they say so by it.
+        if rows.is_some() || crate::count::is_kernel(instruction.address) {
+            let nothing = std::ptr::null_mut();
+            // SAFETY: as above.
+            unsafe { qemu_plugin_register_vcpu_mem_cb(handle, on_access, NO_REGISTERS, ALL_ACCESSES, nothing) };
         }
     }
 }
 
-extern "C" fn on_begin(_: c_uint, _: *mut c_void) {
-    if let Some(watch) = watch().as_mut() {
-        watch.counts.begin();
-        MEASURING.store(true, Ordering::Relaxed);
+extern "C" fn on_mark(_: c_uint, index: *mut c_void) {
+    let mut guard = watch();
+    let Some(Watch { counts, rows, code }) = guard.as_mut() else { return };
+    let Some(instruction) = code.instructions.get(index as usize) else { return };
+    let Kind::Mark(mark) = instruction.kind else { return };
+    if let Some((rows, _)) = rows {
+        rows.executed(code, index as usize);
+    }
+    if let Some((counts, _)) = counts {
+        counts.mark(mark);
+    }
+    match mark {
+        Mark::Begin | Mark::Turn => MEASURING.store(true, Ordering::Relaxed),
+        Mark::End | Mark::RowEnd => MEASURING.store(false, Ordering::Relaxed),
+        // Whoever started the emulator ends it now, perhaps not gently.
+        Mark::AllDone => {
+            if let Some((counts, file)) = counts {
+                write(file, &counts.report());
+            }
+            if let Some((rows, file)) = rows {
+                write(file, &rows.report(code));
+            }
+        }
+        _ => {}
     }
 }
 
-extern "C" fn on_end(_: c_uint, _: *mut c_void) {
-    if let Some(watch) = watch().as_mut() {
-        watch.counts.end();
-        MEASURING.store(false, Ordering::Relaxed);
-    }
-}
-
-/// Whoever started the emulator ends it now, perhaps not gently.
-extern "C" fn on_all_done(_: c_uint, _: *mut c_void) {
-    if let Some(watch) = watch().as_ref()
-        && let Err(error) = std::fs::write(&watch.output, watch.counts.report())
-    {
-        eprintln!("chestnut-footprint: {}: {error}", watch.output.display());
+fn write(file: &Path, text: &str) {
+    if let Err(error) = std::fs::write(file, text) {
+        eprintln!("chestnut-footprint: {}: {error}", file.display());
     }
 }
 
 extern "C" fn on_instruction(_: c_uint, index: *mut c_void) {
     if MEASURING.load(Ordering::Relaxed)
-        && let Some(Watch { counts, instructions, .. }) = watch().as_mut()
-        && let Some(Instruction { address, bytes, loads_cr3 }) = instructions.get(index as usize)
+        && let Some(Watch { counts, rows, code }) = watch().as_mut()
     {
-        counts.executed(*address, *bytes, *loads_cr3);
+        if let Some((rows, _)) = rows {
+            rows.executed(code, index as usize);
+        }
+        if let (Some((counts, _)), Some(instruction)) = (counts, code.instructions.get(index as usize)) {
+            counts.executed(instruction.address, instruction.length, instruction.kind == Kind::LoadsCr3);
+        }
     }
 }
 
@@ -148,9 +143,14 @@ extern "C" fn on_access(_: c_uint, info: u32, address: u64, _: *mut c_void) {
         return;
     }
     // SAFETY: the information is of this access.
-    let bytes = 1 << unsafe { qemu_plugin_mem_size_shift(info) };
-    if let Some(watch) = watch().as_mut() {
-        watch.counts.accessed(address, bytes);
+    let (bytes, is_store) = unsafe { (1 << qemu_plugin_mem_size_shift(info), qemu_plugin_mem_is_store(info)) };
+    if let Some(Watch { counts, rows, .. }) = watch().as_mut() {
+        if let Some((rows, _)) = rows {
+            rows.accessed(address, is_store);
+        }
+        if let Some((counts, _)) = counts {
+            counts.accessed(address, bytes);
+        }
     }
 }
 
@@ -166,16 +166,24 @@ pub unsafe extern "C" fn qemu_plugin_install(
     words: *const *const c_char,
 ) -> c_int {
     let count = usize::try_from(count).unwrap_or(0);
-    let mut words = (0..count).map(|index| {
+    let words = (0..count).map(|index| {
         // SAFETY: the caller's promise.
         let word = unsafe { CStr::from_ptr(*words.add(index)) };
         word.to_string_lossy().into_owned()
     });
-    let Some(output) = words.find_map(|word| word.strip_prefix("output=").map(PathBuf::from)) else {
-        eprintln!("chestnut-footprint: expected output=FILE");
+    let mut new = Watch::default();
+    for word in words {
+        match word.split_once('=') {
+            Some(("output", file)) => new.counts = Some((Counts::default(), file.into())),
+            Some(("rows", file)) => new.rows = Some((Rows::default(), file.into())),
+            _ => {}
+        }
+    }
+    if new.counts.is_none() && new.rows.is_none() {
+        eprintln!("chestnut-footprint: expected output=FILE or rows=FILE");
         return 1;
-    };
-    *watch() = Some(Watch { counts: Counts::default(), instructions: Vec::new(), output });
+    }
+    *watch() = Some(new);
     // SAFETY: the emulator's own id; the function lives as long as the emulator.
     unsafe { qemu_plugin_register_vcpu_tb_trans_cb(id, on_translation) };
     0

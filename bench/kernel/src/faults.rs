@@ -62,8 +62,7 @@ fn handled(t: &Scene, name: &str, code: extern "C" fn(), reply_info: MessageInfo
         }
         HANDLER.aim(Syscall::ReplyRecv, endpoint, reply_info, [fault_ip + skip, 0, 0, 0]);
         HANDLER.fire();
-        let (there, back) =
-            (between(BEFORE.load(Relaxed), HANDLER.after()), between(HANDLER.before(), AFTER.load(Relaxed)));
+        let (there, back) = (between(&BEFORE, HANDLER.after()), between(HANDLER.before(), &AFTER));
         [there, back, there + back]
     });
     thread.suspend();
@@ -94,8 +93,7 @@ fn unknown_calls(t: &Scene) {
         thread.write(&context);
         HANDLER.aim(Syscall::ReplyRecv, endpoint, MessageInfo::new(0, 0, 0, 0), [0; 4]);
         HANDLER.fire();
-        let (there, back) =
-            (between(BEFORE.load(Relaxed), HANDLER.after()), between(HANDLER.before(), AFTER.load(Relaxed)));
+        let (there, back) = (between(&BEFORE, HANDLER.after()), between(HANDLER.before(), &AFTER));
         [there, back, there + back]
     });
     thread.suspend();
@@ -123,7 +121,7 @@ fn redirection(t: &Scene) {
             // The interrupt may have come between the two stamps: then the next one is asked.
             let (before, after) = (BEFORE.load(Relaxed), AFTER.load(Relaxed));
             if after.wrapping_sub(before) < u32::MAX / 2 {
-                return between(before, after);
+                return between(&BEFORE, &AFTER);
             }
         }
     });
@@ -187,7 +185,7 @@ pub fn interrupts(t: &Scene) {
         timer.wait();
         let (before, after) = (BEFORE.load(Relaxed), AFTER.load(Relaxed));
         // The later of the loop's two stamps.
-        let last = if after.wrapping_sub(before) < u32::MAX / 2 { after } else { before };
+        let last = if after.wrapping_sub(before) < u32::MAX / 2 { &AFTER } else { &BEFORE };
         between(last, HANDLER.after())
     });
     timer.stop();

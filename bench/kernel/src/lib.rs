@@ -17,6 +17,8 @@ mod faults;
 #[cfg(all(feature = "guest", target_os = "none"))]
 mod growth;
 #[cfg(all(feature = "guest", target_os = "none"))]
+mod mark;
+#[cfg(all(feature = "guest", target_os = "none"))]
 mod messages;
 #[cfg(all(feature = "guest", target_os = "none"))]
 mod objects;
@@ -67,6 +69,7 @@ mod groups {
                 failures += 1;
             }
         }
+        mark::all_done();
         _ = writeln!(Console, "bench-end");
         console::exit(failures == 0)
     }

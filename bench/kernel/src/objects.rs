@@ -1,6 +1,6 @@
 //! Invocations of the kernel's objects: threads, capabilities, memory.
 
-use crate::report::{between, row, rows};
+use crate::report::{Took, between, row, rows};
 use crate::shot::Shot;
 use chestnut_abi::bootinfo::slot;
 use chestnut_abi::{CapRights, Label, ObjectType, Syscall, UserContext};
@@ -15,7 +15,7 @@ const ROOT: u64 = slot::INIT_CNODE;
 
 /// Makes an invocation that has to succeed and says how long it took.
 #[track_caller]
-pub fn timed(cap: u64, label: Label, words: &[u64], caps: &[u64]) -> u64 {
+pub fn timed(cap: u64, label: Label, words: &[u64], caps: &[u64]) -> Took {
     let (info, registers) = encode(label as u64, words, caps);
     SHOT.aim(Syscall::Call, cap, info, registers);
     SHOT.fire();
@@ -65,11 +65,11 @@ fn create_and_destroy(t: &Scene) {
     });
 }
 
-fn delete(at: u64) -> u64 {
+fn delete(at: u64) -> Took {
     timed(ROOT, Label::CNodeDelete, &[at, 64], &[])
 }
 
-pub fn copy(from: u64, to: u64) -> u64 {
+pub fn copy(from: u64, to: u64) -> Took {
     timed(ROOT, Label::CNodeCopy, &[to, 64, from, 64, CapRights::ALL.0], &[ROOT])
 }
 
@@ -137,7 +137,7 @@ pub fn pages(t: &Scene) {
     }
     for count in [1, 512, 2048] {
         let each =
-            |once: &dyn Fn(u64, u64) -> u64| (0..count).map(|page| once(first + page, WINDOW + page * 4096)).sum();
+            |once: &dyn Fn(u64, u64) -> Took| (0..count).map(|page| once(first + page, WINDOW + page * 4096)).sum();
         rows(format_args!("{count}"), ["map", "protect", "unmap"], || {
             [
                 each(&|frame, address| timed(frame, Label::X86PageMap, &[address, 3, 0], &[slot::INIT_VSPACE])),

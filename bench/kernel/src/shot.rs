@@ -62,22 +62,18 @@ impl Shot {
         unsafe { fire_blank(self) };
     }
 
-    pub fn before(&self) -> u32 {
-        self.before.load(Relaxed)
+    /// Where the time before the system call is kept.
+    pub fn before(&self) -> &AtomicU32 {
+        &self.before
     }
 
-    pub fn after(&self) -> u32 {
-        self.after.load(Relaxed)
+    pub fn after(&self) -> &AtomicU32 {
+        &self.after
     }
 
     /// The message info that came back.
     pub fn result(&self) -> MessageInfo {
         MessageInfo(self.result_info.load(Relaxed))
-    }
-
-    /// How long this shot took.
-    pub fn took(&self) -> u32 {
-        self.after().wrapping_sub(self.before())
     }
 }
 

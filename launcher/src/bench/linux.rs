@@ -12,7 +12,7 @@ use crate::workspace::Workspace;
 use anyhow::{Context, Result, bail};
 use chestnut_manifest::{Command, Stdio};
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Where it is in the guest.
 pub const GUEST_PATH: &str = "bench/linux";
@@ -64,6 +64,11 @@ impl Benchmark {
             Some(rows) if !rows.is_empty() => Ok(Benchmark { file, rows }),
             _ => bail!("{} lists its rows in a strange way:\n{list}", file.display()),
         }
+    }
+
+    /// The program's ELF file.
+    pub fn file(&self) -> &Path {
+        &self.file
     }
 
     /// In the order in which they are measured.

@@ -14,11 +14,25 @@ const SILENCE: Duration = Duration::from_secs(240);
 
 /// Measures; what is `wanted` and doesn't come is reported as missing. `title` says to the user what is running.
 pub fn measure(settings: &Settings, medium: Medium, title: &str, wanted: &BTreeSet<String>) -> Result<Findings> {
+    let (findings, why) = measure_in_order(settings, medium, title)?;
+    let mut findings: Findings = findings.into_iter().collect();
+    for name in wanted {
+        let missing = || Finding::Missing { missing: why.clone() };
+        findings.entry(name.clone()).or_insert_with(missing);
+    }
+    Ok(findings)
+}
+
+/// Rows as they come, and why no more come.
+pub type InOrder = (Vec<(String, Finding)>, String);
+
+/// Measures.
+pub fn measure_in_order(settings: &Settings, medium: Medium, title: &str) -> Result<InOrder> {
     let mut step = Step::new(title);
     step.note("starting");
     let mut pump = Pump::start_from(settings, medium)?;
     pump.catch_signals()?;
-    let mut findings = Findings::new();
+    let mut findings = Vec::new();
     let mut lines = Lines::default();
     let mut deadline = Instant::now() + SILENCE;
     let why = loop {
@@ -36,7 +50,7 @@ pub fn measure(settings: &Settings, medium: Medium, title: &str, wanted: &BTreeS
             match Line::parse(&line) {
                 Line::Row(name, finding) => {
                     step.note(&name);
-                    findings.insert(name, finding);
+                    findings.push((name, finding));
                     deadline = Instant::now() + SILENCE;
                 }
                 Line::End => has_ended = true,
@@ -51,11 +65,7 @@ pub fn measure(settings: &Settings, medium: Medium, title: &str, wanted: &BTreeS
     if findings.is_empty() {
         bail!("{title}: {why}{}", pump.last_words());
     }
-    for name in wanted {
-        let missing = || Finding::Missing { missing: why.clone() };
-        findings.entry(name.clone()).or_insert_with(missing);
-    }
-    Ok(findings)
+    Ok((findings, why))
 }
 
 /// Puts lines together.

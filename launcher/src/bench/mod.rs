@@ -7,6 +7,7 @@
 //! | [`kernel`] | the root task that measures the kernel alone |
 //! | [`linux`], [`debian`], [`initrd`] | the Linux program: on Chestnut, and on Debian's own kernel in the same emulator |
 //! | [`footprint`] | what does the kernel touch meanwhile? |
+//! | [`functions`] | in which functions are a row's instructions? |
 //! | [`targets`] | what is to be reached? |
 //! | [`report`] | how is it all shown, and what are the limits of counting? |
 //! | [`record`] | how is it kept in a file and compared with one? |
@@ -15,6 +16,7 @@
 
 mod debian;
 mod footprint;
+mod functions;
 mod initrd;
 mod kernel;
 mod linux;
@@ -32,7 +34,7 @@ use crate::workspace::Workspace;
 use anyhow::{Context, Result, bail};
 use linux::Benchmark;
 use record::Record;
-use row::Findings;
+use row::{Finding, Findings};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -46,11 +48,26 @@ pub fn bench(options: &Options) -> Result<u8> {
         list(&benchmark);
         return Ok(0);
     }
-    let wanted = Wanted::of(options, &benchmark)?;
+    let with_missed = options.functions && options.names == [MISSED];
+    if options.functions && !with_missed && (options.json.is_some() || options.compare.is_some()) {
+        bail!("--functions of named rows makes no figures for --json and --compare; `--functions {MISSED}` does");
+    }
+    let names = if with_missed { &[][..] } else { &options.names };
+    let wanted = Wanted::of(names, &benchmark)?;
     if options.footprint {
         let footprints = footprint::measure(&workspace, &settings, &benchmark, &wanted.linux)?;
         print!("{}", footprint::text(&footprints));
         return Ok(0);
+    }
+    if options.functions && !with_missed {
+        let mut rows = Vec::new();
+        if let Some(words) = &wanted.kernel {
+            rows.extend(functions::of_kernel(&workspace, &settings, words, false)?);
+        }
+        if !wanted.linux.is_empty() {
+            rows.extend(functions::of_linux(&workspace, &settings, &benchmark, &wanted.linux, None)?);
+        }
+        return show(options, &rows).map(|()| 0);
     }
     let mut record = Record {
         cpu: settings.cpu.clone(),
@@ -81,10 +98,43 @@ pub fn bench(options: &Options) -> Result<u8> {
         record.write(file)?;
     }
     if let Some(file) = &options.markdown {
-        write(file, &report::markdown(&record, benchmark.rows()))?;
+        write(file, TABLES, &report::markdown(&record, benchmark.rows()))?;
     }
-    let failed = !options.names.is_empty() && record.has_missing();
+    if with_missed {
+        let (kernel, linux) = functions::missed(&record);
+        let mut rows = Vec::new();
+        if !kernel.is_empty() {
+            rows.extend(functions::of_kernel(&workspace, &settings, &kernel, true)?);
+        }
+        if !linux.is_empty() {
+            rows.extend(functions::of_linux(&workspace, &settings, &benchmark, &linux, record.debian.as_ref())?);
+        }
+        show(options, &rows)?;
+    }
+    let failed = !names.is_empty() && record.has_missing();
     Ok(u8::from(failed))
+}
+
+/// Where the instructions go.
+fn show(options: &Options, rows: &[functions::Counted]) -> Result<()> {
+    print!("{}", functions::text(rows));
+    match &options.markdown {
+        Some(file) => write(file, FUNCTIONS, &functions::markdown(rows)),
+        None => Ok(()),
+    }
+}
+
+/// Instructions of the rows of the Linux table on Chestnut, all but `without`: the medians, for tests. A row without a figure is an error.
+pub fn linux_costs(workspace: &Workspace, without: &[&str]) -> Result<BTreeMap<String, u64>> {
+    let benchmark = Benchmark::build(workspace)?;
+    let names = benchmark.rows().iter().map(|row| row.name.clone());
+    let wanted: BTreeSet<String> = names.filter(|name| !without.contains(&&**name)).collect();
+    let findings = linux::on_chestnut(workspace, &Options::default().settings()?, &benchmark, &wanted)?;
+    let cost = |(name, finding): (String, Finding)| match finding {
+        Finding::Figure { median, .. } => Ok((name, median)),
+        Finding::Missing { missing } => bail!("{name}: {missing}"),
+    };
+    findings.into_iter().map(cost).collect()
 }
 
 fn list(benchmark: &Benchmark) {
@@ -98,6 +148,8 @@ fn list(benchmark: &Benchmark) {
 /// Stand for all rows of a table.
 const KERNEL: &str = "kernel";
 const LINUX: &str = "linux";
+/// Stands for the rows that miss their targets.
+const MISSED: &str = "missed";
 
 /// The rows to measure.
 struct Wanted {
@@ -108,13 +160,13 @@ struct Wanted {
 
 impl Wanted {
     /// Those that the user names, or all.
-    fn of(options: &Options, benchmark: &Benchmark) -> Result<Wanted> {
+    fn of(names: &[String], benchmark: &Benchmark) -> Result<Wanted> {
         let all = || benchmark.rows().iter().map(|row| row.name.clone());
-        if options.names.is_empty() {
+        if names.is_empty() {
             return Ok(Wanted { kernel: Some(Vec::new()), linux: all().collect() });
         }
         let mut wanted = Wanted { kernel: None, linux: BTreeSet::new() };
-        for name in &options.names {
+        for name in names {
             if name == LINUX {
                 wanted.linux.extend(all());
             } else if name == KERNEL {
@@ -133,7 +185,7 @@ impl Wanted {
                 }
                 wanted.linux.extend(rows.map(|row| row.name.clone()));
                 // If all are wanted already, they stay so.
-                if is_kernel_row && !options.names.iter().any(|name| name == KERNEL) {
+                if is_kernel_row && !names.iter().any(|name| name == KERNEL) {
                     wanted.kernel.get_or_insert_default().push(name.clone());
                 }
             }
@@ -142,22 +194,23 @@ impl Wanted {
     }
 }
 
-/// Writes the tables to a file: between its marks, or as all of it if it has none.
-fn write(file: &Path, tables: &str) -> Result<()> {
-    let text = match std::fs::read_to_string(file) {
-        Ok(before) => with_tables(&before, tables).unwrap_or_else(|| tables.to_owned()),
-        Err(_) => tables.to_owned(),
-    };
+/// Writes tables to a file: between their marks. If it has none, they are all of it; those by function are put at its end.
+fn write(file: &Path, marks: Marks, tables: &str) -> Result<()> {
+    let before = std::fs::read_to_string(file).unwrap_or_default();
+    let alone = || if marks == FUNCTIONS { format!("{before}\n{tables}") } else { tables.to_owned() };
+    let text = with_tables(&before, marks, tables).unwrap_or_else(alone);
     std::fs::write(file, text).with_context(|| format!("writing {}", file.display()))
 }
 
 /// Lines of a document around what `bench --markdown` writes.
-const MARKS: [&str; 2] = ["<!-- bench -->\n", "<!-- end of bench -->\n"];
+type Marks = [&'static str; 2];
+const TABLES: Marks = ["<!-- bench -->\n", "<!-- end of bench -->\n"];
+const FUNCTIONS: Marks = ["<!-- functions -->\n", "<!-- end of functions -->\n"];
 
-fn with_tables(document: &str, tables: &str) -> Option<String> {
-    let (before, rest) = document.split_once(MARKS[0])?;
-    let (_, after) = rest.split_once(MARKS[1])?;
-    Some(format!("{before}{}\n{tables}\n{}{after}", MARKS[0], MARKS[1]))
+fn with_tables(document: &str, [begin, end]: Marks, tables: &str) -> Option<String> {
+    let (before, rest) = document.split_once(begin)?;
+    let (_, after) = rest.split_once(end)?;
+    Some(format!("{before}{begin}\n{tables}\n{end}{after}"))
 }
 
 #[cfg(test)]
@@ -166,10 +219,23 @@ mod tests {
 
     #[test]
     fn only_what_is_between_the_marks_is_written_anew() {
-        let [begin, end] = MARKS;
+        let [begin, end] = TABLES;
         let document = format!("# Title\n{begin}old\n{end}what stays\n");
         let expected = format!("# Title\n{begin}\nnew\n{end}what stays\n");
-        assert_eq!(with_tables(&document, "new").as_deref(), Some(&*expected));
-        assert_eq!(with_tables("# Title\n", "new"), None);
+        assert_eq!(with_tables(&document, TABLES, "new").as_deref(), Some(&*expected));
+        assert_eq!(with_tables("# Title\n", TABLES, "new"), None);
+    }
+
+    #[test]
+    fn tables_by_function_leave_what_is_there() {
+        let folder = tempfile::tempdir().expect("makes a folder");
+        let file = folder.path().join("tables.md");
+        let text = || std::fs::read_to_string(&file).expect("reads");
+        write(&file, TABLES, "first\n").and_then(|()| write(&file, TABLES, "tables\n")).expect("writes");
+        write(&file, FUNCTIONS, "functions\n").expect("writes");
+        assert_eq!(text(), "tables\n\nfunctions\n");
+        std::fs::write(&file, FUNCTIONS.concat()).expect("writes");
+        write(&file, FUNCTIONS, "functions\n").expect("writes");
+        assert_eq!(text(), format!("{}\nfunctions\n\n{}", FUNCTIONS[0], FUNCTIONS[1]));
     }
 }

@@ -37,6 +37,10 @@ pub struct Options {
     /// are switched, how many cache lines and pages the kernel touches (medians). Each row is run in a machine of its own.
     #[arg(long, conflicts_with_all = ["realtime", "kvm", "json", "compare", "markdown"])]
     pub footprint: bool,
+    /// Instead of the tables: where the instructions of each row go, by function. `missed` stands for the rows that miss their targets; then
+    /// all are measured and their tables printed, too. With --markdown: between the lines `<!-- functions -->` and `<!-- end of functions -->`.
+    #[arg(long, conflicts_with_all = ["realtime", "kvm", "footprint"])]
+    pub functions: bool,
     /// CPU model of the emulator [default: qemu64, or host with --kvm].
     #[arg(long, value_name = "MODEL")]
     pub cpu: Option<String>,

@@ -137,7 +137,7 @@ impl OpenFile {
         self.traits.contains(Traits::PATH)
     }
 
-    /// It is a terminal or a socket.
+    /// It is a terminal, a socket or a pipe.
     pub fn is_special(&self) -> bool {
         self.traits.contains(Traits::SPECIAL)
     }
@@ -421,13 +421,18 @@ impl OpenFile {
             return Err(Errno::EBADF);
         }
         let count = self.file.read(attempt, offset, sink)?;
+        self.has_been_read(count);
+        Ok(count)
+    }
+
+    /// So many bytes were read: watchers are told, the time is stamped.
+    pub fn has_been_read(&self, count: usize) {
         if count > 0 {
             inotify::tell(&self.location, Mask::ACCESS);
         }
         if self.traits.contains(Traits::KEEPS_TIMES) && !self.flags.get().contains(OpenFlags::NO_ACCESS_TIME) {
             self.stamp_accessed();
         }
-        Ok(count)
     }
 
     fn stamp_accessed(&self) {
@@ -446,6 +451,12 @@ impl OpenFile {
             Some(limit) => self.file.write(attempt, offset, &mut Limited::new(source, limit - offset))?,
             None => self.file.write(attempt, offset, source)?,
         };
+        self.has_been_written(count);
+        Ok(count)
+    }
+
+    /// So many bytes were written: the times are stamped, set-id bits go, watchers are told.
+    pub fn has_been_written(&self, count: usize) {
         if count > 0 {
             if self.traits.contains(Traits::KEEPS_TIMES) {
                 self.inode().stamp_modified();
@@ -453,7 +464,6 @@ impl OpenFile {
             }
             inotify::tell(&self.location, Mask::MODIFY);
         }
-        Ok(count)
     }
 
     pub(crate) fn advance(&self, count: usize) {

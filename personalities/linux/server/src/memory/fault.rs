@@ -20,6 +20,11 @@ const ENOUGH: usize = 2048;
 /// Bytes that a growing stack keeps free below itself.
 const STACK_GAP: u64 = 256 * PAGE;
 
+#[inline]
+const fn in_one_page(address: u64, length: usize) -> bool {
+    length <= (PAGE - address % PAGE) as usize
+}
+
 impl AddressSpace {
     /// A program's access faulted: makes it possible, or says why not.
     pub fn fault(&self, address: u64, intent: Intent) -> Result<(), Fault> {
@@ -134,6 +139,17 @@ impl AddressSpace {
         let found = self.recent.find(page_down(address), intent, self.state.version())?;
         let counts = !found.if_alone || self.memory.capabilities.frames.has_one_holder(found.frame);
         counts.then_some(found.window)
+    }
+
+    /// The window on the page that so many bytes from `address` lie in, all of them, if it was found lately.
+    #[inline]
+    pub fn window_to_read(&self, address: u64, length: usize) -> Option<Window> {
+        if in_one_page(address, length) { self.window_found(address, Intent::Read) } else { None }
+    }
+    /// The same for a write.
+    #[inline]
+    pub fn window_to_write(&self, address: u64, length: usize) -> Option<Window> {
+        if in_one_page(address, length) { self.window_found(address, Intent::Write) } else { None }
     }
 
     /// The same for a page that wasn't found lately; it is found from now on.

@@ -34,6 +34,7 @@ pub mod limits;
 pub mod packet_filter;
 pub mod parked;
 pub mod pi_futex;
+pub mod pipe_read;
 pub mod schedule;
 pub mod seccomp;
 pub mod signal;

@@ -41,12 +41,18 @@ impl AddressSpace {
                 if area.behaviour.intersects(Behaviour::SHARED.union(Behaviour::WIPED_BY_FORK)) {
                     continue;
                 }
-                // What is the file's or all zeros the child finds by itself.
-                state.pages.each(start..area.end, |address, page| {
+                // What is the file's or all zeros the child finds by itself, and nobody writes to it where it is.
+                state.pages.each_mut(start..area.end, |address, page| {
                     if page.of_file || page.frame == self.memory.zero {
                         return;
                     }
                     let own = Page { frame: page.frame.clone(), shown: None, may_write: false, of_file: false };
+                    if let Some((mapping, now)) = &mut page.shown
+                        && now.write
+                    {
+                        now.write = false;
+                        self.space.protect(mapping, address, *now);
+                    }
                     if let Some(mut adopted) = new.pages.insert(address, own) {
                         child.hide(&mut adopted);
                     }
@@ -55,7 +61,6 @@ impl AddressSpace {
             new.areas = areas;
             new.break_start = state.break_start;
             new.break_end = state.break_end;
-            self.refresh(&mut state, 0..u64::MAX);
         }
         child.settle();
         for inode in mapped_files {

@@ -199,6 +199,7 @@ impl AddressSpace {
                         MayWrite::No => false,
                     };
                 if !ready && private {
+                    self.foresee(page, present);
                     let copy = self.copy_of(&present.frame)?;
                     self.replace(present, copy);
                 }
@@ -246,7 +247,7 @@ impl AddressSpace {
     }
 
     /// Maps a present page, or changes how it is mapped.
-    fn show(&self, area: &Area<Shown>, page: u64, present: &mut Page) -> Result<(), Fault> {
+    pub(super) fn show(&self, area: &Area<Shown>, page: u64, present: &mut Page) -> Result<(), Fault> {
         let access = Self::access(area, present);
         match &mut present.shown {
             Some((_, now)) if *now == access => {}

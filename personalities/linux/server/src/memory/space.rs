@@ -7,6 +7,7 @@
 //! The state is never borrowed while a file is asked for a page, because files report changes of their pages back to us.
 
 use super::area::{Area, Areas, Behaviour, Protection};
+use super::foresight::Foresight;
 use super::kept::KeptArea;
 use super::locked::FutureLocks;
 use super::pages::Pages;
@@ -21,7 +22,7 @@ use chestnut_linux_files::inode::Inode;
 use chestnut_linux_files::memfd::WritableMapping;
 use chestnut_linux_files::page::Observer;
 use chestnut_linux_files::vfs::Location;
-use core::cell::Cell;
+use core::cell::{Cell, OnceCell};
 
 /// What an area shows.
 #[derive(Clone)]
@@ -125,6 +126,9 @@ pub struct AddressSpace {
     pub future_locks: Cell<FutureLocks>,
     /// It began as a copy of another one.
     pub(super) is_forked: Cell<bool>,
+    /// Of which one, and what its own children will write to.
+    pub(super) parent: OnceCell<Weak<AddressSpace>>,
+    pub(super) foresight: Foresight,
     pub minor_faults: Cell<u64>,
     /// What /proc/PID/stat and prctl tell.
     pub marks: Cell<Marks>,
@@ -172,6 +176,8 @@ impl AddressSpace {
             expects_barriers: Cell::default(),
             future_locks: Cell::default(),
             is_forked: Cell::new(false),
+            parent: OnceCell::new(),
+            foresight: Foresight::default(),
             minor_faults: Cell::new(0),
             marks: Cell::default(),
             this: this.clone(),

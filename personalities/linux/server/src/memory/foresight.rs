@@ -26,10 +26,8 @@ pub(super) struct Foresight(RefCell<Vec<(u64, u8)>>);
 impl Foresight {
     fn remember(&self, page: u64) {
         let mut pages = self.0.borrow_mut();
-        if let Some((_, forks)) = pages.iter_mut().find(|(known, _)| *known == page) {
-            *forks = FORKS;
-        } else if pages.len() < MOST {
-            // Those that are written to first are the surest.
+        // Those that are written to first are the surest.
+        if pages.len() < MOST && pages.iter().all(|(known, _)| *known != page) {
             pages.push((page, FORKS));
         }
     }

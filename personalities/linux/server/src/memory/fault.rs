@@ -179,10 +179,12 @@ impl AddressSpace {
     fn bring(&self, page: u64, intent: Intent) -> Result<(Frame, bool), Fault> {
         let (shown, private, start) = {
             let mut state = self.state.borrow_mut();
-            let State { areas, pages, .. } = &mut *state;
+            let State { areas, pages, kept, .. } = &mut *state;
             let (start, area) = match areas.find(page) {
                 Some(found) => found,
                 None => {
+                    // Nothing that is left of another program may lie where this one's stack grows.
+                    self.give_up(kept, pages);
                     self.grow_stack(areas, page)?;
                     areas.find(page).ok_or(Fault::Unmapped)?
                 }

@@ -155,15 +155,9 @@ impl AddressSpace {
     /// A space without areas for a program of this file. What an ended program has left in it goes at the latest when it is
     /// settled ([`AddressSpace::settle`]), which must be before a thread enters.
     pub fn for_program(memory: &Rc<Memory>, file: Option<&Rc<Inode>>) -> Result<Rc<Self>, Errno> {
-        let (space, kept) = Self::find_space(memory, file).map_err(|_| Errno::ENOMEM)?;
-        let state = State {
-            areas: Areas::default(),
-            pages: Pages::default(),
-            break_start: 0,
-            break_end: 0,
-            watchers: BTreeMap::new(),
-            kept,
-        };
+        let (space, kept, pages) = Self::find_space(memory, file).map_err(|_| Errno::ENOMEM)?;
+        let state =
+            State { areas: Areas::default(), pages, break_start: 0, break_end: 0, watchers: BTreeMap::new(), kept };
         Ok(Rc::new_cyclic(|this| Self {
             memory: memory.clone(),
             space,

@@ -44,7 +44,7 @@ impl AddressSpace {
                     continue;
                 }
                 // What is the file's or all zeros the child finds by itself, and nobody writes to it where it is.
-                state.pages.each_mut(start..area.end, |address, page| {
+                state.pages.each_unusual_mut(start..area.end, |address, page| {
                     if page.of_file || page.frame == self.memory.zero {
                         return;
                     }

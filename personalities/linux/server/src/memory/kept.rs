@@ -207,9 +207,8 @@ impl AddressSpace {
             return None;
         }
         let range = start..area.end;
-        let is_kept = |page: &Page| page.of_file && page.shown.as_ref().is_some_and(|(_, access)| !access.write);
-        pages.take_unless(range.clone(), |_, page| is_kept(page), |_, mut page| self.hide(&mut page));
-        if pages.count_in(range.clone()) == 0 {
+        let is_plain = |page: &Page| page.of_file && page.shown.as_ref().is_some_and(|(_, access)| !access.write);
+        if !pages.take_unless_plain(range.clone(), is_plain, |_, mut page| self.hide(&mut page)) {
             return None;
         }
         let inode = location.inode();

@@ -33,6 +33,14 @@ impl AddressSpace {
         if intent != Intent::Write && self.bring_around(page, intent) {
             return self.show_window(page);
         }
+        if intent == Intent::Write
+            && let Some(is_new) = self.write_alone(page)?
+        {
+            if is_new {
+                self.bring_ahead(page);
+            }
+            return Ok(());
+        }
         // Whoever holds the frame besides would keep the page from being written.
         let (frame, is_new) = self.bring(page, intent)?;
         drop(frame);
@@ -44,6 +52,32 @@ impl AddressSpace {
             return self.show_alone(page);
         }
         self.show_window(page)
+    }
+
+    /// What most faults are, by one look at the areas and one at the pages: a write to a private page that is there, or to zeros that aren't there
+    /// yet, which `true` says. `None`: something else.
+    fn write_alone(&self, page: u64) -> Result<Option<bool>, Fault> {
+        let mut state = self.state.borrow_mut();
+        let State { areas, pages, .. } = &mut *state;
+        let Some((_, area)) = areas.find(page) else { return Ok(None) };
+        let not_alone = Behaviour::SHARED.union(Behaviour::FIXED);
+        if !area.protection.contains(Protection::WRITE) || area.behaviour.intersects(not_alone) {
+            return Ok(None);
+        }
+        if let Some(present) = pages.get_mut(page) {
+            if present.frame.holders() != 1 {
+                self.foresee(page, present);
+                let copy = self.copy_of(&present.frame)?;
+                self.replace(present, copy);
+            }
+            self.show(area, page, present)?;
+            return Ok(Some(false));
+        }
+        let Shown::Zeros = area.shown else { return Ok(None) };
+        let mut present = Page { frame: self.clean()?, shown: None, may_write: true, of_file: false };
+        let shown = self.show(area, page, &mut present);
+        pages.insert(page, present);
+        shown.map(|()| Some(true))
     }
 
     fn show_alone(&self, page: u64) -> Result<(), Fault> {

@@ -385,6 +385,21 @@ mod tests {
     }
 
     #[test]
+    fn a_stack_that_grows_before_all_areas_are_there_begins_as_zeros() {
+        let memory = memory(1000);
+        let location = file(&memory, &[7; 8 * 4096]);
+        run(&program(&memory, &location));
+        let space = AddressSpace::for_program(&memory, Some(location.inode())).unwrap();
+        let mut stack = area(&location, AT + 0x20_0000, 1, 0, false);
+        (stack.shown, stack.behaviour) = (Shown::Zeros, Behaviour::GROWS_DOWN);
+        space.map(stack).unwrap();
+        space.write(AT + 0x10_2000, b"w").unwrap();
+        assert_eq!((byte(&space, AT + 0x10_2000), byte(&space, AT + 0x10_2001), shown(&space)), (b'w', 0, 0));
+        space.settle();
+        assert_eq!(byte(&space, AT + 0x10_2000), b'w');
+    }
+
+    #[test]
     fn only_so_many_are_kept() {
         let memory = memory(1000);
         let files: vec::Vec<_> = (0..SPACES + 3).map(|_| file(&memory, &[7; 8 * 4096])).collect();

@@ -104,7 +104,7 @@ pub(super) struct State {
     pub break_start: u64,
     pub break_end: u64,
     pub watchers: BTreeMap<usize, Rc<Watcher>>,
-    /// What the space still shows of the last program, until this one has its areas.
+    /// What the space still shows of the last program, until this one has its areas: the pages are among `pages` already.
     pub kept: Vec<KeptArea>,
 }
 

@@ -91,6 +91,39 @@ int main(void) {
     expect(read(100, buffer, 1) == -1 && errno == EBADF);
     close(fds[0]);
 
+    // Back and forth: what is said is heard, wherever it lies and however long it is. A reader with bad memory takes nothing of it.
+    int back[2];
+    expect(pipe(fds) == 0 && pipe(back) == 0);
+    if ((pid = fork()) == 0) {
+        static unsigned char heard[16384];
+        close(fds[1]);
+        close(back[0]);
+        expect(read(fds[0], (void *)8, 1) == -1 && errno == EFAULT);
+        for (long at = 0; (n = read(fds[0], heard + at % 8000, 8192)) > 0; at += 977)
+            expect(write(back[1], heard + at % 8000, n) == n);
+        _exit(n != 0);
+    }
+    close(fds[0]);
+    close(back[1]);
+    total = 0;
+    for (int round = 0; round < 300; round++) {
+        static unsigned char said[16384], answer[16384];
+        long length = 1 + round * round % 4100, place = round * 331 % 8000;
+        for (long i = 0; i < length; i++)
+            said[place + i] = round + i;
+        expect(write(fds[1], said + place, length) == length);
+        for (long got = 0; got < length; got += n)
+            expect((n = read(back[0], answer + got, length - got)) > 0);
+        expect(memcmp(said + place, answer, length) == 0);
+        total += length;
+    }
+    expect(write(fds[1], (void *)8, 1) == -1 && errno == EFAULT);
+    close(fds[1]);
+    expect(read(back[0], buffer, 1) == 0);
+    expect(waitpid(pid, &status, 0) == pid && status == 0);
+    printf("%ld bytes there and back\n", total);
+    close(back[0]);
+
     // A chain of processes, as a shell makes it.
     int in = open("/dev/null", O_RDONLY);
     for (int stage = 0; stage < 5; stage++) {

@@ -66,6 +66,34 @@ impl Ring {
         Ok(moved)
     }
 
+    /// Puts `length` bytes in that `fill` writes, if there is memory for them already and they don't wrap around in it.
+    #[inline]
+    pub(crate) fn put_run(&mut self, length: usize, fill: impl FnOnce(&mut [u8])) -> bool {
+        if self.length == 0 {
+            self.start = 0;
+        }
+        if length > self.bytes.len() - self.length {
+            return false;
+        }
+        let end = (self.start + self.length) & (self.bytes.len() - 1);
+        let Some(run) = self.bytes.get_mut(end..end + length) else { return false };
+        fill(run);
+        self.length += length;
+        true
+    }
+
+    /// Shows the first bytes to `take`, at most `most`, if they don't wrap around. They go if it says so.
+    #[inline]
+    pub(crate) fn take_run(&mut self, most: usize, take: impl FnOnce(&[u8]) -> bool) -> Option<usize> {
+        let count = self.length.min(most);
+        let run = self.bytes.get(self.start..self.start + count)?;
+        if count == 0 || !take(run) {
+            return None;
+        }
+        self.discard(count);
+        Some(count)
+    }
+
     /// A copy of the first bytes, at most `most`. `ENOMEM`.
     pub(crate) fn peek(&self, most: usize) -> Result<Vec<u8>> {
         let length = self.length.min(most);

@@ -108,7 +108,18 @@ impl Folder {
 
     /// The file or folder of this name.
     pub fn find(&self, name: &[u8]) -> Option<Rc<Inode>> {
-        let (name, index, fixed) = self.names().into_iter().find(|(known, ..)| *known == name)?;
+        let (index, fixed) = self.files.iter().enumerate().find_map(|(index, &(path, text))| {
+            // Mostly the first byte differs.
+            if path.as_bytes().get(self.prefix.len()) != name.first() {
+                return None;
+            }
+            let rest = path.as_bytes().strip_prefix(&self.prefix[..])?.strip_prefix(name)?;
+            match rest {
+                [] => Some((index, Fixed::File(text))),
+                [b'/', ..] => Some((index, Fixed::Folder)),
+                _ => None,
+            }
+        })?;
         let server = self.server;
         Some(match fixed {
             Fixed::File(text) => {

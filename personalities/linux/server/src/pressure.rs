@@ -172,8 +172,9 @@ impl Server {
     }
 }
 
-/// Between two looks: ticks. The calls that so little time is enough for don't take what lies between two kinds of [`Pressure`].
-const LOOKS: u64 = 8192;
+/// Between two looks: ticks. The calls that so little time is enough for, ten or so that take [`LITTLE`] without asking, don't take what lies between
+/// two kinds of [`Pressure`]; and it is longer than most calls and their answers, which so mostly go without a look.
+const LOOKS: u64 = 16384;
 
 /// Between two attempts to end somebody, after one that was in vain: nanoseconds.
 const ATTEMPTS: u64 = 10_000_000;

@@ -146,7 +146,7 @@ impl OpenFile {
         self.plain
     }
 
-    /// It is a terminal or a socket.
+    /// It is a terminal, a socket or a pipe.
     pub fn is_special(&self) -> bool {
         self.traits.contains(Traits::SPECIAL)
     }
@@ -430,13 +430,18 @@ impl OpenFile {
             return Err(Errno::EBADF);
         }
         let count = self.file.read(attempt, offset, sink)?;
+        self.has_been_read(count);
+        Ok(count)
+    }
+
+    /// So many bytes were read: watchers are told, the time is stamped.
+    pub fn has_been_read(&self, count: usize) {
         if count > 0 {
             inotify::tell(&self.location, Mask::ACCESS);
         }
         if self.traits.contains(Traits::KEEPS_TIMES) && !self.flags.get().contains(OpenFlags::NO_ACCESS_TIME) {
             self.stamp_accessed();
         }
-        Ok(count)
     }
 
     fn stamp_accessed(&self) {
@@ -455,6 +460,12 @@ impl OpenFile {
             Some(limit) => self.file.write(attempt, offset, &mut Limited::new(source, limit - offset))?,
             None => self.file.write(attempt, offset, source)?,
         };
+        self.has_been_written(count);
+        Ok(count)
+    }
+
+    /// So many bytes were written: the times are stamped, set-id bits go, watchers are told.
+    pub fn has_been_written(&self, count: usize) {
         if count > 0 {
             if self.traits.contains(Traits::KEEPS_TIMES) {
                 self.inode().stamp_modified();
@@ -462,7 +473,6 @@ impl OpenFile {
             }
             inotify::tell(&self.location, Mask::MODIFY);
         }
-        Ok(count)
     }
 
     pub(crate) fn advance(&self, count: usize) {

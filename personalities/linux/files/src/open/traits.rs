@@ -15,14 +15,14 @@ bitflags! {
         const SEEKABLE = 2;
         /// [`File::keeps_times`]
         const KEEPS_TIMES = 4;
-        /// A terminal or a socket, which aren't read and written like all others.
+        /// A terminal, a socket or a pipe, which aren't read and written like all others.
         const SPECIAL = 8;
     }
 }
 
 impl Traits {
     pub(super) fn of(file: &dyn File, inode: &Inode, flags: OpenFlags) -> Self {
-        let is_special = file.terminal().is_some() || matches!(inode.body, Body::Socket(_));
+        let is_special = file.terminal().is_some() || matches!(inode.body, Body::Socket(_) | Body::Fifo(_));
         let all = [
             (Traits::PATH, flags.contains(OpenFlags::PATH)),
             (Traits::SEEKABLE, file.is_seekable()),

@@ -4,6 +4,7 @@
 //! and out.
 
 mod end;
+mod short;
 #[cfg(test)]
 mod tests;
 

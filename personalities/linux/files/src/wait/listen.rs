@@ -6,9 +6,10 @@
 
 use alloc::rc::{Rc, Weak};
 use alloc::vec::Vec;
+use core::any::Any;
 use core::time::Duration;
 
-use super::{Events, Registration, WaitQueue, Who};
+use super::{Events, Registration, WaitQueue, Waiter, Who};
 use crate::clock::Clock;
 
 /// Hears of wake-ups as they happen, where a task's waker would only be told to look again later.
@@ -18,6 +19,11 @@ pub trait Listener {
 
     /// The queue's alarm has changed.
     fn alarm_changed(&self) {}
+
+    /// For who waits, to be found again by whoever brings what it waits for.
+    fn as_any(&self) -> Option<&dyn Any> {
+        None
+    }
 }
 
 /// Knows when a file becomes ready by itself.
@@ -30,6 +36,22 @@ impl WaitQueue {
     /// Has `listener` told of each wake-up for `events`, until the registration is dropped.
     pub fn listen(&self, events: Events, listener: Weak<dyn Listener>) -> Registration {
         self.enter(events, Who::Listener(listener))
+    }
+
+    /// The same for who leaves the queue by itself ([`WaitQueue::leave`] with the key that is returned).
+    pub fn stay(&self, events: Events, listener: Weak<dyn Listener>) -> u64 {
+        self.push(events, Who::Listener(listener))
+    }
+
+    /// The only one who waits here, if it is a listener and waits for any of `events`.
+    #[inline]
+    pub fn only_listener(&self, events: Events) -> Option<Rc<dyn Listener>> {
+        match self.inner.waiters.borrow().as_slice() {
+            [Waiter { events: awaited, who: Who::Listener(listener), .. }] if awaited.intersects(events) => {
+                listener.upgrade()
+            }
+            _ => None,
+        }
     }
 
     /// Gives the queue an alarm, for good.

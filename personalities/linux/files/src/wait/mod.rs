@@ -136,10 +136,26 @@ impl WaitQueue {
     }
 
     fn enter(&self, events: Events, who: Who) -> Registration {
+        Registration { queue: self.clone(), key: self.push(events, who), wakeup: None }
+    }
+
+    fn push(&self, events: Events, who: Who) -> u64 {
         let key = self.inner.next_key.get();
         self.inner.next_key.set(key + 1);
         self.inner.waiters.borrow_mut().push(Waiter { key, events, who });
-        Registration { queue: self.clone(), key, wakeup: None }
+        key
+    }
+
+    /// Who has this key waits no longer.
+    pub fn leave(&self, key: u64) {
+        let mut waiters = self.inner.waiters.borrow_mut();
+        if let Some(index) = waiters.iter().position(|waiter| waiter.key == key) {
+            // Mostly the last one.
+            let gone = if index + 1 == waiters.len() { waiters.pop() } else { Some(waiters.remove(index)) };
+            // Nothing is borrowed while a listener goes.
+            drop(waiters);
+            drop(gone);
+        }
     }
 
     /// A future that is ready when polled the second time, which is after a wake-up or by chance: look again then.
@@ -168,14 +184,7 @@ pub struct Registration {
 
 impl Drop for Registration {
     fn drop(&mut self) {
-        let mut waiters = self.queue.inner.waiters.borrow_mut();
-        if let Some(index) = waiters.iter().position(|waiter| waiter.key == self.key) {
-            // Mostly the last one.
-            let gone = if index + 1 == waiters.len() { waiters.pop() } else { Some(waiters.remove(index)) };
-            // Nothing is borrowed while a listener goes.
-            drop(waiters);
-            drop(gone);
-        }
+        self.queue.leave(self.key);
     }
 }
 

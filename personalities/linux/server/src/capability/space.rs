@@ -9,6 +9,7 @@ use alloc::collections::BTreeMap;
 use alloc::collections::btree_map::Entry;
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
+use core::ops::Range;
 
 /// A kept space with more paging structures than this gives them up.
 const STRUCTURES_KEPT: usize = 24;
@@ -109,8 +110,13 @@ impl Spaces {
     }
 
     fn strip(&self, structures: &mut BTreeMap<(Level, u64), Slot>) {
+        self.strip_unless(structures, |_| false);
+    }
+    /// Gives up the structures whose addresses aren't `needed`.
+    fn strip_unless(&self, structures: &mut BTreeMap<(Level, u64), Slot>, needed: impl Fn(Range<u64>) -> bool) {
+        let is_unused = |level: Level, index: u64| !needed(index << level.shift()..(index + 1) << level.shift());
         // The order of the keys is from the page tables up, as unmapping needs it.
-        for ((level, _), slot) in core::mem::take(structures) {
+        for ((level, _), slot) in structures.extract_if(.., |(level, index), _| is_unused(*level, *index)) {
             self.kernel.unmap_structure(level, slot);
             self.idle_structures.borrow_mut()[level as usize].push(slot);
         }
@@ -122,7 +128,7 @@ pub struct Space {
     spaces: &'static Spaces,
     root: Slot,
     structures: RefCell<BTreeMap<(Level, u64), Slot>>,
-    /// An address whose paging structures are there, and stay as long as this lives.
+    /// An address whose paging structures are there.
     prepared: Cell<Option<u64>>,
 }
 
@@ -165,6 +171,12 @@ impl Space {
     /// It has more paging structures than are kept for the next program.
     pub fn is_large(&self) -> bool {
         self.structures.borrow().len() > STRUCTURES_KEPT
+    }
+
+    /// Gives up the paging structures of all addresses but those that are `needed`: nothing is mapped there.
+    pub fn forget_structures(&self, needed: impl Fn(Range<u64>) -> bool) {
+        self.prepared.set(None);
+        self.spaces.strip_unless(&mut self.structures.borrow_mut(), needed);
     }
 
     /// Changes what the mapping at `address` allows.

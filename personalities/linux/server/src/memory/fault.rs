@@ -20,6 +20,11 @@ const ENOUGH: usize = 2048;
 /// Bytes that a growing stack keeps free below itself.
 const STACK_GAP: u64 = 256 * PAGE;
 
+#[inline]
+const fn in_one_page(address: u64, length: usize) -> bool {
+    length <= (PAGE - address % PAGE) as usize
+}
+
 impl AddressSpace {
     /// A program's access faulted: makes it possible, or says why not.
     pub fn fault(&self, address: u64, intent: Intent) -> Result<(), Fault> {
@@ -27,6 +32,14 @@ impl AddressSpace {
         let page = page_down(address);
         if intent != Intent::Write && self.bring_around(page, intent) {
             return self.show_window(page);
+        }
+        if intent == Intent::Write
+            && let Some(is_new) = self.write_alone(page)?
+        {
+            if is_new {
+                self.bring_ahead(page);
+            }
+            return Ok(());
         }
         // Whoever holds the frame besides would keep the page from being written.
         let (frame, is_new) = self.bring(page, intent)?;
@@ -39,6 +52,32 @@ impl AddressSpace {
             return self.show_alone(page);
         }
         self.show_window(page)
+    }
+
+    /// What most faults are, by one look at the areas and one at the pages: a write to a private page that is there, or to zeros that aren't there
+    /// yet, which `true` says. `None`: something else.
+    fn write_alone(&self, page: u64) -> Result<Option<bool>, Fault> {
+        let mut state = self.state.borrow_mut();
+        let State { areas, pages, .. } = &mut *state;
+        let Some((_, area)) = areas.find(page) else { return Ok(None) };
+        let not_alone = Behaviour::SHARED.union(Behaviour::FIXED);
+        if !area.protection.contains(Protection::WRITE) || area.behaviour.intersects(not_alone) {
+            return Ok(None);
+        }
+        if let Some(present) = pages.get_mut(page) {
+            if present.frame.holders() != 1 {
+                self.foresee(page, present);
+                let copy = self.copy_of(&present.frame)?;
+                self.replace(present, copy);
+            }
+            self.show(area, page, present)?;
+            return Ok(Some(false));
+        }
+        let Shown::Zeros = area.shown else { return Ok(None) };
+        let mut present = Page { frame: self.clean()?, shown: None, may_write: true, of_file: false };
+        let shown = self.show(area, page, &mut present);
+        pages.insert(page, present);
+        shown.map(|()| Some(true))
     }
 
     fn show_alone(&self, page: u64) -> Result<(), Fault> {
@@ -136,6 +175,17 @@ impl AddressSpace {
         counts.then_some(found.window)
     }
 
+    /// The window on the page that so many bytes from `address` lie in, all of them, if it was found lately.
+    #[inline]
+    pub fn window_to_read(&self, address: u64, length: usize) -> Option<Window> {
+        if in_one_page(address, length) { self.window_found(address, Intent::Read) } else { None }
+    }
+    /// The same for a write.
+    #[inline]
+    pub fn window_to_write(&self, address: u64, length: usize) -> Option<Window> {
+        if in_one_page(address, length) { self.window_found(address, Intent::Write) } else { None }
+    }
+
     /// The same for a page that wasn't found lately; it is found from now on.
     fn find_frame(&self, page: u64, intent: Intent) -> Result<Frame, Fault> {
         {
@@ -163,10 +213,12 @@ impl AddressSpace {
     fn bring(&self, page: u64, intent: Intent) -> Result<(Frame, bool), Fault> {
         let (shown, private, start) = {
             let mut state = self.state.borrow_mut();
-            let State { areas, pages, .. } = &mut *state;
+            let State { areas, pages, kept, .. } = &mut *state;
             let (start, area) = match areas.find(page) {
                 Some(found) => found,
                 None => {
+                    // Nothing that is left of another program may lie where this one's stack grows.
+                    self.give_up(kept, pages);
                     self.grow_stack(areas, page)?;
                     areas.find(page).ok_or(Fault::Unmapped)?
                 }
@@ -183,6 +235,7 @@ impl AddressSpace {
                         MayWrite::No => false,
                     };
                 if !ready && private {
+                    self.foresee(page, present);
                     let copy = self.copy_of(&present.frame)?;
                     self.replace(present, copy);
                 }
@@ -230,7 +283,7 @@ impl AddressSpace {
     }
 
     /// Maps a present page, or changes how it is mapped.
-    fn show(&self, area: &Area<Shown>, page: u64, present: &mut Page) -> Result<(), Fault> {
+    pub(super) fn show(&self, area: &Area<Shown>, page: u64, present: &mut Page) -> Result<(), Fault> {
         let access = Self::access(area, present);
         match &mut present.shown {
             Some((_, now)) if *now == access => {}

@@ -1,6 +1,6 @@
 //! Copying an address space lazily: both sides keep the same frames until one of them writes.
 
-use super::area::Behaviour;
+use super::area::{Behaviour, Protection};
 use super::pages::GROUP_RECORD;
 use super::space::{AddressSpace, Page, Shown};
 use crate::pressure;
@@ -23,6 +23,8 @@ impl AddressSpace {
         let main = Self::main_file(&self.state.borrow());
         let child = Self::for_program(&self.memory, main.as_ref())?;
         child.is_forked.set(true);
+        let _ = child.parent.set(self.this.clone());
+        let mut copies = self.copies();
         let mut mapped_files = Vec::new();
         {
             let mut state = self.state.borrow_mut();
@@ -41,21 +43,38 @@ impl AddressSpace {
                 if area.behaviour.intersects(Behaviour::SHARED.union(Behaviour::WIPED_BY_FORK)) {
                     continue;
                 }
-                // What is the file's or all zeros the child finds by itself.
-                state.pages.each(start..area.end, |address, page| {
+                // What is the file's or all zeros the child finds by itself, and nobody writes to it where it is.
+                state.pages.each_unusual_mut(start..area.end, |address, page| {
                     if page.of_file || page.frame == self.memory.zero {
                         return;
                     }
-                    let own = Page { frame: page.frame.clone(), shown: None, may_write: false, of_file: false };
-                    if let Some(mut adopted) = new.pages.insert(address, own) {
+                    let of_child = |frame| Page { frame, shown: None, may_write: false, of_file: false };
+                    if area.protection.contains(Protection::WRITE)
+                        && let Some(copy) = copies.take(self, address, page)
+                    {
+                        if let Some(mut adopted) = new.pages.insert(address, of_child(copy)) {
+                            child.hide(&mut adopted);
+                        }
+                        if let Some(own) = new.pages.get_mut(address) {
+                            // A page that can't be shown now will be when it is asked for.
+                            let _ = child.show(area, address, own);
+                        }
+                        return;
+                    }
+                    if let Some(mut adopted) = new.pages.insert(address, of_child(page.frame.clone())) {
                         child.hide(&mut adopted);
+                    }
+                    if let Some((mapping, now)) = &mut page.shown
+                        && now.write
+                    {
+                        now.write = false;
+                        self.space.protect(mapping, address, *now);
                     }
                 });
             }
             new.areas = areas;
             new.break_start = state.break_start;
             new.break_end = state.break_end;
-            self.refresh(&mut state, 0..u64::MAX);
         }
         child.settle();
         for inode in mapped_files {

@@ -8,6 +8,7 @@
 
 pub mod area;
 mod fault;
+mod foresight;
 mod fork;
 pub mod inspect;
 mod kept;

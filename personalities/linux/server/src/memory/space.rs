@@ -7,6 +7,7 @@
 //! The state is never borrowed while a file is asked for a page, because files report changes of their pages back to us.
 
 use super::area::{Area, Areas, Behaviour, Protection};
+use super::foresight::Foresight;
 use super::kept::KeptArea;
 use super::locked::FutureLocks;
 use super::pages::Pages;
@@ -21,7 +22,7 @@ use chestnut_linux_files::inode::Inode;
 use chestnut_linux_files::memfd::WritableMapping;
 use chestnut_linux_files::page::Observer;
 use chestnut_linux_files::vfs::Location;
-use core::cell::Cell;
+use core::cell::{Cell, OnceCell};
 
 /// Pages that one call lets a program do more with, at most: some 400 instructions each.
 const GIVEN_AT_ONCE: usize = 4096;
@@ -106,7 +107,7 @@ pub(super) struct State {
     pub break_start: u64,
     pub break_end: u64,
     pub watchers: BTreeMap<usize, Rc<Watcher>>,
-    /// What the space still shows of the last program, until this one has its areas.
+    /// What the space still shows of the last program, until this one has its areas: the pages are among `pages` already.
     pub kept: Vec<KeptArea>,
 }
 
@@ -128,6 +129,9 @@ pub struct AddressSpace {
     pub future_locks: Cell<FutureLocks>,
     /// It began as a copy of another one.
     pub(super) is_forked: Cell<bool>,
+    /// Of which one, and what its own children will write to.
+    pub(super) parent: OnceCell<Weak<AddressSpace>>,
+    pub(super) foresight: Foresight,
     pub minor_faults: Cell<u64>,
     /// What /proc/PID/stat and prctl tell.
     pub marks: Cell<Marks>,
@@ -154,15 +158,9 @@ impl AddressSpace {
     /// A space without areas for a program of this file. What an ended program has left in it goes at the latest when it is
     /// settled ([`AddressSpace::settle`]), which must be before a thread enters.
     pub fn for_program(memory: &Rc<Memory>, file: Option<&Rc<Inode>>) -> Result<Rc<Self>, Errno> {
-        let (space, kept) = Self::find_space(memory, file).map_err(|_| Errno::ENOMEM)?;
-        let state = State {
-            areas: Areas::default(),
-            pages: Pages::default(),
-            break_start: 0,
-            break_end: 0,
-            watchers: BTreeMap::new(),
-            kept,
-        };
+        let (space, kept, pages) = Self::find_space(memory, file).map_err(|_| Errno::ENOMEM)?;
+        let state =
+            State { areas: Areas::default(), pages, break_start: 0, break_end: 0, watchers: BTreeMap::new(), kept };
         Ok(Rc::new_cyclic(|this| Self {
             memory: memory.clone(),
             space,
@@ -175,6 +173,8 @@ impl AddressSpace {
             expects_barriers: Cell::default(),
             future_locks: Cell::default(),
             is_forked: Cell::new(false),
+            parent: OnceCell::new(),
+            foresight: Foresight::default(),
             minor_faults: Cell::new(0),
             marks: Cell::default(),
             this: this.clone(),

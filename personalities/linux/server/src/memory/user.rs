@@ -216,6 +216,11 @@ impl Buffers {
     pub fn length(&self) -> u64 {
         self.others.iter().fold(self.first.length, |sum, piece| sum.saturating_add(piece.length))
     }
+    /// The only one, if there aren't several.
+    #[inline]
+    pub fn only(&self) -> Option<Iovec> {
+        if self.others.is_empty() { Some(self.first) } else { None }
+    }
     /// No byte in them.
     pub fn is_empty(&self) -> bool {
         self.length() == 0

@@ -4,6 +4,7 @@
 //! Calls go the whole way through their handlers, over the hosted kernel; arithmetic that wraps panics here.
 
 mod parked;
+mod pipes;
 
 use super::*;
 use crate::boot::{Given, make};

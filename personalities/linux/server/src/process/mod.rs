@@ -36,6 +36,7 @@ pub mod packet_filter;
 pub mod page;
 pub mod parked;
 pub mod pi_futex;
+pub mod pipe_read;
 pub mod schedule;
 pub mod seccomp;
 pub mod signal;

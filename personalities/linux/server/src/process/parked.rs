@@ -9,6 +9,7 @@
 
 use super::Thread;
 use super::futex;
+use super::pipe_read::PipeRead;
 use super::thread::Answer;
 use crate::memory::UserSink;
 use crate::server::Server;
@@ -23,6 +24,7 @@ use core::cell::{Cell, RefCell};
 /// What a thread waits for.
 pub enum Parked {
     Read(Rc<Read>),
+    Pipe(PipeRead),
     Futex(futex::Parked),
 }
 
@@ -31,6 +33,7 @@ impl Parked {
     pub fn start(self) {
         match self {
             Self::Read(read) => read.start(),
+            Self::Pipe(read) => read.start(),
             Self::Futex(wait) => wait.start(),
         }
     }
@@ -41,11 +44,11 @@ pub fn may_park(call: &Call) -> bool {
     !call.server.tracing.get() && may_wait(call.thread)
 }
 
-fn may_wait(thread: &Thread) -> bool {
+pub(super) fn may_wait(thread: &Thread) -> bool {
     !thread.ended.get() && !thread.process.is_stopped() && thread.deliverable().is_empty()
 }
 
-/// A read of a pipe or a socket in which there was nothing.
+/// A read of a pipe or a socket in which there was nothing. That of a pipe into one buffer is a [`PipeRead`].
 pub struct Read {
     server: &'static Server,
     thread: Rc<Thread>,

@@ -246,6 +246,10 @@ impl Thread {
         }
         self.parked.set(Some(parked));
     }
+    /// The same after it was only looked at.
+    pub fn park_again(&self, parked: Option<Parked>) {
+        self.parked.set(parked);
+    }
     pub fn take_parked(&self) -> Option<Parked> {
         self.parked.take()
     }

@@ -25,6 +25,7 @@ pub mod named_queues;
 pub mod names;
 pub mod owners;
 pub mod pieces;
+pub mod pipes;
 pub mod poll;
 pub mod processes;
 pub mod read_write;

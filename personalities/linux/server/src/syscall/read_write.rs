@@ -1,7 +1,7 @@
 //! read(2), write(2), and all calls that move bytes between a program's memory and one file.
 
 use super::terminals::{Access, job_control};
-use super::{Call, Outcome, messages, pieces};
+use super::{Call, Outcome, messages, pieces, pipes};
 use crate::memory::{Buffers, Iovec, UserSink, UserSource};
 use crate::process::Thread;
 use crate::process::limits;
@@ -125,10 +125,15 @@ fn is_socket(file: &OpenFile) -> bool {
 pub fn read_vector(call: &Call, vector: Buffers, now: bool) -> Result<Outcome> {
     let file = call.file(0)?;
     if file.is_special() {
-        if let Access::Denied(outcome) = job_control(call, &file, Use::Read) {
+        if let Some(pipe) = file.pipe() {
+            if let Some(piece) = vector.only()
+                && let Some(outcome) = pipes::read(call, &file, pipe, piece, now)
+            {
+                return Ok(outcome);
+            }
+        } else if let Access::Denied(outcome) = job_control(call, &file, Use::Read) {
             return Ok(outcome);
-        }
-        if is_socket(&file) {
+        } else if is_socket(&file) {
             return messages::read(call, file, vector, now);
         }
     }
@@ -245,10 +250,15 @@ fn signal_too_large(server: &Server, thread: &Rc<Thread>) {
 pub fn write_vector(call: &Call, vector: Buffers, now: bool) -> Result<Outcome> {
     let file = call.file(0)?;
     if file.is_special() {
-        if let Access::Denied(outcome) = job_control(call, &file, Use::Write) {
+        if let Some(pipe) = file.pipe() {
+            if let Some(piece) = vector.only()
+                && let Some(outcome) = pipes::write(call, &file, pipe, piece)
+            {
+                return Ok(outcome);
+            }
+        } else if let Access::Denied(outcome) = job_control(call, &file, Use::Write) {
             return Ok(outcome);
-        }
-        if is_socket(&file) {
+        } else if is_socket(&file) {
             return messages::write(call, file, vector, now);
         }
     }

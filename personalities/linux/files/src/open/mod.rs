@@ -5,6 +5,7 @@
 //! ([`File`]: a regular file, a pipe's end, a terminal, a device, whatever the server adds).
 
 mod descriptors;
+mod direct;
 mod directory;
 mod event;
 mod file;

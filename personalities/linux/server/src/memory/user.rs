@@ -45,6 +45,30 @@ impl AddressSpace {
         done
     }
 
+    /// The same with memory that is all there already, or it isn't all visited, and false. `step` doesn't change anything of this space.
+    #[inline]
+    pub fn each_present(
+        &self,
+        address: u64,
+        length: usize,
+        intent: Intent,
+        mut step: impl FnMut(Window, usize, usize, usize),
+    ) -> bool {
+        if address.checked_add(length as u64).is_none_or(|end| end > USER_END) {
+            return false;
+        }
+        let mut done = 0;
+        while done < length {
+            let at = address + done as u64;
+            let Some(window) = self.window_present(at, intent) else { return false };
+            let offset = (at % PAGE) as usize;
+            let part = (length - done).min(PAGE as usize - offset);
+            step(window, offset, done, part);
+            done += part;
+        }
+        true
+    }
+
     /// Copies a prefix of the memory at `address`; returns its length.
     pub fn read_some(&self, address: u64, into: &mut [u8]) -> usize {
         self.each_page(address, into.len(), Intent::Read, |window, offset, done, part| {
@@ -344,7 +368,7 @@ impl Sink for UserSink {
         self.0.advance(length, Intent::Write, |window, at, _, part| window.clear_part(at, part))
     }
     fn put_page(&mut self, page: &dyn Page, offset: usize, length: usize) -> Result<usize> {
-        let source = FramePage::frame_of(page).ok_or(Errno::EFAULT)?.window();
+        let source = FramePage::window_of(page).ok_or(Errno::EFAULT)?;
         self.0
             .advance(length, Intent::Write, |window, at, done, part| window.copy_from(at, source, offset + done, part))
     }
@@ -374,7 +398,7 @@ impl Source for UserSource {
         self.0.advance(length, Intent::Read, |window, at, _, part| window.append_to(at, part, into))
     }
     fn take_page(&mut self, page: &dyn Page, offset: usize, length: usize) -> Result<usize> {
-        let target = FramePage::frame_of(page).ok_or(Errno::EFAULT)?.window();
+        let target = FramePage::window_of(page).ok_or(Errno::EFAULT)?;
         self.0.advance(length, Intent::Read, |window, at, done, part| target.copy_from(offset + done, window, at, part))
     }
 }

@@ -204,9 +204,12 @@ mod tests {
                             model[at.min(end)..end].fill(byte);
                         }
                     }
-                    8 => if contents.allocate(at as u64, 1 + length as u64, all).is_ok() && !all {
-                        model.resize(model.len().max(at + 1 + length), 0);
-                    },
+                    8 => {
+                        let allocated = contents.allocate(at as u64, 1 + length as u64, all).is_ok();
+                        if allocated && !all {
+                            model.resize(model.len().max(at + 1 + length), 0);
+                        }
+                    }
                     _ => {}
                 }
                 prop_assert_eq!(contents.size(), model.len() as u64);

@@ -95,6 +95,20 @@ impl AddressSpace {
         if self.write_some(address, bytes) == bytes.len() { Ok(()) } else { Err(Errno::EFAULT) }
     }
 
+    /// The same of a few bytes, which mostly lie in one page that was found before.
+    #[inline]
+    pub fn write_array<const N: usize>(&self, address: u64, bytes: [u8; N]) -> Result<()> {
+        let offset = (address % PAGE) as usize;
+        if offset + N <= PAGE as usize
+            && address < USER_END
+            && let Some(window) = self.window_found(address, Intent::Write)
+        {
+            window.write(offset, &bytes);
+            return Ok(());
+        }
+        self.write(address, &bytes)
+    }
+
     pub fn read_words<const N: usize>(&self, address: u64) -> Result<[u64; N]> {
         let mut bytes = [[0; 8]; N];
         self.read(address, bytes.as_flattened_mut())?;

@@ -16,10 +16,10 @@ fn buffer(call: &Call) -> Option<(u64, usize)> {
 }
 
 /// pread(2)
-#[inline]
+#[inline(always)]
 pub fn read(call: &Call, file: &OpenFile, offset: u64) -> Option<usize> {
     let (address, length) = buffer(call)?;
-    let space = call.space();
+    let space = call.process().space.borrow();
     file.read_pages(offset, length, |page, part| {
         let Some(source) = FramePage::window_of(page) else { return false };
         space.each_present(
@@ -34,10 +34,10 @@ pub fn read(call: &Call, file: &OpenFile, offset: u64) -> Option<usize> {
 }
 
 /// pwrite(2)
-#[inline]
+#[inline(always)]
 pub fn write(call: &Call, file: &OpenFile, offset: u64) -> Option<usize> {
     let (address, length) = buffer(call)?;
-    let space = call.space();
+    let space = call.process().space.borrow();
     file.write_pages(offset, length, read_write::size_limit(call), |page, part| {
         let Some(target) = FramePage::window_of(page) else { return false };
         space.each_present(

@@ -23,13 +23,16 @@ use linux_raw_sys::general as linux;
 const NO_APPEND: u32 = 0x20;
 
 /// read(fd, buf, count)
-pub fn read(call: &Call) -> Result<Outcome> {
-    let file = call.file(0)?;
+pub fn read(call: &Call) -> Outcome {
+    let file = match call.file(0) {
+        Ok(file) => file,
+        Err(error) => return Outcome::fails(error),
+    };
     if let Some(count) = direct::read(call, &file, file.offset()) {
         file.advance(count);
-        return Ok(Outcome::Done(count as u64));
+        return Outcome::Done(count as u64);
     }
-    read_file(call, file, Iovec::one(call.word(1), call.word(2)), false)
+    read_file(call, file, Iovec::one(call.word(1), call.word(2)), false).into()
 }
 
 /// readv(fd, iov, iovcnt)
@@ -38,11 +41,14 @@ pub fn readv(call: &Call) -> Result<Outcome> {
 }
 
 /// pread64(fd, buf, count, offset)
-pub fn pread64(call: &Call) -> Result<Outcome> {
-    let file = call.file(0)?;
+pub fn pread64(call: &Call) -> Outcome {
+    let file = match call.file(0) {
+        Ok(file) => file,
+        Err(error) => return Outcome::fails(error),
+    };
     match direct::read(call, &file, call.word(3)) {
-        Some(count) => Ok(Outcome::Done(count as u64)),
-        None => read_at(call, file, Iovec::one(call.word(1), call.word(2)), false),
+        Some(count) => Outcome::Done(count as u64),
+        None => read_at(call, file, Iovec::one(call.word(1), call.word(2)), false).into(),
     }
 }
 
@@ -65,13 +71,16 @@ pub fn preadv2(call: &Call) -> Result<Outcome> {
 }
 
 /// write(fd, buf, count)
-pub fn write(call: &Call) -> Result<Outcome> {
-    let file = call.file(0)?;
+pub fn write(call: &Call) -> Outcome {
+    let file = match call.file(0) {
+        Ok(file) => file,
+        Err(error) => return Outcome::fails(error),
+    };
     if let Some(count) = direct::write(call, &file, file.offset()) {
         file.advance(count);
-        return Ok(Outcome::Done(count as u64));
+        return Outcome::Done(count as u64);
     }
-    write_file(call, file, Iovec::one(call.word(1), call.word(2)), false)
+    write_file(call, file, Iovec::one(call.word(1), call.word(2)), false).into()
 }
 
 /// writev(fd, iov, iovcnt)
@@ -80,11 +89,14 @@ pub fn writev(call: &Call) -> Result<Outcome> {
 }
 
 /// pwrite64(fd, buf, count, offset)
-pub fn pwrite64(call: &Call) -> Result<Outcome> {
-    let file = call.file(0)?;
+pub fn pwrite64(call: &Call) -> Outcome {
+    let file = match call.file(0) {
+        Ok(file) => file,
+        Err(error) => return Outcome::fails(error),
+    };
     match direct::write(call, &file, call.word(3)) {
-        Some(count) => Ok(Outcome::Done(count as u64)),
-        None => write_at(call, file, Iovec::one(call.word(1), call.word(2)), Append::AsOpened, false),
+        Some(count) => Outcome::Done(count as u64),
+        None => write_at(call, file, Iovec::one(call.word(1), call.word(2)), Append::AsOpened, false).into(),
     }
 }
 
@@ -146,7 +158,7 @@ pub fn read_vector(call: &Call, vector: Buffers, now: bool) -> Result<Outcome> {
     read_file(call, call.file(0)?, vector, now)
 }
 
-#[inline]
+#[inline(never)]
 fn read_file(call: &Call, file: Rc<OpenFile>, vector: Buffers, now: bool) -> Result<Outcome> {
     if file.is_special() {
         if let Access::Denied(outcome) = job_control(call, &file, Use::Read) {
@@ -196,6 +208,7 @@ impl Future for Read {
     }
 }
 
+#[inline(never)]
 fn read_at(call: &Call, file: Rc<OpenFile>, vector: Buffers, now: bool) -> Result<Outcome> {
     let offset = call.word(3);
     if pieces::is_long(&file, &vector) && offset <= i64::MAX as u64 {
@@ -270,7 +283,7 @@ pub fn write_vector(call: &Call, vector: Buffers, now: bool) -> Result<Outcome> 
     write_file(call, call.file(0)?, vector, now)
 }
 
-#[inline]
+#[inline(never)]
 fn write_file(call: &Call, file: Rc<OpenFile>, vector: Buffers, now: bool) -> Result<Outcome> {
     if file.is_special() {
         if let Access::Denied(outcome) = job_control(call, &file, Use::Write) {
@@ -326,6 +339,7 @@ enum Append {
     No,
 }
 
+#[inline(never)]
 fn write_at(call: &Call, file: Rc<OpenFile>, vector: Buffers, append: Append, now: bool) -> Result<Outcome> {
     let offset = call.word(3);
     if append == Append::AsOpened && offset <= i64::MAX as u64 && pieces::is_long_write(&file, &vector) {

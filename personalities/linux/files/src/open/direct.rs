@@ -8,7 +8,7 @@ use crate::page::{Page, Part};
 impl OpenFile {
     /// pread(2) of at most `length` bytes, which `copy` takes from pages. `None`: by the long way, which also tells of errors. `copy` doesn't come
     /// back to any file.
-    #[inline]
+    #[inline(always)]
     pub fn read_pages(&self, offset: u64, length: usize, copy: impl FnMut(&dyn Page, Part) -> bool) -> Option<usize> {
         if !self.traits.contains(Traits::READS_PAGES) {
             return None;
@@ -19,7 +19,7 @@ impl OpenFile {
     }
 
     /// pwrite(2) of `length` bytes, which `copy` puts into pages; `size_limit` is RLIMIT_FSIZE. `None`: by the long way.
-    #[inline]
+    #[inline(always)]
     pub fn write_pages(
         &self,
         offset: u64,

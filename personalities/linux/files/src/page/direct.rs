@@ -30,7 +30,7 @@ impl Part {
 impl Contents {
     /// Has `copy` take at most `length` bytes from `offset` on, up to the file's end. `None` if it couldn't, or if there is something else than
     /// pages.
-    #[inline]
+    #[inline(always)]
     pub fn read_pages(
         &self,
         offset: u64,
@@ -53,7 +53,7 @@ impl Contents {
 
     /// Has `copy` put `length` bytes at `offset`; the file grows. `None` if it couldn't. What was written then counts, and is written again by
     /// the long way.
-    #[inline]
+    #[inline(always)]
     pub fn write_pages(
         &self,
         offset: u64,

@@ -26,7 +26,7 @@ mod kernel;
 #[path = "native.rs"]
 mod kernel;
 
-pub use frame::{Frame, Frames};
+pub use frame::{Frame, Frames, Holders};
 pub use kernel::{Kernel, ticks};
 pub use reply::{Replies, Reply};
 pub use shared::{PageLayout, Processor, SharedPage, features, processor};

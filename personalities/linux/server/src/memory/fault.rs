@@ -131,9 +131,7 @@ impl AddressSpace {
     /// The same if it was found lately.
     #[inline]
     pub fn window_found(&self, address: u64, intent: Intent) -> Option<Window> {
-        let found = self.recent.find(page_down(address), intent, self.state.version())?;
-        let counts = !found.if_alone || self.memory.capabilities.frames.has_one_holder(found.frame);
-        counts.then_some(found.window)
+        self.recent.window(page_down(address), intent, self.state.version())
     }
 
     /// The same for whoever can't wait for anything to be brought in: `None` unless it is there already.

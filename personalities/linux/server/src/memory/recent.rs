@@ -6,7 +6,7 @@
 //! held by the space, as whatever would give it up is such a change.
 
 use super::space::Intent;
-use crate::capability::{Frame, Window};
+use crate::capability::{Frame, Holders, Window};
 use core::cell::{Cell, Ref, RefCell, RefMut};
 
 /// A value whose changes are numbered.
@@ -50,6 +50,7 @@ struct Found {
     frame: u32,
     may_write: MayWrite,
     window: Window,
+    holders: Holders,
 }
 
 /// Places, chosen by address.
@@ -63,7 +64,6 @@ pub(super) struct Recent {
 /// A page that was found again.
 #[derive(Clone, Copy)]
 pub(super) struct Again {
-    pub window: Window,
     /// The index of its frame.
     pub frame: u32,
     /// It counts only if the space's is the only share in the frame.
@@ -71,15 +71,31 @@ pub(super) struct Again {
 }
 
 impl Recent {
-    /// Nothing was found yet; `window` is any.
-    pub fn new(window: Window) -> Self {
+    /// Nothing was found yet; `frame` is any.
+    pub fn new(frame: &Frame) -> Self {
+        let (window, holders) = (frame.window(), frame.holder_count());
         // No version is 0.
-        let nothing = Found { page: 0, version: 0, frame: 0, may_write: MayWrite::No, window };
+        let nothing = Found { page: 0, version: 0, frame: 0, may_write: MayWrite::No, window, holders };
         Self { places: core::array::from_fn(|_| Cell::new(nothing)) }
     }
 
     const fn place(page: u64) -> usize {
         (page / super::PAGE) as usize % PLACES
+    }
+
+    /// A page's memory, if it was found since the last change and nobody else holds it where that counts.
+    #[inline]
+    pub fn window(&self, page: u64, intent: Intent, version: u64) -> Option<Window> {
+        let found = self.places[Self::place(page)].get();
+        if found.page != page || found.version != version {
+            return None;
+        }
+        let ready = match (intent, found.may_write) {
+            (Intent::Read, _) | (Intent::Write, MayWrite::Yes) => true,
+            (Intent::Write, MayWrite::Alone) => found.holders.is_one(),
+            (Intent::Write, MayWrite::No) | (Intent::Execute, _) => false,
+        };
+        ready.then_some(found.window)
     }
 
     /// A page, if it was found since the last change.
@@ -94,12 +110,12 @@ impl Recent {
             (Intent::Write, MayWrite::Alone) => true,
             (Intent::Write, MayWrite::No) | (Intent::Execute, _) => return None,
         };
-        Some(Again { window: found.window, frame: found.frame, if_alone })
+        Some(Again { frame: found.frame, if_alone })
     }
 
     pub fn keep(&self, page: u64, version: u64, frame: &Frame, may_write: MayWrite) {
-        let (frame, window) = (frame.index(), frame.window());
-        self.places[Self::place(page)].set(Found { page, version, frame, may_write, window });
+        let (frame, window, holders) = (frame.index(), frame.window(), frame.holder_count());
+        self.places[Self::place(page)].set(Found { page, version, frame, may_write, window, holders });
     }
 }
 
@@ -116,7 +132,7 @@ mod tests {
     #[test]
     fn what_was_found_counts_until_the_next_change() {
         let frame = frame();
-        let (state, recent) = (Guarded::new(7), Recent::new(frame.window()));
+        let (state, recent) = (Guarded::new(7), Recent::new(&frame));
         recent.keep(0x5000, state.version(), &frame, MayWrite::Alone);
         let find = |page, intent| {
             recent.find(page, intent, state.version()).map(|again| (again.frame == frame.index(), again.if_alone))
@@ -125,15 +141,22 @@ mod tests {
         assert_eq!(find(0x5000, Intent::Read), Some((true, false)));
         assert_eq!(find(0x5000, Intent::Write), Some((true, true)));
         assert_eq!(find(0x5000, Intent::Execute), None);
+        let window = |intent| recent.window(0x5000, intent, state.version()).is_some();
+        assert_eq!([Intent::Read, Intent::Write, Intent::Execute].map(window), [true, true, false]);
+        let shared = frame.clone();
+        assert_eq!([Intent::Read, Intent::Write].map(window), [true, false]);
+        drop(shared);
+        assert!(window(Intent::Write));
         // Another page of the same place.
         assert_eq!(find(0x5000 + PLACES as u64 * super::super::PAGE, Intent::Read), None);
         *state.borrow_mut() = 8;
         assert_eq!(find(0x5000, Intent::Read), None);
+        assert!(recent.window(0x5000, Intent::Read, state.version()).is_none());
     }
 
     #[test]
     fn nothing_is_found_at_first() {
-        let (state, recent) = (Guarded::new(()), Recent::new(frame().window()));
+        let (state, recent) = (Guarded::new(()), Recent::new(&frame()));
         assert!(recent.find(0, Intent::Read, state.version()).is_none());
     }
 }

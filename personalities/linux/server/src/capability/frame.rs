@@ -29,6 +29,8 @@ pub struct Frames {
     exhausted: Cell<bool>,
     /// Frames that could still be made, as far as known.
     total: usize,
+    /// Numbers that never change: none, and one.
+    constant: [Holders; 2],
 }
 
 /// How many hold a frame. The number stays where it is as long as the server lives, so who looks at one frame again and again needs no look at
@@ -62,6 +64,7 @@ impl Frames {
             free: RefCell::new(Vec::with_capacity(kernel.frames_available())),
             exhausted: Cell::new(false),
             total: kernel.frames_available(),
+            constant: [0, 1].map(|holders| Holders(Box::leak(Box::new(Cell::new(holders))))),
         }
     }
 
@@ -182,6 +185,10 @@ impl Frame {
     /// The same for later looks, while somebody holds it.
     pub fn holder_count(&self) -> Holders {
         Holders(self.entry().holders)
+    }
+    /// A number of which it is always, or never, true that it is one.
+    pub const fn constant_count(&self, is_one: bool) -> Holders {
+        self.frames.constant[is_one as usize]
     }
     /// The capability that is mapped in the server's window.
     pub(super) fn master(&self) -> Slot {

@@ -32,7 +32,7 @@ pub use reply::{Replies, Reply};
 pub use shared::{PageLayout, Processor, SharedPage, features, processor};
 pub use space::{Mapping, Space, Spaces};
 pub use thread::{Redirect, Thread, Threads};
-pub use window::Window;
+pub use window::{Piece, Window};
 
 use chestnut_abi::MessageInfo;
 

@@ -13,9 +13,6 @@ use core::arch::asm;
 use core::ptr;
 use core::sync::atomic::{AtomicU32, Ordering};
 
-/// Bytes of a word.
-const WORD: usize = size_of::<u64>();
-
 /// Where the server sees a frame.
 #[derive(Clone, Copy)]
 pub struct Window(*mut u8);
@@ -76,23 +73,19 @@ impl Window {
     #[inline]
     pub fn copy_from(self, offset: usize, source: Self, source_offset: usize, length: usize) {
         assert!(fits(offset, length) && fits(source_offset, length));
-        // Mostly it is words, of two frames: the instruction itself, for which others need twenty more to find that out.
-        if (offset | source_offset | length).is_multiple_of(WORD) && self.0 != source.0 {
-            // SAFETY: both ranges lie inside frames that the window maps, and these are different ones. Frames are aligned. The direction flag is
-            // clear, as the ABI has it.
-            unsafe {
-                asm!(
-                    "rep movsq",
-                    inout("rcx") length / WORD => _,
-                    inout("rsi") source.0.add(source_offset) => _,
-                    inout("rdi") self.0.add(offset) => _,
-                    options(nostack, preserves_flags)
-                );
-            }
-            return;
-        }
         // SAFETY: both ranges lie inside frames that the window maps; `copy` allows overlap.
         unsafe { ptr::copy(source.0.add(source_offset), self.0.add(offset), length) }
+    }
+
+    /// Bytes that are to be copied one after the other.
+    ///
+    /// # Panics
+    /// If they pass the frame's end.
+    #[inline]
+    pub fn piece(self, offset: usize, length: usize) -> Piece {
+        assert!(fits(offset, length), "piece of {length} bytes at {offset}");
+        // SAFETY: the offset lies inside the mapping.
+        Piece { frame: self, next: unsafe { self.0.add(offset) }, left: length }
     }
 
     /// Fills `length` bytes from `offset` with zeros.
@@ -144,6 +137,81 @@ impl Window {
     }
 }
 
+/// What is left of a range of bytes in one frame.
+///
+/// Invariant: `left` bytes from `next` on lie inside `frame`.
+pub struct Piece {
+    frame: Window,
+    next: *mut u8,
+    left: usize,
+}
+
+impl Piece {
+    /// Bytes.
+    #[inline]
+    pub const fn left(&self) -> usize {
+        self.left
+    }
+
+    /// Copies the next ones to `offset` of a frame, as many as there is room for up to its end. Returns how many.
+    #[inline]
+    pub fn put(&mut self, target: Window, offset: usize) -> usize {
+        let (length, there) = self.meet(target, offset);
+        // SAFETY: by `meet`.
+        unsafe { copy(self.next, there, length, self.frame.0 != target.0) };
+        self.advance(length);
+        length
+    }
+
+    /// Fills the next ones with those that are at `offset` of a frame, as many as there are up to its end. Returns how many.
+    #[inline]
+    pub fn take(&mut self, source: Window, offset: usize) -> usize {
+        let (length, there) = self.meet(source, offset);
+        // SAFETY: by `meet`.
+        unsafe { copy(there, self.next, length, self.frame.0 != source.0) };
+        self.advance(length);
+        length
+    }
+
+    /// How many bytes there are both here and in `other` from `offset` on, and where those are.
+    #[inline]
+    fn meet(&self, other: Window, offset: usize) -> (usize, *mut u8) {
+        assert!(offset < BYTES);
+        // SAFETY: the offset lies inside the mapping.
+        (self.left.min(BYTES - offset), unsafe { other.0.add(offset) })
+    }
+    #[inline]
+    fn advance(&mut self, length: usize) {
+        self.left -= length;
+        // SAFETY: no more than was left: inside the mapping, or at its end.
+        self.next = unsafe { self.next.add(length) };
+    }
+}
+
+/// Copies `length` bytes; `apart` says that the two places are in different frames.
+///
+/// # Safety
+/// So many bytes from `from` on lie inside one frame that the window maps, and so do those from `to` on.
+#[inline]
+unsafe fn copy(from: *mut u8, to: *mut u8, length: usize, apart: bool) {
+    if apart && (from.addr() | to.addr() | length).is_multiple_of(size_of::<u64>()) {
+        // Mostly these are words, and then it is the instruction itself: others need twenty more to find that out.
+        // SAFETY: as the caller says; the direction flag is clear, as the ABI has it.
+        unsafe {
+            asm!(
+                "rep movsq",
+                inout("rcx") length / size_of::<u64>() => _,
+                inout("rsi") from => _,
+                inout("rdi") to => _,
+                options(nostack, preserves_flags)
+            );
+        }
+        return;
+    }
+    // SAFETY: as the caller says; they may overlap.
+    unsafe { ptr::copy(from, to, length) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::frame::{BYTES, Frames};
@@ -164,27 +232,51 @@ mod tests {
     }
 
     #[test]
-    fn bytes_and_words_are_copied_within_a_frame_and_between_two() {
+    fn bytes_and_words_are_copied_piece_by_piece_within_a_frame_and_between_two() {
         let frames = Box::leak(Box::new(Frames::new(Kernel::hosted(2))));
         let (one, two) = (frames.allocate().unwrap(), frames.allocate().unwrap());
         let pattern: Vec<u8> = (0..BYTES).map(|at| (at % 251) as u8).collect();
-        for (to, from, length) in
-            [(8, 16, 4080), (0, 0, 4096), (16, 8, 64), (3, 8, 64), (8, 8, 63), (4096, 0, 0), (4088, 7, 8)]
-        {
-            one.write(0, &pattern);
-            two.clear();
-            two.copy_from(to, &one, from, length);
-            let (mut bytes, mut expected) = (vec![1; BYTES], vec![0; BYTES]);
-            two.read(0, &mut bytes);
-            expected[to..to + length].copy_from_slice(&pattern[from..from + length]);
-            assert_eq!(bytes, expected);
-            // Ranges of one frame may overlap.
-            one.copy_from(to, &one, from, length);
-            let mut expected = pattern.clone();
-            expected.copy_within(from..from + length, to);
-            one.read(0, &mut bytes);
-            assert_eq!(bytes, expected);
+        for (at, from, length) in [
+            (8, 16, 4080),
+            (0, 0, 4096),
+            (16, 8, 64),
+            (3, 8, 64),
+            (8, 8, 63),
+            (4095, 0, 9),
+            (4000, 8, 800),
+            (8, 4096, 0),
+        ] {
+            // What fits behind `at`.
+            let fits = length.min(BYTES - at);
+            for (source, target) in [(&one, &two), (&one, &one)] {
+                for take in [false, true] {
+                    two.clear();
+                    one.write(0, &pattern);
+                    let mut expected = vec![0; BYTES];
+                    target.read(0, &mut expected);
+                    let (moved, left) = if take {
+                        let mut piece = target.window().piece(from, length);
+                        expected[from..from + fits].copy_from_slice(&pattern[at..at + fits]);
+                        (piece.take(source.window(), at), piece.left())
+                    } else {
+                        let mut piece = source.window().piece(from, length);
+                        expected[at..at + fits].copy_from_slice(&pattern[from..from + fits]);
+                        (piece.put(target.window(), at), piece.left())
+                    };
+                    let mut bytes = vec![1; BYTES];
+                    target.read(0, &mut bytes);
+                    assert!(bytes == expected, "{at} {from} {length} {take}");
+                    assert_eq!((moved, left), (fits, length - fits));
+                }
+            }
         }
+    }
+
+    #[test]
+    #[should_panic(expected = "piece of 2 bytes")]
+    fn a_piece_ends_with_its_frame() {
+        let frames = Box::leak(Box::new(Frames::new(Kernel::hosted(1))));
+        frames.allocate().unwrap().window().piece(BYTES - 1, 2);
     }
 
     #[test]

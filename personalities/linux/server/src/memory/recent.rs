@@ -50,7 +50,8 @@ struct Found {
     frame: u32,
     may_write: MayWrite,
     window: Window,
-    holders: Holders,
+    /// It may be written to if this is one: the number of the frame's holders if that is what counts.
+    writer: Holders,
 }
 
 /// Places, chosen by address.
@@ -73,9 +74,9 @@ pub(super) struct Again {
 impl Recent {
     /// Nothing was found yet; `frame` is any.
     pub fn new(frame: &Frame) -> Self {
-        let (window, holders) = (frame.window(), frame.holder_count());
+        let (window, writer) = (frame.window(), frame.constant_count(false));
         // No version is 0.
-        let nothing = Found { page: 0, version: 0, frame: 0, may_write: MayWrite::No, window, holders };
+        let nothing = Found { page: 0, version: 0, frame: 0, may_write: MayWrite::No, window, writer };
         Self { places: core::array::from_fn(|_| Cell::new(nothing)) }
     }
 
@@ -90,10 +91,10 @@ impl Recent {
         if found.page != page || found.version != version {
             return None;
         }
-        let ready = match (intent, found.may_write) {
-            (Intent::Read, _) | (Intent::Write, MayWrite::Yes) => true,
-            (Intent::Write, MayWrite::Alone) => found.holders.is_one(),
-            (Intent::Write, MayWrite::No) | (Intent::Execute, _) => false,
+        let ready = match intent {
+            Intent::Read => true,
+            Intent::Write => found.writer.is_one(),
+            Intent::Execute => false,
         };
         ready.then_some(found.window)
     }
@@ -114,8 +115,13 @@ impl Recent {
     }
 
     pub fn keep(&self, page: u64, version: u64, frame: &Frame, may_write: MayWrite) {
-        let (frame, window, holders) = (frame.index(), frame.window(), frame.holder_count());
-        self.places[Self::place(page)].set(Found { page, version, frame, may_write, window, holders });
+        let writer = match may_write {
+            MayWrite::No => frame.constant_count(false),
+            MayWrite::Alone => frame.holder_count(),
+            MayWrite::Yes => frame.constant_count(true),
+        };
+        let (frame, window) = (frame.index(), frame.window());
+        self.places[Self::place(page)].set(Found { page, version, frame, may_write, window, writer });
     }
 }
 

@@ -5,7 +5,7 @@
 
 use super::space::{AddressSpace, Intent};
 use super::{FramePage, PAGE, USER_END};
-use crate::capability::{Frame, Window};
+use crate::capability::{Frame, Piece, Window};
 use alloc::rc::Rc;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -45,26 +45,23 @@ impl AddressSpace {
         done
     }
 
-    /// The same with memory that is all there already, or it isn't all visited, and false. `step` doesn't change anything of this space.
+    /// Copies a piece of a page to memory that is all there already. False if it isn't; then a part may have been copied.
     #[inline]
-    pub fn each_present(
-        &self,
-        address: u64,
-        length: usize,
-        intent: Intent,
-        mut step: impl FnMut(Window, usize, usize, usize),
-    ) -> bool {
-        if address.checked_add(length as u64).is_none_or(|end| end > USER_END) {
-            return false;
+    pub fn put_piece(&self, address: u64, mut piece: Piece) -> bool {
+        let mut at = address;
+        while piece.left() > 0 {
+            let Some(window) = self.window_present(at, Intent::Write) else { return false };
+            at += piece.put(window, (at % PAGE) as usize) as u64;
         }
-        let mut done = 0;
-        while done < length {
-            let at = address + done as u64;
-            let Some(window) = self.window_present(at, intent) else { return false };
-            let offset = (at % PAGE) as usize;
-            let part = (length - done).min(PAGE as usize - offset);
-            step(window, offset, done, part);
-            done += part;
+        true
+    }
+    /// The same the other way round: fills a piece of a page.
+    #[inline]
+    pub fn take_piece(&self, address: u64, mut piece: Piece) -> bool {
+        let mut at = address;
+        while piece.left() > 0 {
+            let Some(window) = self.window_present(at, Intent::Read) else { return false };
+            at += piece.take(window, (at % PAGE) as usize) as u64;
         }
         true
     }

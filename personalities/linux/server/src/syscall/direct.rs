@@ -5,48 +5,45 @@
 
 use super::pieces::PIECE;
 use super::{Call, read_write};
-use crate::memory::{FramePage, Intent};
+use crate::memory::{AddressSpace, FramePage, USER_END};
 use chestnut_linux_files::open::OpenFile;
+use chestnut_linux_files::page::Page;
 
-/// The call's second and third arguments, if so much is moved in one piece.
+/// The call's second and third arguments, if so much is moved in one piece, and may be there.
 #[inline]
 fn buffer(call: &Call) -> Option<(u64, usize)> {
     let (address, length) = (call.word(1), call.word(2));
-    (length <= PIECE).then_some((address, length as usize))
+    (length <= PIECE && address <= USER_END - PIECE).then_some((address, length as usize))
 }
 
 /// pread(2)
-#[inline(always)]
+#[inline]
 pub fn read(call: &Call, file: &OpenFile, offset: u64) -> Option<usize> {
     let (address, length) = buffer(call)?;
     let space = call.process().space.borrow();
     file.read_pages(offset, length, |page, part| {
-        let Some(source) = FramePage::window_of(page) else { return false };
-        space.each_present(
-            address.wrapping_add(part.done as u64),
-            part.length,
-            Intent::Write,
-            |window, at, done, length| {
-                window.copy_from(at, source, part.within + done, length);
-            },
-        )
+        put(&space, address + part.done as u64, page, part.within, part.length)
     })
 }
 
 /// pwrite(2)
-#[inline(always)]
+#[inline]
 pub fn write(call: &Call, file: &OpenFile, offset: u64) -> Option<usize> {
     let (address, length) = buffer(call)?;
     let space = call.process().space.borrow();
     file.write_pages(offset, length, read_write::size_limit(call), |page, part| {
-        let Some(target) = FramePage::window_of(page) else { return false };
-        space.each_present(
-            address.wrapping_add(part.done as u64),
-            part.length,
-            Intent::Read,
-            |window, at, done, length| {
-                target.copy_from(part.within + done, window, at, length);
-            },
-        )
+        take(&space, address + part.done as u64, page, part.within, part.length)
     })
+}
+
+#[inline(never)]
+fn put(space: &AddressSpace, address: u64, page: &dyn Page, within: usize, length: usize) -> bool {
+    let Some(window) = FramePage::window_of(page) else { return false };
+    space.put_piece(address, window.piece(within, length))
+}
+
+#[inline(never)]
+fn take(space: &AddressSpace, address: u64, page: &dyn Page, within: usize, length: usize) -> bool {
+    let Some(window) = FramePage::window_of(page) else { return false };
+    space.take_piece(address, window.piece(within, length))
 }

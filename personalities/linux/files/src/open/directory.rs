@@ -34,12 +34,11 @@ impl File for DirectoryFile {
 const HEADER: usize = 8 + 8 + 2 + 1;
 /// Bytes that are gathered before they are put.
 const GATHERED: usize = 4096;
-/// Room for zeros behind the last record.
-const SLACK: usize = 16;
 
 impl OpenFile {
     /// Calls `emit` for each entry from the current offset on, `.` and `..` first, until it returns false; the offset then is
-    /// before the entry that wasn't wanted. `emit` doesn't come back to the directory. `ENOTDIR`, `EBADF`, `ENOENT` if the directory has been removed.
+    /// before the entry that wasn't wanted. `emit` doesn't come back to the directory. `ENOTDIR`, `EBADF`, `ENOENT` if the directory has
+    /// been removed.
     pub fn list(&self, emit: &mut dyn FnMut(&Listed<'_>) -> bool) -> Result<()> {
         if self.is_path() {
             return Err(Errno::EBADF);
@@ -93,8 +92,7 @@ impl OpenFile {
     fn list_records(&self, sink: &mut dyn Sink, shape: impl Fn(usize, &Listed) -> Record) -> Result<usize> {
         // What the sink has room for, beyond what has been gathered.
         let mut room = sink.remaining();
-        let bytes = Vec::with_capacity(room.min(GATHERED) + SLACK);
-        let mut gathered = Gathered { bytes, written: 0, before: self.offset.get() };
+        let mut gathered = Gathered { bytes: Vec::new(), length: 0, written: 0, before: self.offset.get() };
         let mut failure = None;
         self.list(&mut |listed| {
             if listed.name.len() > crate::vfs::NAME_MAX {
@@ -106,9 +104,13 @@ impl OpenFile {
                 failure = Some(Errno::EINVAL);
                 return false;
             }
-            if gathered.bytes.len() + record.length > GATHERED && !gathered.put(sink) {
-                failure = Some(Errno::EFAULT);
-                return false;
+            if gathered.length + record.length > gathered.bytes.len() {
+                if !gathered.put(sink) {
+                    failure = Some(Errno::EFAULT);
+                    return false;
+                }
+                // Mostly there is nothing to gather but once.
+                gathered.bytes.resize(room.min(GATHERED), 0);
             }
             room -= record.length;
             gathered.add(listed, &record);
@@ -137,39 +139,48 @@ struct Record {
 
 /// Records on their way to a sink.
 struct Gathered {
+    /// Room for them, zeros at first.
     bytes: Vec<u8>,
+    length: usize,
     written: usize,
     /// The offset behind the last record that was written.
     before: u64,
 }
 
 impl Gathered {
-    /// Adds a record.
+    /// Adds a record, for which there is room.
     #[inline]
     fn add(&mut self, listed: &Listed<'_>, record: &Record) {
-        let end = self.bytes.len() + record.length;
-        let mut head = [0; HEADER];
+        let start = self.length;
+        self.length += record.length;
+        let Some(bytes) = self.bytes.get_mut(start..self.length) else { return };
+        // What is behind the name.
+        if let Some(tail) = bytes.last_chunk_mut::<16>() {
+            *tail = [0; 16];
+        }
+        let Some((head, rest)) = bytes.split_first_chunk_mut::<{ HEADER - 1 }>() else { return };
         head[0..8].copy_from_slice(&listed.number.to_le_bytes());
         head[8..16].copy_from_slice(&listed.cookie.to_le_bytes());
         head[16..18].copy_from_slice(&(record.length as u16).to_le_bytes());
-        head[18] = record.first.unwrap_or(0);
-        let head = if record.first.is_some() { &head[..] } else { &head[..HEADER - 1] };
-        self.bytes.extend_from_slice(head);
-        self.bytes.extend_from_slice(listed.name);
-        // More zeros than any record has behind its name.
-        self.bytes.extend_from_slice(&[0; SLACK]);
-        self.bytes.truncate(end);
-        if let (Some(kind), Some(last)) = (record.last, self.bytes.last_mut()) {
+        let rest = match (record.first, rest) {
+            (Some(kind), [first, rest @ ..]) => {
+                *first = kind;
+                rest
+            }
+            (_, rest) => rest,
+        };
+        rest[..listed.name.len()].copy_from_slice(listed.name);
+        if let (Some(kind), Some(last)) = (record.last, rest.last_mut()) {
             *last = kind;
         }
     }
 
     /// Puts what there is; false if not all of it could be. Whole records count.
     fn put(&mut self, sink: &mut dyn Sink) -> bool {
-        if self.bytes.is_empty() {
+        if self.length == 0 {
             return true;
         }
-        let gathered = &self.bytes[..];
+        let gathered = &self.bytes[..self.length];
         let stored = sink.put(gathered).unwrap_or(0);
         let mut at = 0;
         while let Some(head) = gathered[at..].first_chunk::<18>() {
@@ -181,8 +192,6 @@ impl Gathered {
             self.before = u64::from_le_bytes(core::array::from_fn(|index| head[8 + index]));
         }
         self.written += at;
-        let all = at == gathered.len();
-        self.bytes.clear();
-        all
+        core::mem::take(&mut self.length) == at
     }
 }

@@ -51,7 +51,7 @@ impl AddressSpace {
         let mut at = address;
         while piece.left() > 0 {
             let Some(window) = self.window_present(at, Intent::Write) else { return false };
-            at += piece.put(window, (at % PAGE) as usize) as u64;
+            at = at.wrapping_add(piece.put(window, (at % PAGE) as usize) as u64);
         }
         true
     }
@@ -61,7 +61,7 @@ impl AddressSpace {
         let mut at = address;
         while piece.left() > 0 {
             let Some(window) = self.window_present(at, Intent::Read) else { return false };
-            at += piece.take(window, (at % PAGE) as usize) as u64;
+            at = at.wrapping_add(piece.take(window, (at % PAGE) as usize) as u64);
         }
         true
     }

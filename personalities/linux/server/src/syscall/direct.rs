@@ -5,15 +5,15 @@
 
 use super::pieces::PIECE;
 use super::{Call, read_write};
-use crate::memory::{AddressSpace, FramePage, USER_END};
+use crate::memory::{AddressSpace, FramePage};
 use chestnut_linux_files::open::OpenFile;
 use chestnut_linux_files::page::Page;
 
-/// The call's second and third arguments, if so much is moved in one piece, and may be there.
+/// The call's second and third arguments, if so much is moved in one piece. Where nothing can be, no page is found.
 #[inline]
 fn buffer(call: &Call) -> Option<(u64, usize)> {
     let (address, length) = (call.word(1), call.word(2));
-    (length <= PIECE && address <= USER_END - PIECE).then_some((address, length as usize))
+    (length <= PIECE).then_some((address, length as usize))
 }
 
 /// pread(2)
@@ -22,7 +22,7 @@ pub fn read(call: &Call, file: &OpenFile, offset: u64) -> Option<usize> {
     let (address, length) = buffer(call)?;
     let space = call.process().space.borrow();
     file.read_pages(offset, length, |page, part| {
-        put(&space, address + part.done as u64, page, part.within, part.length)
+        put(&space, address.wrapping_add(part.done as u64), page, part.within, part.length)
     })
 }
 
@@ -32,11 +32,11 @@ pub fn write(call: &Call, file: &OpenFile, offset: u64) -> Option<usize> {
     let (address, length) = buffer(call)?;
     let space = call.process().space.borrow();
     file.write_pages(offset, length, read_write::size_limit(call), |page, part| {
-        take(&space, address + part.done as u64, page, part.within, part.length)
+        take(&space, address.wrapping_add(part.done as u64), page, part.within, part.length)
     })
 }
 
-#[inline(never)]
+#[inline(always)]
 fn put(space: &AddressSpace, address: u64, page: &dyn Page, within: usize, length: usize) -> bool {
     let Some(window) = FramePage::window_of(page) else { return false };
     space.put_piece(address, window.piece(within, length))

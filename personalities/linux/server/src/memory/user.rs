@@ -150,6 +150,16 @@ impl AddressSpace {
         }
     }
 
+    /// Whether an empty string begins here, in memory that was found before. False too if that isn't known.
+    #[inline]
+    pub fn is_empty_string(&self, address: u64) -> bool {
+        let mut byte = [1];
+        if let Some(window) = self.window_found(address, Intent::Read) {
+            window.read((address % PAGE) as usize, &mut byte);
+        }
+        byte == [0]
+    }
+
     /// A path as system calls take it: `ENAMETOOLONG` from 4096 bytes on.
     pub fn read_path(&self, address: u64) -> Result<Vec<u8>> {
         self.read_string(address, chestnut_linux_files::vfs::PATH_MAX, Errno::ENAMETOOLONG)

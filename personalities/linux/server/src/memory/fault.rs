@@ -121,26 +121,27 @@ impl AddressSpace {
 
     /// The same for a look at its memory now, before anything of this space changes: nothing is held.
     pub fn window(&self, address: u64, intent: Intent) -> Result<Window, Fault> {
-        match self.window_found(address, intent) {
+        match self.window_present(address, intent) {
             Some(window) => Ok(window),
             // The space holds the frame that it finds.
-            None => self.find_frame(page_down(address), intent).map(|frame| frame.window()),
+            None => self.bring(page_down(address), intent).map(|(frame, _)| frame.window()),
         }
-    }
-
-    /// The same if it was found lately.
-    #[inline]
-    pub fn window_found(&self, address: u64, intent: Intent) -> Option<Window> {
-        self.recent.window(page_down(address), intent, self.state.version())
     }
 
     /// The same for whoever can't wait for anything to be brought in: `None` unless it is there already.
-    #[inline]
+    #[inline(always)]
     pub fn window_present(&self, address: u64, intent: Intent) -> Option<Window> {
-        match self.window_found(address, intent) {
+        let page = page_down(address);
+        match self.recent.window(page, intent, self.state.version()) {
             Some(window) => Some(window),
-            None => self.find_present(page_down(address), intent).map(|frame| frame.window()),
+            None => self.seek_window(page, intent),
         }
+    }
+
+    #[inline(never)]
+    fn seek_window(&self, page: u64, intent: Intent) -> Option<Window> {
+        let found = self.recent.window_at_second(page, intent, self.state.version());
+        found.or_else(|| self.find_present(page, intent).map(|frame| frame.window()))
     }
 
     /// The same for a page that wasn't found lately; it is found from now on.

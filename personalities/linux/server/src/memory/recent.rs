@@ -54,8 +54,10 @@ struct Found {
     writer: Holders,
 }
 
-/// Places, chosen by address.
+/// Places, chosen by address: two for each page, so that two that meet don't drive each other out.
 const PLACES: usize = 32;
+/// How far a page's second place is from its first: further than a buffer's pages mostly are from each other.
+const SECOND: usize = PLACES / 2;
 
 /// The pages found lately.
 pub(super) struct Recent {
@@ -84,10 +86,18 @@ impl Recent {
         (page / super::PAGE) as usize % PLACES
     }
 
-    /// A page's memory, if it was found since the last change and nobody else holds it where that counts.
-    #[inline]
+    /// A page's memory, if it is at its first place, was found since the last change, and nobody else holds it where that counts.
+    #[inline(always)]
     pub fn window(&self, page: u64, intent: Intent, version: u64) -> Option<Window> {
-        let found = self.places[Self::place(page)].get();
+        self.window_at(Self::place(page), page, intent, version)
+    }
+    /// The same of its second place, if it isn't at the first.
+    pub fn window_at_second(&self, page: u64, intent: Intent, version: u64) -> Option<Window> {
+        self.window_at(Self::place(page) ^ SECOND, page, intent, version)
+    }
+    #[inline(always)]
+    fn window_at(&self, place: usize, page: u64, intent: Intent, version: u64) -> Option<Window> {
+        let found = self.places[place].get();
         if found.page != page || found.version != version {
             return None;
         }
@@ -98,14 +108,12 @@ impl Recent {
         };
         ready.then_some(found.window)
     }
-
     /// A page, if it was found since the last change.
     #[inline]
     pub fn find(&self, page: u64, intent: Intent, version: u64) -> Option<Again> {
-        let found = self.places[Self::place(page)].get();
-        if found.page != page || found.version != version {
-            return None;
-        }
+        let first = Self::place(page);
+        let is_it = |found: &Found| found.page == page && found.version == version;
+        let found = [first, first ^ SECOND].map(|place| self.places[place].get()).into_iter().find(is_it)?;
         let if_alone = match (intent, found.may_write) {
             (Intent::Read, _) | (Intent::Write, MayWrite::Yes) => false,
             (Intent::Write, MayWrite::Alone) => true,
@@ -121,7 +129,11 @@ impl Recent {
             MayWrite::Yes => frame.constant_count(true),
         };
         let (frame, window) = (frame.index(), frame.window());
-        self.places[Self::place(page)].set(Found { page, version, frame, may_write, window, writer });
+        let first = Self::place(page);
+        let before = self.places[first].replace(Found { page, version, frame, may_write, window, writer });
+        if before.version == version && before.page != page {
+            self.places[first ^ SECOND].set(before);
+        }
     }
 }
 
@@ -153,8 +165,17 @@ mod tests {
         assert_eq!([Intent::Read, Intent::Write].map(window), [true, false]);
         drop(shared);
         assert!(window(Intent::Write));
-        // Another page of the same place.
-        assert_eq!(find(0x5000 + PLACES as u64 * super::super::PAGE, Intent::Read), None);
+        // Other pages of the same places: the latest two are found.
+        let others = [1, 2].map(|round| 0x5000 + round * PLACES as u64 * super::super::PAGE);
+        assert_eq!(others.map(|page| find(page, Intent::Read)), [None; 2]);
+        recent.keep(others[0], state.version(), &frame, MayWrite::No);
+        let both = [0x5000, others[0]].map(|page| find(page, Intent::Read));
+        assert_eq!(both, [Some((true, false)); 2]);
+        assert!(recent.window_at_second(0x5000, Intent::Write, state.version()).is_some());
+        assert!(recent.window(others[0], Intent::Write, state.version()).is_none());
+        recent.keep(others[1], state.version(), &frame, MayWrite::No);
+        assert_eq!((find(0x5000, Intent::Read), find(others[0], Intent::Read)), (None, Some((true, false))));
+        recent.keep(0x5000, state.version(), &frame, MayWrite::Alone);
         *state.borrow_mut() = 8;
         assert_eq!(find(0x5000, Intent::Read), None);
         assert!(recent.window(0x5000, Intent::Read, state.version()).is_none());

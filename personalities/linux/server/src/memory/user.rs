@@ -98,7 +98,7 @@ impl AddressSpace {
         let offset = (address % PAGE) as usize;
         if offset + N <= PAGE as usize
             && address < USER_END
-            && let Some(window) = self.window_found(address, Intent::Write)
+            && let Some(window) = self.window_present(address, Intent::Write)
         {
             window.write(offset, &bytes);
             return Ok(());
@@ -154,7 +154,7 @@ impl AddressSpace {
     #[inline]
     pub fn is_empty_string(&self, address: u64) -> bool {
         let mut byte = [1];
-        if let Some(window) = self.window_found(address, Intent::Read) {
+        if let Some(window) = self.window_present(address, Intent::Read) {
             window.read((address % PAGE) as usize, &mut byte);
         }
         byte == [0]
@@ -337,7 +337,7 @@ impl Cursor {
         if length != 0
             && length as u64 <= left
             && length <= PAGE as usize - offset
-            && let Some(window) = self.space.window_found(base, intent)
+            && let Some(window) = self.space.window_present(base, intent)
         {
             self.piece = Iovec { base: base + length as u64, length: left - length as u64 };
             self.count(length);

@@ -34,7 +34,7 @@ pub use call::call;
 pub use fault::fault;
 pub use reply_recv::reply_recv;
 pub use send::signal;
-pub use steps::{NotFast, find_slot};
+pub use steps::{NotFast, Otherwise, find_slot};
 
 use crate::mem::Ref;
 use crate::object::{Fault, Kernel, Tcb};

@@ -21,7 +21,7 @@ pub fn receive<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>) -> Result<(), NotFast> {
     }
     let next = next(k, thread)?;
 
-    wait_for_message(k, thread, endpoint, cap, reply);
+    wait_for_message(thread, endpoint, cap, reply);
     go_on(k, thread, next);
     Ok(())
 }

@@ -5,8 +5,8 @@
 #![forbid(unsafe_code)]
 
 use super::steps::{
-    NotFast, answer_fault, find, hand_over, has_faulted, is_higher, later, leave_queue, lets_go_on, now, plain_message,
-    take_turn, turn,
+    NotFast, Plain, answer_fault, find, hand_over, has_faulted, is_higher, later, leave_queue, lets_go_on, now,
+    plain_message, take_turn, turn,
 };
 use crate::cap::Kind;
 use crate::mem::Ref;
@@ -112,7 +112,7 @@ fn answer<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, reply: Ref<'k, Reply>) -> Res
 fn answer_apart<'k>(
     k: Kernel<'k>,
     thread: Ref<'k, Tcb>,
-    info: MessageInfo,
+    info: Plain,
     reply: Ref<'k, Reply>,
     caller: Ref<'k, Tcb>,
     own: Ref<'k, SchedContext>,

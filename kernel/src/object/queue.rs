@@ -1,5 +1,5 @@
 //! Queues of threads, doubly linked through the TCBs. A thread stands in one queue at most: it is ready, waits for its budget,
-//! or is blocked on one endpoint or notification.
+//! or is blocked on one endpoint or notification. Who stands in none has no neighbours. The last of an empty queue means nothing.
 
 use super::data::{Queue, Tcb};
 use super::state::Kernel;
@@ -15,7 +15,18 @@ impl Queue {
     }
 
     pub fn push_back(&self, k: Kernel, thread: Ref<Tcb>) {
-        self.insert(k, self.last.get(k), thread, None);
+        if self.is_empty() {
+            self.push_alone(thread);
+        } else {
+            self.insert(k, self.last.get(k), thread, None);
+        }
+    }
+
+    /// Puts a thread in a queue that is empty.
+    #[inline(always)]
+    pub fn push_alone(&self, thread: Ref<Tcb>) {
+        self.first.set(Some(thread));
+        self.last.set(Some(thread));
     }
 
     pub fn push_front(&self, k: Kernel, thread: Ref<Tcb>) {
@@ -26,7 +37,7 @@ impl Queue {
     /// ordered stays so, and equals stay in the order they came.
     pub fn insert_ordered<'k>(&self, k: Kernel<'k>, thread: Ref<Tcb>, goes_behind: impl Fn(Ref<'k, Tcb>) -> bool) {
         let mut after = None;
-        let mut before = self.last.get(k);
+        let mut before = self.last.get(k).filter(|_| !self.is_empty());
         while let Some(candidate) = before.filter(|&candidate| !goes_behind(candidate)) {
             after = Some(candidate);
             before = candidate.prev.get(k);
@@ -70,15 +81,12 @@ impl Queue {
     /// Takes out the first thread, which is `first`.
     #[inline(always)]
     pub fn pop_front(&self, k: Kernel, first: Ref<Tcb>) {
-        match first.next.get(k) {
-            Some(after) => {
-                first.next.clear();
-                self.first.set(Some(after));
+        self.first.clear();
+        if !self.last.is(first) {
+            let after = first.next.take(k);
+            self.first.set(after);
+            if let Some(after) = after {
                 after.prev.clear();
-            }
-            None => {
-                self.first.clear();
-                self.last.clear();
             }
         }
     }

@@ -20,9 +20,6 @@ impl Epoll {
     pub fn report(&self, most: usize, mut report: impl FnMut(EpollEvent)) -> usize {
         self.list_due();
         let (mut found, mut left) = (0, self.ready.borrow().len());
-        if left == 1 && self.report_only_one(&mut report) {
-            return 1;
-        }
         while found < most && left > 0 {
             left -= 1;
             // Nothing is borrowed while files are asked; what becomes ready meanwhile goes to the end, as does what stays ready.
@@ -40,21 +37,23 @@ impl Epoll {
         found
     }
 
-    /// The commonest case: there is one on the list, and there it stays, as it is ready and level-triggered. False if it isn't, and then
-    /// nothing has happened.
+    /// The commonest case: there is one member on the list, and there it stays, as it is ready and level-triggered. `None` if it isn't so, and
+    /// then nothing has happened.
     #[inline]
-    fn report_only_one(&self, report: &mut impl FnMut(EpollEvent)) -> bool {
-        let Some(member) = self.ready.borrow().front().cloned() else { return false };
+    pub fn only_event(&self) -> Option<EpollEvent> {
+        self.list_due();
+        let member = {
+            let ready = self.ready.borrow();
+            if ready.len() != 1 {
+                return None;
+            }
+            ready.front()?.clone()
+        };
         if member.silent.get() || member.mode.get().intersects(Mode::ONE_SHOT | Mode::EDGE) {
-            return false;
+            return None;
         }
-        let Some(file) = member.file.upgrade() else { return false };
-        let ready = file.readiness() & (member.events.get() | Events::ALWAYS);
-        if ready.is_empty() {
-            return false;
-        }
-        report(EpollEvent { events: ready.bits().into(), data: member.data.get() });
-        true
+        let ready = member.file.upgrade()?.readiness() & (member.events.get() | Events::ALWAYS);
+        (!ready.is_empty()).then(|| EpollEvent { events: ready.bits().into(), data: member.data.get() })
     }
 
     /// Is any member ready? Reports nothing, so edges are still there afterwards.

@@ -76,9 +76,14 @@ fn wait(call: &Call, timeout: Option<Duration>) -> Result<Outcome> {
     }
     let file = call.file(0)?;
     let space = call.process().space.borrow();
-    // Mostly there is something, and nobody need wait.
+    let epoll = file.epoll()?;
+    // Mostly there is something, and nobody need wait; mostly it is one thing.
+    if let Some(event) = epoll.only_event() {
+        space.write_array(address, event.encode())?;
+        return Ok(Outcome::Done(1));
+    }
     let mut answer = Answer::new(&space, address);
-    if file.epoll()?.report(most as usize, |event| answer.add(event)) > 0 || timeout == Some(Duration::ZERO) {
+    if epoll.report(most as usize, |event| answer.add(event)) > 0 || timeout == Some(Duration::ZERO) {
         return Ok(answer.finish().into());
     }
     drop(space);
@@ -116,7 +121,6 @@ impl<'a> Answer<'a> {
     fn new(space: &'a AddressSpace, address: u64) -> Self {
         Self { space, address, written: 0, result: Ok(()) }
     }
-    #[inline]
     fn add(&mut self, event: EpollEvent) {
         let written = self.space.write_array(self.address, event.encode());
         self.result = self.result.and(written);

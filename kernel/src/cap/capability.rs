@@ -166,6 +166,17 @@ impl Cap {
     pub const fn kind(self) -> Kind {
         Kind::from_number((self.word0 >> 56) as u8)
     }
+    /// Whether a copy of it is the same, whatever else there is.
+    #[inline(always)]
+    pub const fn copies_as_it_is(self) -> bool {
+        const OTHERS: u64 = 1 << Kind::Frame as u8
+            | 1 << Kind::Untyped as u8
+            | 1 << Kind::PageTable as u8
+            | 1 << Kind::IrqControl as u8
+            | 1 << Kind::IoPortControl as u8
+            | 1 << Kind::Zombie as u8;
+        OTHERS >> (self.word0 >> 56 & 63) & 1 == 0
+    }
     #[inline(always)]
     pub const fn is_null(self) -> bool {
         self.word0 == 0

@@ -99,7 +99,7 @@ fn signalled<'k>(k: Kernel<'k>, irq: usize) -> Option<(Ref<'k, Notification>, u6
 /// The deadline that the kernel set has come: a budget's end, or a refill.
 pub fn timer() {
     let k = enter();
-    k.reprogram.set(true);
+    k.set_timer_anew();
     has_budget(k);
     leave(k);
 }

@@ -28,6 +28,14 @@ const CAPS: u64 = 0xf80;
 #[derive(Clone, Copy)]
 pub struct Plain(MessageInfo);
 
+impl Plain {
+    /// Number of words.
+    #[inline(always)]
+    pub fn length(self) -> usize {
+        self.0.length()
+    }
+}
+
 /// The message of the running thread, if it has words only.
 #[inline(always)]
 pub fn plain_message(thread: Ref<Tcb>) -> Result<Plain, NotFast> {
@@ -117,7 +125,7 @@ pub fn announce(to: Ref<Tcb>, message: Plain, badge: u64) {
 /// The message, which was announced, goes from one thread to the other, and the processor goes on with that.
 #[inline(always)]
 pub fn deliver<'k>(k: Kernel<'k>, from: Ref<'k, Tcb>, to: Ref<'k, Tcb>, message: Plain, root: u64) -> Resumed {
-    if message.0.length() != REGISTER_WORDS {
+    if message.length() != REGISTER_WORDS {
         return deliver_other(k, from, to, root);
     }
     from.context.copy_message(&to.get().context);
@@ -199,88 +207,6 @@ fn switch_extended<'k>(k: Kernel<'k>, from: Ref<'k, Tcb>, to: Ref<'k, Tcb>, exte
     arch::current_context()
 }
 
-/// When a thread runs that waits no more.
-#[derive(Clone, Copy)]
-pub enum Turn {
-    /// The running one goes on.
-    Later,
-    /// At once, in the address space of this root.
-    Now { root: u64, moment: Moment },
-}
-
-/// When `woken`, which has a context of its own, is to run, if nothing but the priorities says so.
-#[inline(always)]
-pub fn turn<'k>(
-    k: Kernel<'k>,
-    thread: Ref<'k, Tcb>,
-    woken: Ref<'k, Tcb>,
-    own: Ref<'k, SchedContext>,
-) -> Result<Turn, NotFast> {
-    if is_higher(woken, thread) { now(k, thread, woken, own) } else { later(k, own) }
-}
-
-/// Whether a thread has a higher priority than another one.
-#[inline(always)]
-pub fn is_higher(thread: Ref<Tcb>, than: Ref<Tcb>) -> bool {
-    thread.priority.get() > than.priority.get()
-}
-
-/// The same where the running one has no lower priority.
-#[inline(always)]
-pub fn later<'k>(k: Kernel<'k>, own: Ref<'k, SchedContext>) -> Result<Turn, NotFast> {
-    // By the time of the last look at the clock: what had come then has come now.
-    if time::has_time(k, own) { Ok(Turn::Later) } else { Err(NotFast) }
-}
-
-/// The same where the running one has a lower priority.
-#[inline(always)]
-pub fn now<'k>(
-    k: Kernel<'k>,
-    thread: Ref<'k, Tcb>,
-    woken: Ref<'k, Tcb>,
-    own: Ref<'k, SchedContext>,
-) -> Result<Turn, NotFast> {
-    if !time::outranks_ready(k, woken) || thread.sched_context.is_none() {
-        return Err(NotFast);
-    }
-    let root = loadable(k, woken)?;
-    Ok(Turn::Now { root, moment: moment(k, own)? })
-}
-
-/// `woken`, which waits no more, runs or is ready.
-#[inline(always)]
-pub fn take_turn<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, woken: Ref<'k, Tcb>, own: Ref<'k, SchedContext>, turn: Turn) {
-    match turn {
-        Turn::Later if woken.priority.get() == thread.priority.get() => time::enqueue_back(k, woken),
-        Turn::Later => time::enqueue_front(k, woken),
-        Turn::Now { root, moment } => {
-            change(k, thread, woken, root, moment, own);
-            time::enqueue_front(k, thread);
-        }
-    }
-}
-
-/// `to` runs, on a context of its own, and `thread`, which has one too, doesn't any more.
-#[inline(never)]
-pub fn change<'k>(
-    k: Kernel<'k>,
-    thread: Ref<'k, Tcb>,
-    to: Ref<'k, Tcb>,
-    root: u64,
-    moment: Moment,
-    own: Ref<'k, SchedContext>,
-) {
-    // It may have to execute the instruction that entered the kernel again.
-    if to.state.get() == ThreadState::Restart {
-        to.context.restart();
-        to.state.set(ThreadState::Running);
-    }
-    if let Some(from) = thread.sched_context.get(k) {
-        time::switch_contexts(k, moment, from, own);
-    }
-    _ = run(k, thread, to, root);
-}
-
 /// Whether a thread that receives looks at its endpoint alone: no signal waits for it elsewhere, and no signal lends time.
 #[inline(always)]
 pub fn only_endpoint_matters<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>) -> bool {
@@ -297,7 +223,7 @@ pub fn wait_for_message<'k>(thread: Ref<'k, Tcb>, endpoint: Ref<'k, Endpoint>, c
     thread.state.set(ThreadState::BlockedOnReceive);
     thread.endpoint.set(Some(endpoint));
     thread.place.set(Place::Object);
-    endpoint.queue.push_alone(thread);
+    endpoint.queue.push_only(thread);
 }
 
 /// A thread has left the queue that it was blocked in.

@@ -4,7 +4,7 @@ use super::data::{Place, Tcb, TcbSlot, ThreadState};
 use super::redirect::Redirect;
 use super::state::Kernel;
 use crate::arch::Context;
-use crate::cap::{CapRef, lookup};
+use crate::cap::{Cap, CapRef, lookup};
 use crate::mem::Ref;
 use chestnut_abi::LookupFailure;
 
@@ -53,6 +53,13 @@ impl<'k> Ref<'k, Tcb> {
             TcbSlot::FaultHandler => fault,
             TcbSlot::TimeoutHandler => timeout,
         })
+    }
+
+    /// The slot at this index of `root`, if that is the thread's own and resolves a whole address.
+    #[inline(always)]
+    pub fn slot_of_own(self, k: Kernel<'k>, root: Cap, index: u64, depth: u64) -> Option<CapRef<'k>> {
+        let is_own = depth == 64 && self.slot(TcbSlot::CSpace).cap() == root.in_tcb();
+        if is_own { self.cspace.get().slot(k.entry(), index) } else { None }
     }
 
     /// The slot that a capability address names in the thread's CSpace.

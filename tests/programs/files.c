@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
@@ -22,12 +23,55 @@ static void show(const char *what, int fd) {
     printf("%s: %s\n", what, text);
 }
 
+#define PAGE 4096
+
+// Whole pages from and to memory that is there, in part, not at all, shared with a child, or the file itself.
+static void pages(void) {
+    char *memory = mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    static char zeros[PAGE];
+    struct stat status;
+    int fd = open("pages", O_RDWR | O_CREAT | O_EXCL, 0600), pair[2], ended;
+    expect(memory != MAP_FAILED && fd >= 0 && pipe(pair) == 0);
+    for (int i = 0; i < 2 * PAGE; i++)
+        memory[i] = 'a' + i % 23;
+    expect(munmap(memory + 2 * PAGE, PAGE) == 0);
+    expect(write(fd, memory + 104, 2 * PAGE - 104) == 2 * PAGE - 104 && lseek(fd, 0, SEEK_CUR) == 2 * PAGE - 104);
+    expect(pwrite(fd, memory + PAGE, 2 * PAGE, 3 * PAGE) == PAGE && fstat(fd, &status) == 0 && status.st_size == 4 * PAGE);
+    fails(pwrite(fd, memory + 2 * PAGE, 10, 5 * PAGE), EFAULT);
+    expect(pread(fd, memory + PAGE, 2 * PAGE, 2 * PAGE) == PAGE && memcmp(memory + PAGE, zeros, PAGE) == 0);
+    expect(mprotect(memory, PAGE, PROT_READ) == 0 && lseek(fd, 0, SEEK_SET) == 0);
+    fails(read(fd, memory, PAGE), EFAULT);
+    expect(lseek(fd, 0, SEEK_CUR) == 0 && memory[0] == 'a' && mprotect(memory, PAGE, PROT_READ | PROT_WRITE) == 0);
+
+    int pid = fork();
+    expect(pid >= 0);
+    if (pid == 0) {
+        char byte;
+        expect(read(pair[0], &byte, 1) == 1 && memory[0] == 'a' && memory[PAGE] == 0);
+        _exit(0);
+    }
+    expect(read(fd, memory, 2 * PAGE - 104) == 2 * PAGE - 104 && memory[0] == 'a' + 104 % 23);
+    expect(write(pair[1], "", 1) == 1 && waitpid(pid, &ended, 0) == pid && ended == 0);
+
+    char *shown = mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    expect(shown != MAP_FAILED && pwrite(fd, shown, PAGE, 2 * PAGE) == PAGE && memcmp(shown, shown + 2 * PAGE, PAGE) == 0);
+    expect(pread(fd, shown + PAGE, PAGE, 3 * PAGE) == PAGE && memcmp(shown + PAGE, shown + 3 * PAGE, PAGE) == 0);
+    expect(ftruncate(fd, PAGE + 10) == 0 && pread(fd, memory, PAGE, PAGE) == 10 && pread(fd, memory, PAGE, 2 * PAGE) == 0);
+    expect(ftruncate(fd, 2 * PAGE) == 0 && pread(fd, memory, PAGE, PAGE) == PAGE && memcmp(memory + 10, zeros, PAGE - 10) == 0);
+    expect(pwrite(fd, "behind", 6, 3 * PAGE) == 6 && pread(fd, memory, PAGE, 2 * PAGE) == PAGE && memcmp(memory, zeros, PAGE) == 0);
+    expect(memcmp(shown + 3 * PAGE, "behind", 7) == 0 && shown[2 * PAGE] == 0);
+    expect(munmap(shown, 4 * PAGE) == 0 && munmap(memory, 2 * PAGE) == 0 && munmap(memory + 3 * PAGE, PAGE) == 0);
+    expect(close(fd) == 0 && close(pair[0]) == 0 && close(pair[1]) == 0 && unlink("pages") == 0);
+    printf("pages are right\n");
+}
+
 int main(void) {
     char top[] = "/tmp/chestnut-files-XXXXXX", text[100];
     struct stat status;
     umask(022);
     expect(mkdtemp(top) != NULL && chdir(top) == 0);
 
+    pages();
     int fd = open("f", O_RDWR | O_CREAT | O_TRUNC, 0666);
     expect(fd >= 0 && write(fd, "hello world", 11) == 11);
     expect(lseek(fd, 6, SEEK_SET) == 6 && write(fd, "there", 5) == 5 && lseek(fd, -5, SEEK_END) == 6);

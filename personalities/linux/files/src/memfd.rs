@@ -86,6 +86,12 @@ impl OpenFile {
 }
 
 impl Inode {
+    /// Some change to the contents may be forbidden.
+    #[inline]
+    pub(crate) fn has_seals(&self) -> bool {
+        self.seals.get().intersects(Seals::WRITE | Seals::FUTURE_WRITE | Seals::GROW)
+    }
+
     /// `EPERM` if a seal forbids what shall be done to the contents.
     pub(crate) fn check_seals(&self, writes: bool, grows: bool, shrinks: bool) -> Result<()> {
         let mut forbidden = Seals::empty();

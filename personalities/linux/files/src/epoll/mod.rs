@@ -85,6 +85,7 @@ impl EpollEvent {
     /// Bytes of the structure.
     pub const SIZE: usize = 12;
 
+    #[inline]
     pub fn encode(&self) -> [u8; Self::SIZE] {
         let mut bytes = [0; Self::SIZE];
         bytes[..4].copy_from_slice(&self.events.to_le_bytes());
@@ -169,14 +170,14 @@ pub fn create(filesystem: &Rc<Filesystem>) -> Rc<OpenFile> {
 
 impl OpenFile {
     /// The epoll instance behind a descriptor; `EINVAL` if it is something else.
-    pub fn epoll(&self) -> Result<Rc<Epoll>> {
-        instance(self).ok_or(Errno::EINVAL)
+    #[inline]
+    pub fn epoll(&self) -> Result<&Rc<Epoll>> {
+        self.file().epoll().ok_or(Errno::EINVAL)
     }
 }
 
 fn instance(file: &OpenFile) -> Option<Rc<Epoll>> {
-    let any = file.file().as_any()?;
-    any.downcast_ref::<EpollFile>().map(|file| file.0.clone())
+    file.file().epoll().cloned()
 }
 
 impl Epoll {
@@ -234,7 +235,7 @@ impl File for EpollFile {
         Some(&self.0.waiters)
     }
 
-    fn as_any(&self) -> Option<&dyn core::any::Any> {
-        Some(self)
+    fn epoll(&self) -> Option<&Rc<Epoll>> {
+        Some(&self.0)
     }
 }

@@ -37,6 +37,25 @@ impl Epoll {
         found
     }
 
+    /// The commonest case: there is one member on the list, and there it stays, as it is ready and level-triggered. `None` if it isn't so, and
+    /// then nothing has happened.
+    #[inline]
+    pub fn only_event(&self) -> Option<EpollEvent> {
+        self.list_due();
+        let member = {
+            let ready = self.ready.borrow();
+            if ready.len() != 1 {
+                return None;
+            }
+            ready.front()?.clone()
+        };
+        if member.silent.get() || member.mode.get().intersects(Mode::ONE_SHOT | Mode::EDGE) {
+            return None;
+        }
+        let ready = member.file.upgrade()?.readiness() & (member.events.get() | Events::ALWAYS);
+        (!ready.is_empty()).then(|| EpollEvent { events: ready.bits().into(), data: member.data.get() })
+    }
+
     /// Is any member ready? Reports nothing, so edges are still there afterwards.
     pub(super) fn has_ready(&self) -> bool {
         self.list_due();

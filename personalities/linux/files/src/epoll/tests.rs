@@ -61,7 +61,39 @@ fn add(epoll: &Rc<OpenFile>, descriptor: i32, file: &Rc<OpenFile>, events: u32) 
 }
 
 fn look(epoll: &Rc<OpenFile>) -> Vec<(u32, u64)> {
-    epoll.epoll().unwrap().collect(64).iter().map(|event| (event.events, event.data)).collect()
+    let epoll = epoll.epoll().unwrap();
+    let only = epoll.only_event();
+    let all = epoll.collect(64);
+    // What is told of one that stays is what would be told anyway, and telling changes nothing.
+    if let Some(only) = only {
+        assert_eq!((&all[..], epoll.only_event()), (&[only][..], Some(only)));
+    }
+    all.iter().map(|event| (event.events, event.data)).collect()
+}
+
+#[test]
+fn the_only_one_is_told_of_if_it_stays() {
+    let set = Set::new();
+    let [(first, one), (second, two)] = [set.pipe(), set.pipe()].map(|[reader, writer]| (reader, writer));
+    let only = || set.file.epoll().unwrap().only_event().map(|event| event.data);
+    set.add(3, &first, IN).unwrap();
+    set.add(4, &second, IN).unwrap();
+    assert_eq!(only(), None);
+    put(&one, b"x").unwrap();
+    assert_eq!((only(), only()), (Some(103), Some(103)));
+    put(&two, b"x").unwrap();
+    assert_eq!((only(), look(&set.file).len()), (None, 2));
+    get(&second, 1).unwrap();
+    // It leaves the list when that is looked at.
+    assert_eq!((only(), look(&set.file), only()), (None, vec![(IN, 103)], Some(103)));
+    for mode in [EDGE, ONE_SHOT] {
+        set.modify(3, &first, IN | mode).unwrap();
+        assert_eq!((only(), look(&set.file)), (None, vec![(IN, 103)]));
+        assert_eq!((only(), look(&set.file)), (None, vec![]));
+    }
+    set.modify(3, &first, IN).unwrap();
+    drop(first);
+    assert_eq!((only(), look(&set.file)), (None, vec![]));
 }
 
 #[test]

@@ -174,16 +174,26 @@ impl Inode {
         self.changed.set(now);
     }
 
-    /// Contents were read. As with `relatime`, stamped only if older than the last change or a day old.
-    pub fn stamp_accessed(&self) {
+    /// Contents were read. As with `relatime`, stamped only if older than the last change or a day old, and if it `may` be.
+    #[inline]
+    pub(crate) fn stamp_accessed_if(&self, may: impl FnOnce() -> bool) {
         let now = self.filesystem.clock.stamp();
         let old = self.accessed.get();
-        if old <= self.modified.get() || old <= self.changed.get() || now.seconds - old.seconds >= 24 * 3600 {
+        if old != now
+            && (old <= self.modified.get() || old <= self.changed.get() || now.seconds - old.seconds >= 24 * 3600)
+            && may()
+        {
             self.accessed.set(now);
         }
     }
 
+    /// The same without conditions.
+    pub fn stamp_accessed(&self) {
+        self.stamp_accessed_if(|| true);
+    }
+
     /// Contents were changed.
+    #[inline]
     pub fn stamp_modified(&self) {
         let now = self.filesystem.clock.stamp();
         self.modified.set(now);

@@ -196,7 +196,7 @@ pub trait Directory {
     fn lookup(&self, name: &[u8]) -> Result<Rc<Inode>>;
 
     /// Calls `emit` for each name whose cookie is greater than `after`, in the order of cookies, until it returns false. A
-    /// cookie (at least [`FIRST_COOKIE`]) never changes while the name exists.
+    /// cookie (at least [`FIRST_COOKIE`]) never changes while the name exists. `emit` doesn't come back to the directory.
     fn list(&self, after: u64, emit: &mut dyn FnMut(&Listed<'_>) -> bool) -> Result<()>;
 
     /// Makes an inode in this directory's file system, still without a name.

@@ -3,7 +3,6 @@
 //! Offsets are cookies: 0 is before `.`, 1 before `..`, 2 before the first name; a name's own cookie is after it. They are
 //! the directory's, so reading goes on correctly whatever is made and removed in between.
 
-use alloc::vec;
 use alloc::vec::Vec;
 
 use super::{Attempt, File, OpenFile, Whence};
@@ -38,7 +37,8 @@ const GATHERED: usize = 4096;
 
 impl OpenFile {
     /// Calls `emit` for each entry from the current offset on, `.` and `..` first, until it returns false; the offset then is
-    /// before the entry that wasn't wanted. `ENOTDIR`, `EBADF`, `ENOENT` if the directory has been removed.
+    /// before the entry that wasn't wanted. `emit` doesn't come back to the directory. `ENOTDIR`, `EBADF`, `ENOENT` if the directory has
+    /// been removed.
     pub fn list(&self, emit: &mut dyn FnMut(&Listed<'_>) -> bool) -> Result<()> {
         if self.is_path() {
             return Err(Errno::EBADF);
@@ -90,12 +90,9 @@ impl OpenFile {
     /// Fills `sink` with records: number, cookie and length are in both formats' first 18 bytes. Records are gathered and put many at
     /// a time.
     fn list_records(&self, sink: &mut dyn Sink, shape: impl Fn(usize, &Listed) -> Record) -> Result<usize> {
-        let mut gathered = Gathered {
-            bytes: vec![0; sink.remaining().min(GATHERED)],
-            length: 0,
-            written: 0,
-            before: self.offset.get(),
-        };
+        // What the sink has room for, beyond what has been gathered.
+        let mut room = sink.remaining();
+        let mut gathered = Gathered { bytes: Vec::new(), length: 0, written: 0, before: self.offset.get() };
         let mut failure = None;
         self.list(&mut |listed| {
             if listed.name.len() > crate::vfs::NAME_MAX {
@@ -103,15 +100,20 @@ impl OpenFile {
                 return false;
             }
             let record = shape(listed.name.len(), listed);
-            if gathered.length + record.length > sink.remaining() {
+            if record.length > room {
                 failure = Some(Errno::EINVAL);
                 return false;
             }
-            if gathered.length + record.length > gathered.bytes.len() && !gathered.put(sink) {
-                failure = Some(Errno::EFAULT);
-                return false;
+            if gathered.length + record.length > gathered.bytes.len() {
+                if !gathered.put(sink) {
+                    failure = Some(Errno::EFAULT);
+                    return false;
+                }
+                // Mostly there is nothing to gather but once.
+                gathered.bytes.resize(room.min(GATHERED), 0);
             }
-            gathered.add(listed, record);
+            room -= record.length;
+            gathered.add(listed, &record);
             true
         })?;
         if failure != Some(Errno::EFAULT) && !gathered.put(sink) {
@@ -147,7 +149,8 @@ struct Gathered {
 
 impl Gathered {
     /// Adds a record, for which there is room.
-    fn add(&mut self, listed: &Listed<'_>, record: Record) {
+    #[inline]
+    fn add(&mut self, listed: &Listed<'_>, record: &Record) {
         let start = self.length;
         self.length += record.length;
         let Some(bytes) = self.bytes.get_mut(start..self.length) else { return };

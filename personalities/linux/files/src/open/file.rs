@@ -26,9 +26,9 @@ use crate::{Errno, Result};
 /// An open file description (open(2)). Descriptors and mappings share it by `Rc`; the last one dropped closes the file.
 pub struct OpenFile {
     file: Rc<dyn File>,
-    location: Rc<Location>,
+    pub(super) location: Rc<Location>,
     flags: Cell<OpenFlags>,
-    traits: Traits,
+    pub(super) traits: Traits,
     plain: Plain,
     pub(super) offset: Cell<u64>,
     /// Who opened it may write without taking the set-id bits away (CAP_FSETID).
@@ -382,6 +382,7 @@ impl OpenFile {
     }
 
     /// Contents were changed.
+    #[inline]
     fn lose_set_id(&self) {
         let inode = self.inode();
         if !self.keeps_set_id.get() && inode.permissions() & (mode::SET_USER | mode::SET_GROUP) != 0 {
@@ -435,18 +436,14 @@ impl OpenFile {
     }
 
     /// So many bytes were read: watchers are told, the time is stamped.
+    #[inline]
     pub fn has_been_read(&self, count: usize) {
         if count > 0 {
             inotify::tell(&self.location, Mask::ACCESS);
         }
         if self.traits.contains(Traits::KEEPS_TIMES) && !self.flags.get().contains(OpenFlags::NO_ACCESS_TIME) {
-            self.stamp_accessed();
-        }
-    }
-
-    fn stamp_accessed(&self) {
-        if !self.location.restrictions().contains(Restrictions::READ_ONLY) {
-            self.inode().stamp_accessed();
+            let location = &*self.location;
+            self.inode().stamp_accessed_if(|| !location.restrictions().contains(Restrictions::READ_ONLY));
         }
     }
 
@@ -467,15 +464,23 @@ impl OpenFile {
     /// So many bytes were written: the times are stamped, set-id bits go, watchers are told.
     pub fn has_been_written(&self, count: usize) {
         if count > 0 {
-            if self.traits.contains(Traits::KEEPS_TIMES) {
-                self.inode().stamp_modified();
-                self.lose_set_id();
-            }
-            inotify::tell(&self.location, Mask::MODIFY);
+            self.was_written();
         }
     }
 
-    pub(crate) fn advance(&self, count: usize) {
+    /// Bytes were written.
+    #[inline]
+    pub(super) fn was_written(&self) {
+        if self.traits.contains(Traits::KEEPS_TIMES) {
+            self.inode().stamp_modified();
+            self.lose_set_id();
+        }
+        inotify::tell(&self.location, Mask::MODIFY);
+    }
+
+    /// So many bytes were moved at the current offset.
+    #[inline]
+    pub fn advance(&self, count: usize) {
         // Memory devices, which keep no times, are always at their beginning.
         if self.traits.contains(Traits::SEEKABLE | Traits::KEEPS_TIMES) {
             self.offset.set(self.offset.get() + count as u64);

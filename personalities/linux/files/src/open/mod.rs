@@ -5,6 +5,7 @@
 //! ([`File`]: a regular file, a pipe's end, a terminal, a device, whatever the server adds).
 
 mod descriptors;
+mod direct;
 mod directory;
 mod event;
 mod file;
@@ -30,6 +31,7 @@ use core::time::Duration;
 
 use crate::buffer::{Argument, Sink, Source};
 use crate::caller::Caller;
+use crate::epoll::Epoll;
 use crate::terminal::Terminal;
 use crate::wait::{Events, WaitQueue};
 use crate::{Errno, Result};
@@ -107,12 +109,17 @@ pub trait File {
         None
     }
 
+    /// The epoll instance that it is.
+    fn epoll(&self) -> Option<&Rc<Epoll>> {
+        None
+    }
+
     /// Bytes of memory that are kept on its account and go when it closes, about: what it costs to be open counts apart.
     fn held(&self) -> usize {
         0
     }
 
-    /// For the server, to find its own kinds of file again (epoll, sockets, signalfd).
+    /// For the server, to find its own kinds of file again (sockets, signalfd).
     fn as_any(&self) -> Option<&dyn core::any::Any> {
         None
     }

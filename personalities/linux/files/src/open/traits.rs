@@ -17,17 +17,23 @@ bitflags! {
         const KEEPS_TIMES = 4;
         /// A terminal, a socket or a pipe, which aren't read and written like all others.
         const SPECIAL = 8;
+        /// A regular file in pages that is open for reading, and for writing.
+        const READS_PAGES = 16;
+        const WRITES_PAGES = 32;
     }
 }
 
 impl Traits {
     pub(super) fn of(file: &dyn File, inode: &Inode, flags: OpenFlags) -> Self {
         let is_special = file.terminal().is_some() || matches!(inode.body, Body::Socket(_) | Body::Fifo(_));
+        let in_pages = inode.contents().is_some() && !flags.contains(OpenFlags::PATH);
         let all = [
             (Traits::PATH, flags.contains(OpenFlags::PATH)),
             (Traits::SEEKABLE, file.is_seekable()),
             (Traits::KEEPS_TIMES, file.keeps_times()),
             (Traits::SPECIAL, is_special),
+            (Traits::READS_PAGES, in_pages && flags.readable()),
+            (Traits::WRITES_PAGES, in_pages && flags.writable()),
         ];
         all.into_iter().filter(|(_, holds)| *holds).map(|(one, _)| one).collect()
     }

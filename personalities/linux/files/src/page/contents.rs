@@ -1,12 +1,12 @@
 //! The contents of a regular file: sparse pages over an optional slice of the boot image.
 
-use alloc::collections::BTreeMap;
 use alloc::rc::{Rc, Weak};
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 use core::ops::Range;
 
-use super::{PAGE_SIZE, Page, PageRef, PageStore, zero};
+use super::map::PageMap;
+use super::{PAGE_SIZE, Page, PageRef, PageStore};
 use crate::buffer::{Sink, Source, partial};
 use crate::{Errno, Result};
 
@@ -32,13 +32,15 @@ pub trait Observer {
 /// A page is in one of three states: its own memory (in `pages`), a part of the image (below `image.len()`), or a hole. Bytes
 /// behind `size` in the last page may be written through a mapping, so they are zeroed whenever the file grows over them.
 pub struct Contents {
-    store: Rc<dyn PageStore>,
+    pub(super) store: Rc<dyn PageStore>,
     /// What the file began as; cut off by truncation, covered by pages.
     image: Cell<&'static [u8]>,
-    pages: RefCell<BTreeMap<u64, PageRef>>,
+    pub(super) pages: RefCell<PageMap>,
     /// How many of `pages` cover parts of the image.
     copied: Cell<u64>,
-    size: Cell<u64>,
+    pub(super) size: Cell<u64>,
+    /// Somebody may have had a page to write to that isn't wholly before the end.
+    shown: Cell<bool>,
     observers: RefCell<Vec<Weak<dyn Observer>>>,
     version: Cell<u64>,
 }
@@ -46,7 +48,7 @@ pub struct Contents {
 /// The greatest size of a file, bytes.
 pub const SIZE_MAX: u64 = i64::MAX as u64;
 
-const PAGE: u64 = PAGE_SIZE as u64;
+pub(super) const PAGE: u64 = PAGE_SIZE as u64;
 
 impl Contents {
     /// An empty file.
@@ -63,6 +65,7 @@ impl Contents {
             pages: RefCell::default(),
             copied: Cell::new(0),
             size: Cell::new(image.len() as u64),
+            shown: Cell::new(false),
             observers: RefCell::default(),
             version: Cell::new(0),
         }
@@ -97,7 +100,9 @@ impl Contents {
         if index >= self.size.get().div_ceil(PAGE) {
             return Err(Errno::EFAULT);
         }
-        if let Some(page) = self.pages.borrow().get(&index) {
+        // Also who wants to read may write later (mprotect).
+        self.shown.set(true);
+        if let Some(page) = self.pages.borrow().get(index) {
             return Ok(Some(page.clone()));
         }
         if !for_write && self.image_of(index).is_empty() {
@@ -110,13 +115,14 @@ impl Contents {
     /// gives memory to as many as there is some for.
     pub fn each_page(&self, range: Range<u64>, mut see: impl FnMut(u64, &dyn Page)) {
         let end = range.end.min(self.size.get().div_ceil(PAGE));
+        self.shown.set(true);
         let imaged = range.start..end.min(self.imaged_pages());
         let present = |range: &Range<u64>| self.pages.borrow().range(range.clone()).count() as u64;
         if !imaged.is_empty() && present(&imaged) < imaged.end - imaged.start {
             imaged.for_each(|index| drop(self.own_page(index)));
         }
         if range.start < end {
-            self.pages.borrow().range(range.start..end).for_each(|(&index, page)| see(index, &**page));
+            self.pages.borrow().range(range.start..end).for_each(|(index, page)| see(index, &**page));
         }
     }
 
@@ -151,7 +157,7 @@ impl Contents {
 
     fn read_page(&self, index: u64, within: usize, length: usize, sink: &mut dyn Sink) -> Result<usize> {
         // The handle is cloned so that nothing is borrowed while the server copies.
-        let page = self.pages.borrow().get(&index).cloned();
+        let page = self.pages.borrow().get(index).cloned();
         if let Some(page) = page {
             return sink.put_page(&*page, within, length);
         }
@@ -175,7 +181,7 @@ impl Contents {
         }
         let wanted = source.remaining().min((SIZE_MAX - offset) as usize);
         if offset + wanted as u64 > self.size.get() {
-            self.zero_tail();
+            self.zero_shown_tail();
         }
         let mut moved = 0;
         while moved < wanted {
@@ -195,7 +201,7 @@ impl Contents {
         let page = self.own_page(index).map_err(|_| Errno::ENOSPC)?;
         let taken = source.take_page(&*page, within, length);
         if !matches!(taken, Ok(1..)) && index >= self.size.get().div_ceil(PAGE) {
-            self.pages.borrow_mut().remove(&index);
+            self.pages.borrow_mut().remove(index);
         }
         taken
     }
@@ -206,7 +212,7 @@ impl Contents {
             return Err(Errno::EFBIG);
         }
         if size >= self.size.get() {
-            self.zero_tail();
+            self.zero_shown_tail();
             self.size.set(size);
             return Ok(());
         }
@@ -215,9 +221,9 @@ impl Contents {
         self.image.set(&image[..image.len().min(size as usize)]);
         self.version.set(self.version.get() + 1);
         self.tell(|observer| observer.truncated(size));
-        let cut = self.pages.borrow_mut().split_off(&size.div_ceil(PAGE));
+        let cut = self.pages.borrow_mut().cut(size.div_ceil(PAGE));
         drop(cut);
-        self.copied.set(self.pages.borrow().range(..self.imaged_pages()).count() as u64);
+        self.copied.set(self.pages.borrow().range(0..self.imaged_pages()).count() as u64);
         self.zero_tail();
         Ok(())
     }
@@ -236,13 +242,13 @@ impl Contents {
             let page = if missing { self.own_page(index) } else { continue };
             if page.is_err() {
                 let mut pages = self.pages.borrow_mut();
-                made.iter().for_each(|index| drop(pages.remove(index)));
+                made.iter().for_each(|&index| drop(pages.remove(index)));
                 return Err(Errno::ENOSPC);
             }
             made.push(index);
         }
         if !keep_size && end > self.size.get() {
-            self.zero_tail();
+            self.zero_shown_tail();
             self.size.set(end);
         }
         Ok(())
@@ -255,17 +261,17 @@ impl Contents {
         // Only what is there is visited: a sparse file may have more holes than there is time.
         let (first, behind) = (offset / PAGE, end.div_ceil(PAGE));
         let imaged = first..behind.min(self.imaged_pages());
-        let resident: Vec<u64> = self.pages.borrow().range(first.max(imaged.end)..behind).map(|(&at, _)| at).collect();
+        let resident: Vec<u64> = self.pages.borrow().range(first.max(imaged.end)..behind).map(|(at, _)| at).collect();
         for index in imaged.chain(resident) {
             let start = offset.saturating_sub(index * PAGE) as usize;
             let stop = (end - index * PAGE).min(PAGE) as usize;
             if stop - start == PAGE_SIZE && self.image_of(index).is_empty() {
                 self.version.set(self.version.get() + 1);
                 self.tell(|observer| observer.punched(index, 1));
-                self.pages.borrow_mut().remove(&index);
+                self.pages.borrow_mut().remove(index);
             } else {
                 let page = self.own_page(index).map_err(|_| Errno::ENOSPC)?;
-                zero(&*page, start..stop);
+                page.clear(start..stop);
             }
         }
         Ok(())
@@ -281,7 +287,7 @@ impl Contents {
             return Ok(offset);
         }
         let (index, _) = split(offset);
-        let next = self.pages.borrow().range(index..).next().map(|(&index, _)| index * PAGE);
+        let next = self.pages.borrow().range(index..u64::MAX).next().map(|(index, _)| index * PAGE);
         next.map(|start| start.max(offset)).filter(|&start| start < size).ok_or(Errno::ENXIO)
     }
 
@@ -304,19 +310,19 @@ impl Contents {
     }
 
     /// The image's bytes in a page.
-    fn image_of(&self, index: u64) -> &'static [u8] {
+    pub(super) fn image_of(&self, index: u64) -> &'static [u8] {
         let image = self.image.get();
         let start = usize::try_from(index * PAGE).unwrap_or(usize::MAX).min(image.len());
         &image[start..image.len().min(start + PAGE_SIZE)]
     }
 
     fn is_hole(&self, index: u64) -> bool {
-        self.image_of(index).is_empty() && !self.pages.borrow().contains_key(&index)
+        self.image_of(index).is_empty() && !self.pages.borrow().contains(index)
     }
 
     /// The page with memory of its own, made if need be.
     fn own_page(&self, index: u64) -> Result<PageRef> {
-        if let Some(page) = self.pages.borrow().get(&index) {
+        if let Some(page) = self.pages.borrow().get(index) {
             return Ok(page.clone());
         }
         self.make_page(index)
@@ -335,23 +341,38 @@ impl Contents {
         Ok(page)
     }
 
-    /// Zeroes what lies behind the end in the last page.
-    fn zero_tail(&self) {
-        let (index, within) = split(self.size.get());
-        let page = self.pages.borrow().get(&index).cloned();
-        if let Some(page) = page.filter(|_| within > 0) {
-            zero(&*page, within..PAGE_SIZE);
+    /// Before the file grows over them: zeroes the bytes behind the end that a mapping may have written. Where none was, they are zeros
+    /// already.
+    pub(super) fn zero_shown_tail(&self) {
+        if self.shown.get() {
+            self.zero_tail();
         }
     }
 
-    fn tell(&self, what: impl Fn(&dyn Observer)) {
+    /// Zeroes what lies behind the end in the last page.
+    fn zero_tail(&self) {
+        let (index, within) = split(self.size.get());
+        if within == 0 {
+            return;
+        }
+        let page = self.pages.borrow().get(index).cloned();
+        if let Some(page) = page {
+            page.clear(within..PAGE_SIZE);
+        }
+    }
+
+    pub(super) fn tell(&self, what: impl Fn(&dyn Observer)) {
+        if self.observers.borrow().is_empty() {
+            return;
+        }
         let observers: Vec<_> = self.observers.borrow().iter().filter_map(Weak::upgrade).collect();
         observers.iter().for_each(|observer| what(&**observer));
     }
 }
 
 /// Page index, and offset in the page.
-fn split(offset: u64) -> (u64, usize) {
+#[inline]
+pub(super) fn split(offset: u64) -> (u64, usize) {
     (offset / PAGE, (offset % PAGE) as usize)
 }
 

@@ -5,13 +5,17 @@
 //! copied in and out by the store's own volatile copies.
 
 mod contents;
+mod direct;
+mod map;
 #[cfg(test)]
 mod tests;
 
 pub use contents::{Contents, Observer, SIZE_MAX};
+pub use direct::Part;
 
 use alloc::rc::Rc;
 use core::any::Any;
+use core::ops::Range;
 
 use crate::Result;
 
@@ -26,6 +30,16 @@ pub trait Page: Any {
     fn read(&self, offset: usize, into: &mut [u8]);
     /// Copies bytes into the page.
     fn write(&self, offset: usize, bytes: &[u8]);
+    /// Makes bytes zero. A server that can see the page's memory overrides this.
+    fn clear(&self, range: Range<usize>) {
+        let zeros = [0; 256];
+        let mut at = range.start;
+        while at < range.end {
+            let part = (range.end - at).min(zeros.len());
+            self.write(at, &zeros[..part]);
+            at += part;
+        }
+    }
 }
 
 /// A shared handle to a page. The server gets its own type back by `(&*page as &dyn Any).downcast_ref::<ItsPage>()`.
@@ -35,7 +49,12 @@ pub type PageRef = Rc<dyn Page>;
 pub trait PageStore {
     /// A page full of zeros; `ENOSPC` when the allowance for files is used up, `ENOMEM` when memory is.
     fn allocate(&self) -> Result<PageRef>;
-    /// The same for bytes of the boot image, which the file has anyway: no allowance counts it.
+    /// The same with whatever was in it before: the caller overwrites all of it, or drops it, before anybody else sees it. A store that can't do that
+    /// gives zeros.
+    fn allocate_dirty(&self) -> Result<PageRef> {
+        self.allocate()
+    }
+    /// A page of zeros for bytes of the boot image, which the file has anyway: no allowance counts it.
     fn allocate_for_image(&self) -> Result<PageRef> {
         self.allocate()
     }
@@ -46,16 +65,5 @@ pub trait PageStore {
     /// Whether there is memory for what a file system remembers of one more name or inode.
     fn takes_names(&self) -> bool {
         true
-    }
-}
-
-/// Zeroes a part of a page.
-pub(crate) fn zero(page: &dyn Page, range: core::ops::Range<usize>) {
-    let zeros = [0; 256];
-    let mut at = range.start;
-    while at < range.end {
-        let part = (range.end - at).min(zeros.len());
-        page.write(at, &zeros[..part]);
-        at += part;
     }
 }

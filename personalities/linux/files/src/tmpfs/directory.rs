@@ -2,10 +2,9 @@
 
 use alloc::collections::BTreeMap;
 use alloc::rc::{Rc, Weak};
-use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 
-use crate::inode::{Body, Directory, FIRST_COOKIE, Filesystem, Inode, Kind, Listed, Template, TemplateBody};
+use crate::inode::{Body, Directory, FIRST_COOKIE, Filesystem, Inode, Listed, Template, TemplateBody};
 use crate::page::Contents;
 use crate::pipe::Pipe;
 use crate::{Errno, Result};
@@ -22,9 +21,6 @@ type Entry = (u64, Rc<Inode>);
 
 /// What a cookie stands for.
 type Named = (Rc<[u8]>, Rc<Inode>);
-
-/// Names that are listed at a time.
-const BATCH: usize = 32;
 
 impl TmpDirectory {
     pub(super) fn new(filesystem: &Rc<Filesystem>) -> Self {
@@ -43,20 +39,12 @@ impl Directory for TmpDirectory {
     }
 
     fn list(&self, after: u64, emit: &mut dyn FnMut(&Listed<'_>) -> bool) -> Result<()> {
-        let mut after = after;
-        let mut batch: Vec<(u64, Rc<[u8]>, u64, Kind)> = Vec::with_capacity(BATCH);
-        loop {
-            // A few are copied at a time, so that nothing is borrowed while `emit` runs.
-            let copy = |(&cookie, (name, inode)): (&u64, &Named)| (cookie, name.clone(), inode.number, inode.kind());
-            batch.extend(self.cookies.borrow().range(after + 1..).take(BATCH).map(copy));
-            let Some(&(last, ..)) = batch.last() else { return Ok(()) };
-            for (cookie, name, number, kind) in batch.drain(..) {
-                if !emit(&Listed { name: &name, number, kind, cookie }) {
-                    return Ok(());
-                }
+        for (&cookie, (name, inode)) in self.cookies.borrow().range(after.saturating_add(1)..) {
+            if !emit(&Listed { name, number: inode.number, kind: inode.kind(), cookie }) {
+                break;
             }
-            after = last;
         }
+        Ok(())
     }
 
     fn new_inode(&self, template: Template) -> Result<Rc<Inode>> {

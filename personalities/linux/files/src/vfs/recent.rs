@@ -1,7 +1,7 @@
 //! Locations that were found lately, kept alive so that the next lookup finds them at once.
 //!
 //! A location without a holder goes at once, and the next walk over the same directories would make each of them anew. So each file
-//! system holds on to a few, each in one of two places that directory and name choose, where a lookup finds it without searching its directory. A
+//! system holds on to a few, each in one of four places that directory and name choose, where a lookup finds it without searching its directory. A
 //! place here must not make anything live longer than its name: what loses its name leaves ([`Location::forget`]), a file system with
 //! aliases or without a mount keeps nothing. What has moved stays where it is until it is kept again, and isn't found by its old name.
 
@@ -10,28 +10,35 @@ use core::cell::{Cell, RefCell};
 
 use super::Location;
 
-const PLACES: usize = 64;
+/// Sets of places, and places in each. Names that meet in a set have room until five of them are wanted at a time.
+const SETS: usize = 16;
+const WAYS: usize = 4;
+
+/// A set, the latest first.
+type Set = [Option<Rc<Location>>; WAYS];
+
+const NOBODY: [Set; SETS] = [const { [const { None }; WAYS] }; SETS];
 
 /// The locations of one file system that were found lately.
 pub(crate) struct RecentLocations {
-    places: RefCell<[Option<Rc<Location>>; PLACES]>,
+    sets: RefCell<[Set; SETS]>,
     is_closed: Cell<bool>,
 }
 
-/// Where a location is among those, or nowhere.
+/// Where a location is among those, or nowhere: its set, and its place in that.
 #[derive(Default)]
-pub(super) struct RecentPlace(Cell<Option<u8>>);
+pub(super) struct RecentPlace(Cell<Option<(u8, u8)>>);
 
 impl Default for RecentLocations {
     fn default() -> Self {
-        RecentLocations { places: RefCell::new([const { None }; PLACES]), is_closed: Cell::default() }
+        RecentLocations { sets: RefCell::new(NOBODY), is_closed: Cell::default() }
     }
 }
 
-/// Which place a name has at first; when another one comes there, it moves to that place's neighbour.
+/// The set that a name is in.
 #[inline]
-fn place(directory: &Location, name: &[u8]) -> usize {
-    // Spreads well enough; who makes three names meet has them looked up as if there were no places.
+fn set_of(directory: &Location, name: &[u8]) -> usize {
+    // Spreads well enough; who makes five names meet has them looked up as if there were no places.
     const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
     let mut sum = core::ptr::from_ref(directory).addr() as u64;
     let mut words = name.chunks_exact(8);
@@ -39,7 +46,7 @@ fn place(directory: &Location, name: &[u8]) -> usize {
         sum = (sum ^ word_of(word)).wrapping_mul(MIX).rotate_left(23);
     }
     sum = (sum ^ word_of(words.remainder())).wrapping_mul(MIX);
-    (sum >> (u64::BITS - PLACES.ilog2())) as usize
+    (sum >> (u64::BITS - SETS.ilog2())) as usize
 }
 
 /// Up to eight bytes.
@@ -71,10 +78,8 @@ impl RecentLocations {
     /// The location of a name in a directory, if it is kept.
     #[inline]
     pub(super) fn find(&self, directory: &Rc<Location>, name: &[u8]) -> Option<Rc<Location>> {
-        let places = self.places.borrow();
-        let first = place(directory, name);
-        let is_it = |kept: &&Rc<Location>| kept.is_named(directory, name);
-        places[first].as_ref().filter(is_it).or_else(|| places[first ^ 1].as_ref().filter(is_it)).cloned()
+        let set = &self.sets.borrow()[set_of(directory, name)];
+        set.iter().flatten().find(|kept| kept.is_named(directory, name)).cloned()
     }
 
     /// Keeps a location, which has this name in this directory.
@@ -83,30 +88,33 @@ impl RecentLocations {
             return;
         }
         self.forget(location);
-        let first = place(directory, name);
-        location.recent.0.set(Some(first as u8));
-        let before = self.places.borrow_mut()[first].replace(location.clone());
-        if let Some(before) = before {
-            before.recent.0.set(Some(first as u8 ^ 1));
-            let oldest = self.places.borrow_mut()[first ^ 1].replace(before);
-            if let Some(oldest) = oldest {
-                oldest.recent.0.set(None);
-            }
+        let number = set_of(directory, name);
+        let mut moving = Some(location.clone());
+        let mut sets = self.sets.borrow_mut();
+        for (index, place) in sets[number].iter_mut().enumerate() {
+            let Some(comes) = moving else { break };
+            comes.recent.0.set(Some((number as u8, index as u8)));
+            moving = place.replace(comes);
+        }
+        drop(sets);
+        // The oldest one, which may be gone with this: nothing is borrowed.
+        if let Some(oldest) = moving {
+            oldest.recent.0.set(None);
         }
     }
 
     /// Lets go of a location that has lost its name.
     pub(super) fn forget(&self, location: &Location) {
-        if let Some(place) = location.recent.0.take() {
-            let old = self.places.borrow_mut()[usize::from(place)].take();
+        if let Some((set, place)) = location.recent.0.take() {
+            let old = self.sets.borrow_mut()[usize::from(set)][usize::from(place)].take();
             drop(old);
         }
     }
 
     /// Lets go of all.
     pub(super) fn clear(&self) {
-        let all = self.places.replace([const { None }; PLACES]);
-        all.iter().flatten().for_each(|location| location.recent.0.set(None));
+        let all = self.sets.replace(NOBODY);
+        all.iter().flatten().flatten().for_each(|location| location.recent.0.set(None));
     }
 
     /// The same, and keeps none from now on.
@@ -119,6 +127,7 @@ impl RecentLocations {
 #[cfg(test)]
 mod tests {
     use alloc::rc::Rc;
+    use alloc::vec;
     use alloc::vec::Vec;
     use std::format;
 
@@ -187,6 +196,28 @@ mod tests {
         }
     }
 
+    /// However names spread: the last four of a set are there, whoever else comes.
+    #[test]
+    fn the_latest_of_a_set_are_kept() {
+        let world = World::new();
+        let root = world.vfs.root();
+        let name = |number: u32| format!("{number}");
+        let of_one_set = |number: &u32| super::set_of(&root, name(*number).as_bytes()) == 5;
+        let numbers: Vec<u32> = (0..).filter(of_one_set).take(6).collect();
+        numbers.iter().for_each(|&number| world.write(&format!("/{number}"), ""));
+        let found: Vec<_> =
+            numbers.iter().map(|&number| Rc::downgrade(&world.find(&format!("/{number}")).unwrap())).collect();
+        let kept = |found: &[alloc::rc::Weak<crate::vfs::Location>]| -> Vec<bool> {
+            found.iter().map(|location| location.strong_count() > 0).collect()
+        };
+        assert_eq!(kept(&found), [false, false, true, true, true, true]);
+        // Found again, they don't drive each other out; what loses its name leaves room.
+        (0..10).for_each(|round| drop(world.find(&format!("/{}", numbers[2 + round % 4])).unwrap()));
+        world.unlink(&format!("/{}", numbers[3])).unwrap();
+        let back = Rc::downgrade(&world.find(&format!("/{}", numbers[0])).unwrap());
+        assert_eq!((kept(&found[2..]), back.strong_count()), (vec![true, false, true, true], 1));
+    }
+
     #[test]
     fn as_many_as_there_are_places() {
         let world = World::new();
@@ -197,7 +228,8 @@ mod tests {
         let found: Vec<_> = (0..1000).map(find).collect();
         let kept = found.iter().filter(|location| location.strong_count() > 0).count();
         // A name chooses its place: nearly all places are taken by now.
-        assert!((super::PLACES * 3 / 4..=super::PLACES).contains(&kept), "{kept}");
+        const PLACES: usize = super::SETS * super::WAYS;
+        assert!((PLACES * 3 / 4..=PLACES).contains(&kept), "{kept}");
         assert!(world.open("/99", OpenFlags::empty()).is_ok() && world.open("/0", OpenFlags::empty()).is_ok());
     }
 }

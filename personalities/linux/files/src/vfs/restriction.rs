@@ -40,6 +40,7 @@ impl Restrictions {
 
 impl Location {
     /// What the mount that it is in doesn't let through.
+    #[inline]
     pub fn restrictions(&self) -> Restrictions {
         if self.inode().filesystem.restricted.get() { self.look_up_restrictions() } else { Restrictions::empty() }
     }

@@ -10,6 +10,7 @@
 use super::kernel::Kernel;
 use super::window::Window;
 use super::{Count, OutOfMemory, Slot};
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 use core::ptr;
@@ -28,13 +29,28 @@ pub struct Frames {
     exhausted: Cell<bool>,
     /// Frames that could still be made, as far as known.
     total: usize,
+    /// Numbers that never change: none, and one.
+    constant: [Holders; 2],
+}
+
+/// How many hold a frame. The number stays where it is as long as the server lives, so who looks at one frame again and again needs no look at
+/// all of them.
+#[derive(Clone, Copy)]
+pub struct Holders(&'static Cell<u32>);
+
+impl Holders {
+    /// Whether just one does.
+    #[inline]
+    pub fn is_one(self) -> bool {
+        self.0.get() == 1
+    }
 }
 
 #[derive(Clone, Copy)]
 struct Entry {
     master: Slot,
     window: Window,
-    holders: u32,
+    holders: &'static Cell<u32>,
     /// A copy of the master capability that maps nothing now, or 0.
     spare: Slot,
 }
@@ -48,6 +64,7 @@ impl Frames {
             free: RefCell::new(Vec::with_capacity(kernel.frames_available())),
             exhausted: Cell::new(false),
             total: kernel.frames_available(),
+            constant: [0, 1].map(|holders| Holders(Box::leak(Box::new(Cell::new(holders))))),
         }
     }
 
@@ -57,7 +74,7 @@ impl Frames {
             self.grow()?;
         }
         let index = self.free.borrow_mut().pop().ok_or(OutOfMemory)?;
-        self.entries.borrow_mut()[index as usize].holders = 1;
+        self.entries.borrow()[index as usize].holders.set(1);
         Ok(Frame { frames: self, index })
     }
 
@@ -71,19 +88,12 @@ impl Frames {
     /// One more share in the frame of this index; `None` if nobody holds it, or if it should be `alone` and several do.
     #[inline]
     pub fn hold(&'static self, index: u32, alone: bool) -> Option<Frame> {
-        let mut entries = self.entries.borrow_mut();
-        let entry = entries.get_mut(index as usize)?;
-        if entry.holders == 0 || (alone && entry.holders != 1) {
+        let holders = self.entries.borrow().get(index as usize)?.holders;
+        if holders.get() == 0 || (alone && holders.get() != 1) {
             return None;
         }
-        entry.holders += 1;
+        holders.set(holders.get() + 1);
         Some(Frame { frames: self, index })
-    }
-
-    /// Whether there is just one share in the frame of this index.
-    #[inline]
-    pub fn has_one_holder(&self, index: u32) -> bool {
-        self.entries.borrow().get(index as usize).is_some_and(|entry| entry.holders == 1)
     }
 
     fn grow(&self) -> Result<(), OutOfMemory> {
@@ -92,9 +102,13 @@ impl Frames {
         }
         let mut entries = self.entries.borrow_mut();
         let mut free = self.free.borrow_mut();
+        // Frames are never given back, nor are these.
+        let counts: &'static [Cell<u32>; BATCH] = Box::leak(Box::new([const { Cell::new(0) }; BATCH]));
+        let mut counts = counts.iter();
         let made = self.kernel.make_frames(BATCH, |master, window| {
+            let Some(holders) = counts.next() else { return };
             free.push(entries.len() as u32);
-            entries.push(Entry { master, window: Window::new(window), holders: 0, spare: 0 });
+            entries.push(Entry { master, window: Window::new(window), holders, spare: 0 });
         });
         if made == 0 {
             self.exhausted.set(true);
@@ -133,17 +147,17 @@ pub struct Frame {
 
 impl Clone for Frame {
     fn clone(&self) -> Self {
-        self.frames.entries.borrow_mut()[self.index as usize].holders += 1;
+        let holders = self.entry().holders;
+        holders.set(holders.get() + 1);
         Self { frames: self.frames, index: self.index }
     }
 }
 
 impl Drop for Frame {
     fn drop(&mut self) {
-        let mut entries = self.frames.entries.borrow_mut();
-        let entry = &mut entries[self.index as usize];
-        entry.holders -= 1;
-        if entry.holders == 0 {
+        let holders = self.entry().holders;
+        holders.set(holders.get() - 1);
+        if holders.get() == 0 {
             self.frames.free.borrow_mut().push(self.index);
         }
     }
@@ -166,7 +180,15 @@ impl Frame {
     }
     /// How many hold it: 1 means that it may be changed without anybody else noticing.
     pub fn holders(&self) -> u32 {
-        self.entry().holders
+        self.entry().holders.get()
+    }
+    /// The same for later looks, while somebody holds it.
+    pub fn holder_count(&self) -> Holders {
+        Holders(self.entry().holders)
+    }
+    /// A number of which it is always, or never, true that it is one.
+    pub const fn constant_count(&self, is_one: bool) -> Holders {
+        self.frames.constant[is_one as usize]
     }
     /// The capability that is mapped in the server's window.
     pub(super) fn master(&self) -> Slot {
@@ -249,7 +271,6 @@ impl Frame {
 mod tests {
     use super::super::kernel::Kernel;
     use super::*;
-    use std::boxed::Box;
 
     fn frames(count: usize) -> &'static Frames {
         Box::leak(Box::new(Frames::new(Kernel::hosted(count))))

@@ -26,13 +26,13 @@ mod kernel;
 #[path = "native.rs"]
 mod kernel;
 
-pub use frame::{Frame, Frames};
+pub use frame::{Frame, Frames, Holders};
 pub use kernel::{Kernel, ticks};
 pub use reply::{Replies, Reply};
 pub use shared::{PageLayout, Processor, SharedPage, features, processor};
 pub use space::{Mapping, Space, Spaces};
 pub use thread::{Redirect, Thread, Threads};
-pub use window::Window;
+pub use window::{Piece, Window};
 
 use chestnut_abi::MessageInfo;
 

@@ -9,6 +9,7 @@
 
 use super::frame::BYTES;
 use alloc::vec::Vec;
+use core::arch::asm;
 use core::ptr;
 use core::sync::atomic::{AtomicU32, Ordering};
 
@@ -76,6 +77,17 @@ impl Window {
         unsafe { ptr::copy(source.0.add(source_offset), self.0.add(offset), length) }
     }
 
+    /// Bytes that are to be copied one after the other.
+    ///
+    /// # Panics
+    /// If they pass the frame's end.
+    #[inline]
+    pub fn piece(self, offset: usize, length: usize) -> Piece {
+        assert!(fits(offset, length), "piece of {length} bytes at {offset}");
+        // SAFETY: the offset lies inside the mapping.
+        Piece { frame: self, next: unsafe { self.0.add(offset) }, left: length }
+    }
+
     /// Fills `length` bytes from `offset` with zeros.
     ///
     /// # Panics
@@ -125,11 +137,87 @@ impl Window {
     }
 }
 
+/// What is left of a range of bytes in one frame.
+///
+/// Invariant: `left` bytes from `next` on lie inside `frame`.
+pub struct Piece {
+    frame: Window,
+    next: *mut u8,
+    left: usize,
+}
+
+impl Piece {
+    /// Bytes.
+    #[inline]
+    pub const fn left(&self) -> usize {
+        self.left
+    }
+
+    /// Copies the next ones to `offset` of a frame, as many as there is room for up to its end. Returns how many.
+    #[inline]
+    pub fn put(&mut self, target: Window, offset: usize) -> usize {
+        let (length, there) = self.meet(target, offset);
+        // SAFETY: by `meet`.
+        unsafe { copy(self.next, there, length, self.frame.0 != target.0) };
+        self.advance(length);
+        length
+    }
+
+    /// Fills the next ones with those that are at `offset` of a frame, as many as there are up to its end. Returns how many.
+    #[inline]
+    pub fn take(&mut self, source: Window, offset: usize) -> usize {
+        let (length, there) = self.meet(source, offset);
+        // SAFETY: by `meet`.
+        unsafe { copy(there, self.next, length, self.frame.0 != source.0) };
+        self.advance(length);
+        length
+    }
+
+    /// How many bytes there are both here and in `other` from `offset` on, and where those are.
+    #[inline]
+    fn meet(&self, other: Window, offset: usize) -> (usize, *mut u8) {
+        assert!(offset < BYTES);
+        // SAFETY: the offset lies inside the mapping.
+        (self.left.min(BYTES - offset), unsafe { other.0.add(offset) })
+    }
+    #[inline]
+    fn advance(&mut self, length: usize) {
+        self.left -= length;
+        // SAFETY: no more than was left: inside the mapping, or at its end.
+        self.next = unsafe { self.next.add(length) };
+    }
+}
+
+/// Copies `length` bytes; `apart` says that the two places are in different frames.
+///
+/// # Safety
+/// So many bytes from `from` on lie inside one frame that the window maps, and so do those from `to` on.
+#[inline]
+unsafe fn copy(from: *mut u8, to: *mut u8, length: usize, apart: bool) {
+    if apart && (from.addr() | to.addr() | length).is_multiple_of(size_of::<u64>()) {
+        // Mostly these are words, and then it is the instruction itself: others need twenty more to find that out.
+        // SAFETY: as the caller says; the direction flag is clear, as the ABI has it.
+        unsafe {
+            asm!(
+                "rep movsq",
+                inout("rcx") length / size_of::<u64>() => _,
+                inout("rsi") from => _,
+                inout("rdi") to => _,
+                options(nostack, preserves_flags)
+            );
+        }
+        return;
+    }
+    // SAFETY: as the caller says; they may overlap.
+    unsafe { ptr::copy(from, to, length) }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::frame::Frames;
+    use super::super::frame::{BYTES, Frames};
     use super::super::kernel::Kernel;
     use std::boxed::Box;
+    use std::vec;
     use std::vec::Vec;
 
     #[test]
@@ -141,6 +229,54 @@ mod tests {
         bytes.push(b'-');
         frame.window().append_to(4091, 5, &mut bytes);
         assert_eq!(bytes, b"-bcdef");
+    }
+
+    #[test]
+    fn bytes_and_words_are_copied_piece_by_piece_within_a_frame_and_between_two() {
+        let frames = Box::leak(Box::new(Frames::new(Kernel::hosted(2))));
+        let (one, two) = (frames.allocate().unwrap(), frames.allocate().unwrap());
+        let pattern: Vec<u8> = (0..BYTES).map(|at| (at % 251) as u8).collect();
+        for (at, from, length) in [
+            (8, 16, 4080),
+            (0, 0, 4096),
+            (16, 8, 64),
+            (3, 8, 64),
+            (8, 8, 63),
+            (4095, 0, 9),
+            (4000, 8, 800),
+            (8, 4096, 0),
+        ] {
+            // What fits behind `at`.
+            let fits = length.min(BYTES - at);
+            for (source, target) in [(&one, &two), (&one, &one)] {
+                for take in [false, true] {
+                    two.clear();
+                    one.write(0, &pattern);
+                    let mut expected = vec![0; BYTES];
+                    target.read(0, &mut expected);
+                    let (moved, left) = if take {
+                        let mut piece = target.window().piece(from, length);
+                        expected[from..from + fits].copy_from_slice(&pattern[at..at + fits]);
+                        (piece.take(source.window(), at), piece.left())
+                    } else {
+                        let mut piece = source.window().piece(from, length);
+                        expected[at..at + fits].copy_from_slice(&pattern[from..from + fits]);
+                        (piece.put(target.window(), at), piece.left())
+                    };
+                    let mut bytes = vec![1; BYTES];
+                    target.read(0, &mut bytes);
+                    assert!(bytes == expected, "{at} {from} {length} {take}");
+                    assert_eq!((moved, left), (fits, length - fits));
+                }
+            }
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "piece of 2 bytes")]
+    fn a_piece_ends_with_its_frame() {
+        let frames = Box::leak(Box::new(Frames::new(Kernel::hosted(1))));
+        frames.allocate().unwrap().window().piece(BYTES - 1, 2);
     }
 
     #[test]

@@ -160,19 +160,27 @@ impl AddressSpace {
 
     /// The same for a look at its memory now, before anything of this space changes: nothing is held.
     pub fn window(&self, address: u64, intent: Intent) -> Result<Window, Fault> {
-        match self.window_found(address, intent) {
+        match self.window_present(address, intent) {
             Some(window) => Ok(window),
             // The space holds the frame that it finds.
-            None => self.find_frame(page_down(address), intent).map(|frame| frame.window()),
+            None => self.bring(page_down(address), intent).map(|(frame, _)| frame.window()),
         }
     }
 
-    /// The same if it was found lately.
-    #[inline]
-    pub fn window_found(&self, address: u64, intent: Intent) -> Option<Window> {
-        let found = self.recent.find(page_down(address), intent, self.state.version())?;
-        let counts = !found.if_alone || self.memory.capabilities.frames.has_one_holder(found.frame);
-        counts.then_some(found.window)
+    /// The same for whoever can't wait for anything to be brought in: `None` unless it is there already.
+    #[inline(always)]
+    pub fn window_present(&self, address: u64, intent: Intent) -> Option<Window> {
+        let page = page_down(address);
+        match self.recent.window(page, intent, self.state.version()) {
+            Some(window) => Some(window),
+            None => self.seek_window(page, intent),
+        }
+    }
+
+    #[inline(never)]
+    fn seek_window(&self, page: u64, intent: Intent) -> Option<Window> {
+        let found = self.recent.window_at_second(page, intent, self.state.version());
+        found.or_else(|| self.find_present(page, intent).map(|frame| frame.window()))
     }
 
     /// The window on the page that so many bytes from `address` lie in, all of them, if it was found lately.
@@ -188,25 +196,29 @@ impl AddressSpace {
 
     /// The same for a page that wasn't found lately; it is found from now on.
     fn find_frame(&self, page: u64, intent: Intent) -> Result<Frame, Fault> {
-        {
-            let state = self.state.borrow();
-            if let Some((_, area)) = state.areas.find(page)
-                && area.protection.intersects(needed(intent))
-                && let Some(present) = state.pages.get(page)
-            {
-                let may_write = may_write(area, present);
-                self.recent.keep(page, self.state.version(), &present.frame, may_write);
-                let ready = match (intent, may_write) {
-                    (Intent::Read | Intent::Execute, _) | (Intent::Write, MayWrite::Yes) => true,
-                    (Intent::Write, MayWrite::Alone) => present.frame.holders() == 1,
-                    (Intent::Write, MayWrite::No) => false,
-                };
-                if ready {
-                    return Ok(present.frame.clone());
-                }
-            }
+        match self.find_present(page, intent) {
+            Some(frame) => Ok(frame),
+            None => Ok(self.bring(page, intent)?.0),
         }
-        Ok(self.bring(page, intent)?.0)
+    }
+
+    /// A page that is there and ready for this access.
+    #[inline(never)]
+    fn find_present(&self, page: u64, intent: Intent) -> Option<Frame> {
+        let state = self.state.borrow();
+        let (_, area) = state.areas.find(page)?;
+        if !area.protection.intersects(needed(intent)) {
+            return None;
+        }
+        let present = state.pages.get(page)?;
+        let may_write = may_write(area, present);
+        self.recent.keep(page, self.state.version(), &present.frame, may_write);
+        let ready = match (intent, may_write) {
+            (Intent::Read | Intent::Execute, _) | (Intent::Write, MayWrite::Yes) => true,
+            (Intent::Write, MayWrite::Alone) => present.frame.holders() == 1,
+            (Intent::Write, MayWrite::No) => false,
+        };
+        ready.then(|| present.frame.clone())
     }
 
     /// Brings a page in and, for a write, makes it this space's own. Says also whether it wasn't there.

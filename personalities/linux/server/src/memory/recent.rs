@@ -6,7 +6,7 @@
 //! held by the space, as whatever would give it up is such a change.
 
 use super::space::Intent;
-use crate::capability::{Frame, Window};
+use crate::capability::{Frame, Holders, Window};
 use core::cell::{Cell, Ref, RefCell, RefMut};
 
 /// A value whose changes are numbered.
@@ -50,10 +50,14 @@ struct Found {
     frame: u32,
     may_write: MayWrite,
     window: Window,
+    /// It may be written to if this is one: the number of the frame's holders if that is what counts.
+    writer: Holders,
 }
 
-/// Places, chosen by address.
+/// Places, chosen by address: two for each page, so that two that meet don't drive each other out.
 const PLACES: usize = 32;
+/// How far a page's second place is from its first: further than a buffer's pages mostly are from each other.
+const SECOND: usize = PLACES / 2;
 
 /// The pages found lately.
 pub(super) struct Recent {
@@ -63,7 +67,6 @@ pub(super) struct Recent {
 /// A page that was found again.
 #[derive(Clone, Copy)]
 pub(super) struct Again {
-    pub window: Window,
     /// The index of its frame.
     pub frame: u32,
     /// It counts only if the space's is the only share in the frame.
@@ -71,10 +74,11 @@ pub(super) struct Again {
 }
 
 impl Recent {
-    /// Nothing was found yet; `window` is any.
-    pub fn new(window: Window) -> Self {
+    /// Nothing was found yet; `frame` is any.
+    pub fn new(frame: &Frame) -> Self {
+        let (window, writer) = (frame.window(), frame.constant_count(false));
         // No version is 0.
-        let nothing = Found { page: 0, version: 0, frame: 0, may_write: MayWrite::No, window };
+        let nothing = Found { page: 0, version: 0, frame: 0, may_write: MayWrite::No, window, writer };
         Self { places: core::array::from_fn(|_| Cell::new(nothing)) }
     }
 
@@ -82,24 +86,54 @@ impl Recent {
         (page / super::PAGE) as usize % PLACES
     }
 
-    /// A page, if it was found since the last change.
-    #[inline]
-    pub fn find(&self, page: u64, intent: Intent, version: u64) -> Option<Again> {
-        let found = self.places[Self::place(page)].get();
+    /// A page's memory, if it is at its first place, was found since the last change, and nobody else holds it where that counts.
+    #[inline(always)]
+    pub fn window(&self, page: u64, intent: Intent, version: u64) -> Option<Window> {
+        self.window_at(Self::place(page), page, intent, version)
+    }
+    /// The same of its second place, if it isn't at the first.
+    pub fn window_at_second(&self, page: u64, intent: Intent, version: u64) -> Option<Window> {
+        self.window_at(Self::place(page) ^ SECOND, page, intent, version)
+    }
+    #[inline(always)]
+    fn window_at(&self, place: usize, page: u64, intent: Intent, version: u64) -> Option<Window> {
+        let found = self.places[place].get();
         if found.page != page || found.version != version {
             return None;
         }
+        let ready = match intent {
+            Intent::Read => true,
+            Intent::Write => found.writer.is_one(),
+            Intent::Execute => false,
+        };
+        ready.then_some(found.window)
+    }
+    /// A page, if it was found since the last change.
+    #[inline]
+    pub fn find(&self, page: u64, intent: Intent, version: u64) -> Option<Again> {
+        let first = Self::place(page);
+        let is_it = |found: &Found| found.page == page && found.version == version;
+        let found = [first, first ^ SECOND].map(|place| self.places[place].get()).into_iter().find(is_it)?;
         let if_alone = match (intent, found.may_write) {
             (Intent::Read, _) | (Intent::Write, MayWrite::Yes) => false,
             (Intent::Write, MayWrite::Alone) => true,
             (Intent::Write, MayWrite::No) | (Intent::Execute, _) => return None,
         };
-        Some(Again { window: found.window, frame: found.frame, if_alone })
+        Some(Again { frame: found.frame, if_alone })
     }
 
     pub fn keep(&self, page: u64, version: u64, frame: &Frame, may_write: MayWrite) {
+        let writer = match may_write {
+            MayWrite::No => frame.constant_count(false),
+            MayWrite::Alone => frame.holder_count(),
+            MayWrite::Yes => frame.constant_count(true),
+        };
         let (frame, window) = (frame.index(), frame.window());
-        self.places[Self::place(page)].set(Found { page, version, frame, may_write, window });
+        let first = Self::place(page);
+        let before = self.places[first].replace(Found { page, version, frame, may_write, window, writer });
+        if before.version == version && before.page != page {
+            self.places[first ^ SECOND].set(before);
+        }
     }
 }
 
@@ -116,7 +150,7 @@ mod tests {
     #[test]
     fn what_was_found_counts_until_the_next_change() {
         let frame = frame();
-        let (state, recent) = (Guarded::new(7), Recent::new(frame.window()));
+        let (state, recent) = (Guarded::new(7), Recent::new(&frame));
         recent.keep(0x5000, state.version(), &frame, MayWrite::Alone);
         let find = |page, intent| {
             recent.find(page, intent, state.version()).map(|again| (again.frame == frame.index(), again.if_alone))
@@ -125,15 +159,31 @@ mod tests {
         assert_eq!(find(0x5000, Intent::Read), Some((true, false)));
         assert_eq!(find(0x5000, Intent::Write), Some((true, true)));
         assert_eq!(find(0x5000, Intent::Execute), None);
-        // Another page of the same place.
-        assert_eq!(find(0x5000 + PLACES as u64 * super::super::PAGE, Intent::Read), None);
+        let window = |intent| recent.window(0x5000, intent, state.version()).is_some();
+        assert_eq!([Intent::Read, Intent::Write, Intent::Execute].map(window), [true, true, false]);
+        let shared = frame.clone();
+        assert_eq!([Intent::Read, Intent::Write].map(window), [true, false]);
+        drop(shared);
+        assert!(window(Intent::Write));
+        // Other pages of the same places: the latest two are found.
+        let others = [1, 2].map(|round| 0x5000 + round * PLACES as u64 * super::super::PAGE);
+        assert_eq!(others.map(|page| find(page, Intent::Read)), [None; 2]);
+        recent.keep(others[0], state.version(), &frame, MayWrite::No);
+        let both = [0x5000, others[0]].map(|page| find(page, Intent::Read));
+        assert_eq!(both, [Some((true, false)); 2]);
+        assert!(recent.window_at_second(0x5000, Intent::Write, state.version()).is_some());
+        assert!(recent.window(others[0], Intent::Write, state.version()).is_none());
+        recent.keep(others[1], state.version(), &frame, MayWrite::No);
+        assert_eq!((find(0x5000, Intent::Read), find(others[0], Intent::Read)), (None, Some((true, false))));
+        recent.keep(0x5000, state.version(), &frame, MayWrite::Alone);
         *state.borrow_mut() = 8;
         assert_eq!(find(0x5000, Intent::Read), None);
+        assert!(recent.window(0x5000, Intent::Read, state.version()).is_none());
     }
 
     #[test]
     fn nothing_is_found_at_first() {
-        let (state, recent) = (Guarded::new(()), Recent::new(frame().window()));
+        let (state, recent) = (Guarded::new(()), Recent::new(&frame()));
         assert!(recent.find(0, Intent::Read, state.version()).is_none());
     }
 }

@@ -165,7 +165,7 @@ impl AddressSpace {
             memory: memory.clone(),
             space,
             state: Guarded::new(state),
-            recent: Recent::new(memory.zero.window()),
+            recent: Recent::new(&memory.zero),
             map_top: Cell::new(super::USER_END),
             stack_limit: Cell::new(8 << 20),
             size_limit: Cell::new(u64::MAX),

@@ -5,13 +5,14 @@
 //! goes with those who have it open or mapped, so no allowance counts it, but the one that looks for somebody to end does. Pages that
 //! only show what the boot image has are counted by no allowance either: or a full file system would keep programs from running.
 
-use crate::capability::{Capabilities, Frame};
+use crate::capability::{Capabilities, Frame, Window};
 use crate::pressure::Pressure;
 use alloc::rc::Rc;
-use chestnut_linux_files::page::{Page, PageRef, PageStore};
+use chestnut_linux_files::page::{PAGE_SIZE, Page, PageRef, PageStore};
 use chestnut_linux_files::{Errno, Result};
 use core::any::Any;
 use core::cell::Cell;
+use core::ops::Range;
 
 /// Gives the file systems pages, as long as enough frames stay for programs.
 pub struct FrameStore {
@@ -49,15 +50,16 @@ impl FrameStore {
         self.allowance().saturating_sub(self.named.get())
     }
 
-    /// A page that these count.
-    fn page(&self, charges: [Option<Charge>; 2]) -> Result<PageRef> {
+    /// A page that these count, with whatever was in it before.
+    fn page(&self, charges: [Option<Charge>; 2]) -> Result<Rc<FramePage>> {
         if self.frames() == 0 {
             return Err(Errno::ENOMEM);
         }
-        let frame = self.capabilities.frames.allocate().map_err(|_| Errno::ENOMEM)?;
-        Ok(Rc::new(FramePage { frame, charges: (Charge::new(&self.used), charges) }))
+        let frame = self.capabilities.frames.allocate_dirty().map_err(|_| Errno::ENOMEM)?;
+        let window = frame.window();
+        Ok(Rc::new(FramePage { frame, window, charges: (Charge::new(&self.used), charges) }))
     }
-    fn named_page(&self, charge: Option<Charge>) -> Result<PageRef> {
+    fn named_page(&self, charge: Option<Charge>) -> Result<Rc<FramePage>> {
         if self.left() == 0 {
             return Err(Errno::ENOSPC);
         }
@@ -67,10 +69,13 @@ impl FrameStore {
 
 impl PageStore for FrameStore {
     fn allocate(&self) -> Result<PageRef> {
-        self.named_page(None)
+        Ok(self.named_page(None)?.cleared())
+    }
+    fn allocate_dirty(&self) -> Result<PageRef> {
+        Ok(self.named_page(None)?)
     }
     fn allocate_for_image(&self) -> Result<PageRef> {
-        self.page([Some(Charge::new(&self.imaged)), None])
+        Ok(self.page([Some(Charge::new(&self.imaged)), None])?.cleared())
     }
     fn available(&self) -> u64 {
         self.frames().min(self.left())
@@ -98,12 +103,21 @@ impl SizedStore {
     }
 }
 
-impl PageStore for SizedStore {
-    fn allocate(&self) -> Result<PageRef> {
+impl SizedStore {
+    fn page(&self) -> Result<Rc<FramePage>> {
         if self.used.get() >= self.most {
             return Err(Errno::ENOSPC);
         }
         self.all.named_page(Some(Charge::new(&self.used)))
+    }
+}
+
+impl PageStore for SizedStore {
+    fn allocate(&self) -> Result<PageRef> {
+        Ok(self.page()?.cleared())
+    }
+    fn allocate_dirty(&self) -> Result<PageRef> {
+        Ok(self.page()?)
     }
     fn available(&self) -> u64 {
         self.all.available().min(self.most.saturating_sub(self.used.get()))
@@ -121,7 +135,10 @@ pub struct NamelessStore(pub Rc<FrameStore>);
 
 impl PageStore for NamelessStore {
     fn allocate(&self) -> Result<PageRef> {
-        self.0.page([None, None])
+        Ok(self.0.page([None, None])?.cleared())
+    }
+    fn allocate_dirty(&self) -> Result<PageRef> {
+        Ok(self.0.page([None, None])?)
     }
     fn available(&self) -> u64 {
         self.0.frames()
@@ -153,6 +170,8 @@ impl Drop for Charge {
 /// A file's page.
 pub struct FramePage {
     frame: Frame,
+    /// Its memory: good as long as the page is.
+    window: Window,
     #[expect(dead_code, reason = "they count by being there")]
     charges: (Charge, [Option<Charge>; 2]),
 }
@@ -162,6 +181,16 @@ impl FramePage {
     pub fn frame_of(page: &dyn Page) -> Option<&Frame> {
         (page as &dyn Any).downcast_ref::<Self>().map(|page| &page.frame)
     }
+    /// The memory of such a page, for a look at it now.
+    #[inline]
+    pub fn window_of(page: &dyn Page) -> Option<Window> {
+        (page as &dyn Any).downcast_ref::<Self>().map(|page| page.window)
+    }
+    /// Full of zeros.
+    fn cleared(self: Rc<Self>) -> PageRef {
+        self.window.clear_part(0, PAGE_SIZE);
+        self
+    }
 }
 
 impl Page for FramePage {
@@ -169,9 +198,12 @@ impl Page for FramePage {
         self.frame.index().into()
     }
     fn read(&self, offset: usize, into: &mut [u8]) {
-        self.frame.read(offset, into);
+        self.window.read(offset, into);
     }
     fn write(&self, offset: usize, bytes: &[u8]) {
-        self.frame.write(offset, bytes);
+        self.window.write(offset, bytes);
+    }
+    fn clear(&self, range: Range<usize>) {
+        self.window.clear_part(range.start, range.len());
     }
 }

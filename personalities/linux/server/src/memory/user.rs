@@ -5,7 +5,7 @@
 
 use super::space::{AddressSpace, Intent};
 use super::{FramePage, PAGE, USER_END};
-use crate::capability::{Frame, Window};
+use crate::capability::{Frame, Piece, Window};
 use alloc::rc::Rc;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -45,6 +45,27 @@ impl AddressSpace {
         done
     }
 
+    /// Copies a piece of a page to memory that is all there already. False if it isn't; then a part may have been copied.
+    #[inline]
+    pub fn put_piece(&self, address: u64, mut piece: Piece) -> bool {
+        let mut at = address;
+        while piece.left() > 0 {
+            let Some(window) = self.window_present(at, Intent::Write) else { return false };
+            at = at.wrapping_add(piece.put(window, (at % PAGE) as usize) as u64);
+        }
+        true
+    }
+    /// The same the other way round: fills a piece of a page.
+    #[inline]
+    pub fn take_piece(&self, address: u64, mut piece: Piece) -> bool {
+        let mut at = address;
+        while piece.left() > 0 {
+            let Some(window) = self.window_present(at, Intent::Read) else { return false };
+            at = at.wrapping_add(piece.take(window, (at % PAGE) as usize) as u64);
+        }
+        true
+    }
+
     /// Copies a prefix of the memory at `address`; returns its length.
     pub fn read_some(&self, address: u64, into: &mut [u8]) -> usize {
         self.each_page(address, into.len(), Intent::Read, |window, offset, done, part| {
@@ -69,6 +90,20 @@ impl AddressSpace {
     }
     pub fn write(&self, address: u64, bytes: &[u8]) -> Result<()> {
         if self.write_some(address, bytes) == bytes.len() { Ok(()) } else { Err(Errno::EFAULT) }
+    }
+
+    /// The same of a few bytes, which mostly lie in one page that was found before.
+    #[inline]
+    pub fn write_array<const N: usize>(&self, address: u64, bytes: [u8; N]) -> Result<()> {
+        let offset = (address % PAGE) as usize;
+        if offset + N <= PAGE as usize
+            && address < USER_END
+            && let Some(window) = self.window_present(address, Intent::Write)
+        {
+            window.write(offset, &bytes);
+            return Ok(());
+        }
+        self.write(address, &bytes)
     }
 
     pub fn read_words<const N: usize>(&self, address: u64) -> Result<[u64; N]> {
@@ -113,6 +148,16 @@ impl AddressSpace {
                 return Ok(string);
             }
         }
+    }
+
+    /// Whether an empty string begins here, in memory that was found before. False too if that isn't known.
+    #[inline]
+    pub fn is_empty_string(&self, address: u64) -> bool {
+        let mut byte = [1];
+        if let Some(window) = self.window_present(address, Intent::Read) {
+            window.read((address % PAGE) as usize, &mut byte);
+        }
+        byte == [0]
     }
 
     /// A path as system calls take it: `ENAMETOOLONG` from 4096 bytes on.
@@ -314,7 +359,7 @@ impl Cursor {
         if length != 0
             && length as u64 <= left
             && length <= PAGE as usize - offset
-            && let Some(window) = self.space.window_found(base, intent)
+            && let Some(window) = self.space.window_present(base, intent)
         {
             self.piece = Iovec { base: base + length as u64, length: left - length as u64 };
             self.count(length);
@@ -369,7 +414,7 @@ impl Sink for UserSink {
         self.0.advance(length, Intent::Write, |window, at, _, part| window.clear_part(at, part))
     }
     fn put_page(&mut self, page: &dyn Page, offset: usize, length: usize) -> Result<usize> {
-        let source = FramePage::frame_of(page).ok_or(Errno::EFAULT)?.window();
+        let source = FramePage::window_of(page).ok_or(Errno::EFAULT)?;
         self.0
             .advance(length, Intent::Write, |window, at, done, part| window.copy_from(at, source, offset + done, part))
     }
@@ -402,7 +447,7 @@ impl Source for UserSource {
         self.0.advance(length, Intent::Read, |window, at, _, part| window.append_to(at, part, into))
     }
     fn take_page(&mut self, page: &dyn Page, offset: usize, length: usize) -> Result<usize> {
-        let target = FramePage::frame_of(page).ok_or(Errno::EFAULT)?.window();
+        let target = FramePage::window_of(page).ok_or(Errno::EFAULT)?;
         self.0.advance(length, Intent::Read, |window, at, done, part| target.copy_from(offset + done, window, at, part))
     }
 }

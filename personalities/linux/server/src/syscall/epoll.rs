@@ -6,6 +6,7 @@ use crate::memory::AddressSpace;
 use alloc::rc::Rc;
 use chestnut_linux_files::clock::Clock;
 use chestnut_linux_files::epoll::{self, EpollEvent, Operation};
+use chestnut_linux_files::open::OpenFile;
 use chestnut_linux_files::{Errno, Result};
 use core::time::Duration;
 use linux_raw_sys::general as linux;
@@ -74,62 +75,60 @@ fn wait(call: &Call, timeout: Option<Duration>) -> Result<Outcome> {
         return Err(Errno::EINVAL);
     }
     let file = call.file(0)?;
+    let space = call.process().space.borrow();
     let epoll = file.epoll()?;
-    let space = call.space();
-    // Mostly there is something, and nobody need wait.
+    // Mostly there is something, and nobody need wait; mostly it is one thing.
+    if let Some(event) = epoll.only_event() {
+        space.write_array(address, event.encode())?;
+        return Ok(Outcome::Done(1));
+    }
     let mut answer = Answer::new(&space, address);
     if epoll.report(most as usize, |event| answer.add(event)) > 0 || timeout == Some(Duration::ZERO) {
         return Ok(answer.finish().into());
     }
+    drop(space);
+    Ok(wait_until(call, file, timeout))
+}
+
+#[inline(never)]
+fn wait_until(call: &Call, file: Rc<OpenFile>, timeout: Option<Duration>) -> Outcome {
+    let (address, most) = (call.word(1), call.int(2));
+    let space = call.space();
     let clock = call.server.clock.clone();
     let deadline = timeout.map(|timeout| clock.monotonic() + timeout);
-    Ok(call.wait_once(async move {
+    call.wait_once(async move {
         let clock: Rc<dyn Clock> = clock;
+        let epoll = file.epoll()?.clone();
         let events = epoll.wait(most, deadline, &clock).await?;
         // The instance stays while somebody waits for it, as the call's own reference to the file keeps it.
         drop(file);
         let mut answer = Answer::new(&space, address);
         events.into_iter().for_each(|event| answer.add(event));
         answer.finish()
-    }))
+    })
 }
-
-/// Events that are written at a stroke.
-const AT_ONCE: usize = 8;
 
 /// Events on their way to the program's array.
 struct Answer<'a> {
     space: &'a AddressSpace,
+    /// Where the next one goes.
     address: u64,
-    /// Events that it has and hasn't got yet.
-    written: usize,
-    gathered: usize,
-    bytes: [[u8; EpollEvent::SIZE]; AT_ONCE],
+    written: u64,
     result: Result<()>,
 }
 
 impl<'a> Answer<'a> {
     fn new(space: &'a AddressSpace, address: u64) -> Self {
-        let bytes = [[0; EpollEvent::SIZE]; AT_ONCE];
-        Self { space, address, written: 0, gathered: 0, bytes, result: Ok(()) }
+        Self { space, address, written: 0, result: Ok(()) }
     }
     fn add(&mut self, event: EpollEvent) {
-        if self.gathered == AT_ONCE {
-            self.write();
-        }
-        self.bytes[self.gathered] = event.encode();
-        self.gathered += 1;
-    }
-    fn write(&mut self) {
-        let at = self.address.wrapping_add((self.written * EpollEvent::SIZE) as u64);
-        let written = self.space.write(at, self.bytes[..self.gathered].as_flattened());
+        let written = self.space.write_array(self.address, event.encode());
         self.result = self.result.and(written);
-        self.written += self.gathered;
-        self.gathered = 0;
+        self.address = self.address.wrapping_add(EpollEvent::SIZE as u64);
+        self.written += 1;
     }
     /// How many there were; `EFAULT` if the array isn't there.
-    fn finish(mut self) -> Result<u64> {
-        self.write();
-        self.result.map(|()| self.written as u64)
+    fn finish(self) -> Result<u64> {
+        self.result.map(|()| self.written)
     }
 }

@@ -5,6 +5,7 @@
 
 pub mod attributes;
 pub mod capabilities;
+pub mod direct;
 pub mod directories;
 pub mod epoll;
 pub mod files;

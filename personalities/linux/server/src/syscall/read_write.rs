@@ -1,7 +1,7 @@
 //! read(2), write(2), and all calls that move bytes between a program's memory and one file.
 
 use super::terminals::{Access, job_control};
-use super::{Call, Outcome, messages, pieces, pipes};
+use super::{Call, Outcome, direct, messages, pieces, pipes};
 use crate::memory::{Buffers, Iovec, UserSink, UserSource};
 use crate::process::Thread;
 use crate::process::limits;
@@ -23,8 +23,16 @@ use linux_raw_sys::general as linux;
 const NO_APPEND: u32 = 0x20;
 
 /// read(fd, buf, count)
-pub fn read(call: &Call) -> Result<Outcome> {
-    read_vector(call, Iovec::one(call.word(1), call.word(2)), false)
+pub fn read(call: &Call) -> Outcome {
+    let file = match call.file(0) {
+        Ok(file) => file,
+        Err(error) => return Outcome::fails(error),
+    };
+    if let Some(count) = direct::read(call, &file, file.offset()) {
+        file.advance(count);
+        return Outcome::Done(count as u64);
+    }
+    read_file(call, file, Iovec::one(call.word(1), call.word(2)), false).into()
 }
 
 /// readv(fd, iov, iovcnt)
@@ -33,13 +41,21 @@ pub fn readv(call: &Call) -> Result<Outcome> {
 }
 
 /// pread64(fd, buf, count, offset)
-pub fn pread64(call: &Call) -> Result<Outcome> {
-    read_at(call, Iovec::one(call.word(1), call.word(2)), false)
+pub fn pread64(call: &Call) -> Outcome {
+    let file = match call.file(0) {
+        Ok(file) => file,
+        Err(error) => return Outcome::fails(error),
+    };
+    match direct::read(call, &file, call.word(3)) {
+        Some(count) => Outcome::Done(count as u64),
+        None => read_at(call, file, Iovec::one(call.word(1), call.word(2)), false).into(),
+    }
 }
 
 /// preadv(fd, iov, iovcnt, offset low, offset high): on 64 bits the low half is the offset.
 pub fn preadv(call: &Call) -> Result<Outcome> {
-    read_at(call, vector(call)?, false)
+    let vector = vector(call)?;
+    read_at(call, call.file(0)?, vector, false)
 }
 
 /// preadv2(fd, iov, iovcnt, offset low, offset high, flags)
@@ -51,12 +67,20 @@ pub fn preadv2(call: &Call) -> Result<Outcome> {
     }
     let now = call.half(5) & linux::RWF_NOWAIT != 0;
     let vector = vector(call)?;
-    if call.word(3) == u64::MAX { read_vector(call, vector, now) } else { read_at(call, vector, now) }
+    if call.word(3) == u64::MAX { read_vector(call, vector, now) } else { read_at(call, call.file(0)?, vector, now) }
 }
 
 /// write(fd, buf, count)
-pub fn write(call: &Call) -> Result<Outcome> {
-    write_vector(call, Iovec::one(call.word(1), call.word(2)), false)
+pub fn write(call: &Call) -> Outcome {
+    let file = match call.file(0) {
+        Ok(file) => file,
+        Err(error) => return Outcome::fails(error),
+    };
+    if let Some(count) = direct::write(call, &file, file.offset()) {
+        file.advance(count);
+        return Outcome::Done(count as u64);
+    }
+    write_file(call, file, Iovec::one(call.word(1), call.word(2)), false).into()
 }
 
 /// writev(fd, iov, iovcnt)
@@ -65,13 +89,21 @@ pub fn writev(call: &Call) -> Result<Outcome> {
 }
 
 /// pwrite64(fd, buf, count, offset)
-pub fn pwrite64(call: &Call) -> Result<Outcome> {
-    write_at(call, Iovec::one(call.word(1), call.word(2)), Append::AsOpened, false)
+pub fn pwrite64(call: &Call) -> Outcome {
+    let file = match call.file(0) {
+        Ok(file) => file,
+        Err(error) => return Outcome::fails(error),
+    };
+    match direct::write(call, &file, call.word(3)) {
+        Some(count) => Outcome::Done(count as u64),
+        None => write_at(call, file, Iovec::one(call.word(1), call.word(2)), Append::AsOpened, false).into(),
+    }
 }
 
 /// pwritev(fd, iov, iovcnt, offset low, offset high)
 pub fn pwritev(call: &Call) -> Result<Outcome> {
-    write_at(call, vector(call)?, Append::AsOpened, false)
+    let vector = vector(call)?;
+    write_at(call, call.file(0)?, vector, Append::AsOpened, false)
 }
 
 /// pwritev2(fd, iov, iovcnt, offset low, offset high, flags)
@@ -92,7 +124,7 @@ pub fn pwritev2(call: &Call) -> Result<Outcome> {
     let now = flags & linux::RWF_NOWAIT != 0;
     let vector = vector(call)?;
     if call.word(3) != u64::MAX {
-        return write_at(call, vector, append, now);
+        return write_at(call, call.file(0)?, vector, append, now);
     }
     let file = call.file(0)?;
     match append {
@@ -123,7 +155,11 @@ fn is_socket(file: &OpenFile) -> bool {
 /// read(2) and readv(2); with `now` without waiting.
 #[inline]
 pub fn read_vector(call: &Call, vector: Buffers, now: bool) -> Result<Outcome> {
-    let file = call.file(0)?;
+    read_file(call, call.file(0)?, vector, now)
+}
+
+#[inline(never)]
+fn read_file(call: &Call, file: Rc<OpenFile>, vector: Buffers, now: bool) -> Result<Outcome> {
     if file.is_special() {
         if let Some(pipe) = file.pipe() {
             if let Some(piece) = vector.only()
@@ -177,8 +213,9 @@ impl Future for Read {
     }
 }
 
-fn read_at(call: &Call, vector: Buffers, now: bool) -> Result<Outcome> {
-    let (file, offset) = (call.file(0)?, call.word(3));
+#[inline(never)]
+fn read_at(call: &Call, file: Rc<OpenFile>, vector: Buffers, now: bool) -> Result<Outcome> {
+    let offset = call.word(3);
     if pieces::is_long(&file, &vector) && offset <= i64::MAX as u64 {
         let attempt = reading(&file, now);
         return Ok(pieces::read(call, file, vector, attempt, Some(offset)));
@@ -248,7 +285,11 @@ fn signal_too_large(server: &Server, thread: &Rc<Thread>) {
 /// write(2) and writev(2); with `now` without waiting.
 #[inline]
 pub fn write_vector(call: &Call, vector: Buffers, now: bool) -> Result<Outcome> {
-    let file = call.file(0)?;
+    write_file(call, call.file(0)?, vector, now)
+}
+
+#[inline(never)]
+fn write_file(call: &Call, file: Rc<OpenFile>, vector: Buffers, now: bool) -> Result<Outcome> {
     if file.is_special() {
         if let Some(pipe) = file.pipe() {
             if let Some(piece) = vector.only()
@@ -308,8 +349,9 @@ enum Append {
     No,
 }
 
-fn write_at(call: &Call, vector: Buffers, append: Append, now: bool) -> Result<Outcome> {
-    let (file, offset) = (call.file(0)?, call.word(3));
+#[inline(never)]
+fn write_at(call: &Call, file: Rc<OpenFile>, vector: Buffers, append: Append, now: bool) -> Result<Outcome> {
+    let offset = call.word(3);
     if append == Append::AsOpened && offset <= i64::MAX as u64 && pieces::is_long_write(&file, &vector) {
         let attempt = attempt(call, &file, now);
         return Ok(pieces::write(call, file, vector, attempt, Some(offset)));

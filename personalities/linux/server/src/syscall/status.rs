@@ -27,7 +27,11 @@ fn find(call: &Call, at: At, path: &[u8], flags: u32, allowed: u32) -> Result<Rc
     }
 }
 
+/// Bytes of `struct stat`.
+const STAT_BYTES: usize = 144;
+
 /// `struct stat` of x86_64.
+#[inline]
 fn encode(metadata: &Metadata) -> [u64; 18] {
     let time = |stamp: Timestamp| [stamp.seconds as u64, stamp.nanoseconds.into()];
     let [accessed, modified, changed] = [metadata.accessed, metadata.modified, metadata.changed].map(time);
@@ -54,7 +58,8 @@ fn encode(metadata: &Metadata) -> [u64; 18] {
 }
 
 fn put(call: &Call, address: u64, metadata: &Metadata) -> Result<u64> {
-    call.space().write_words(address, &encode(metadata))?;
+    let structure: [u8; STAT_BYTES] = zerocopy::transmute!(encode(metadata));
+    call.process().space.borrow().write_array(address, structure)?;
     Ok(0)
 }
 
@@ -75,6 +80,13 @@ pub fn fstat(call: &Call) -> Result<u64> {
 }
 /// newfstatat(dirfd, path, buf, flags)
 pub fn newfstatat(call: &Call) -> Result<u64> {
+    // The C library's fstat.
+    if call.half(3) == linux::AT_EMPTY_PATH
+        && call.int(0) >= 0
+        && call.process().space.borrow().is_empty_string(call.word(1))
+    {
+        return put(call, call.word(2), &call.file(0)?.metadata());
+    }
     let path = call.path(1)?;
     let at = call.at(0, &path)?;
     let location = find(call, at, &path, call.half(3), linux::AT_SYMLINK_NOFOLLOW | linux::AT_EMPTY_PATH)?;

@@ -5,7 +5,7 @@
 //! gets the earliest deadline each time that changes.
 
 use crate::agenda::Agenda;
-use crate::capability::{SharedPage, Threads, ticks};
+use crate::capability::{SharedPage, ticks};
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::rc::Rc;
@@ -24,7 +24,6 @@ pub struct SystemClock {
     tsc_base: u64,
     tsc_mhz: u64,
     multiplier: u64,
-    turn: u64,
     /// Nanoseconds from the monotonic clock to the wall's.
     wall_offset: Cell<u64>,
     time_page: SharedPage<TimePage>,
@@ -64,7 +63,6 @@ impl SystemClock {
             tsc_base,
             tsc_mhz,
             multiplier: TimePage::multiplier_for(tsc_mhz),
-            turn: Threads::TURN * tsc_mhz,
             wall_offset: Cell::new(wall),
             time_page,
             stamp: Cell::default(),
@@ -79,10 +77,6 @@ impl SystemClock {
         })
     }
 
-    /// Ticks of a thread's turn.
-    pub const fn turn(&self) -> u64 {
-        self.turn
-    }
     pub const fn tsc_mhz(&self) -> u64 {
         self.tsc_mhz
     }

@@ -7,9 +7,11 @@ use crate::capability::{Message, Reply, Threads, ticks};
 use crate::devices::Devices;
 use crate::faults::FaultMessage;
 use crate::process::signal::Signal;
+use crate::process::table::Table;
 use crate::process::thread::{Activity, Answer};
 use crate::process::{Ending, Thread};
 use crate::server::Server;
+use crate::short::{Left, begins_with};
 use crate::syscall::{Call, register};
 use alloc::rc::Rc;
 use chestnut_linux_files::Errno;
@@ -35,7 +37,7 @@ impl Server {
                 Some((reply, answer)) => (reply, Some(answer)),
                 None => (self.next_reply(&mut served), None),
             };
-            let message = if self.agenda.is_pressing() || self.turns.are_waited_for() && self.turns.has_pieces() {
+            let mut message = if self.agenda.is_pressing() || self.turns.are_waited_for() && self.turns.has_pieces() {
                 let message = self.kernel.look(&reply, answer);
                 self.turns.next_piece();
                 message
@@ -43,6 +45,18 @@ impl Server {
                 self.kernel.receive(&reply, answer)
             };
             since = ticks();
+            if begins_with(&message) {
+                Self::find_sender(&mut served, &self.table, message.badge);
+                if let Some(thread) = &served {
+                    match self.short_calls(thread, &reply, &mut message, &mut since) {
+                        Left::Answer(value) => {
+                            self.answer_next(thread, reply, Answer::Done(value).message());
+                            continue;
+                        }
+                        Left::Message => {}
+                    }
+                }
+            }
             if message.badge < Threads::BADGE_UNIT {
                 served = None;
                 devices.notified(message.badge);
@@ -79,12 +93,20 @@ impl Server {
         self.capabilities.replies.allocate().unwrap_or_else(|_| panic!("no memory for a reply object"))
     }
 
-    /// A message of a thread, whom `reply` holds if it wants an answer. `served` is the last one's thread, and becomes this one's: mostly it is the same.
+    /// `served` is the last message's thread, and becomes this one's: mostly it is the same.
+    #[inline(always)]
+    fn find_sender(served: &mut Option<Rc<Thread>>, table: &Table, badge: u64) {
+        if served.as_ref().is_none_or(|thread| thread.machine.badge() != badge) {
+            *served = table.by_badge(badge);
+        }
+    }
+
+    /// A message of a thread, whom `reply` holds if it wants an answer.
     #[inline(always)]
     fn take_message(&'static self, served: &mut Option<Rc<Thread>>, reply: Reply, message: Message) {
-        if served.as_ref().is_none_or(|thread| thread.machine.badge() != message.badge) {
-            *served = self.table.by_badge(message.badge);
-        }
+        let is_fault = message.badge & Threads::FAULT != 0;
+        let fifth = if is_fault { self.kernel.fifth_word() } else { 0 };
+        Self::find_sender(served, &self.table, message.badge & !Threads::FAULT);
         let Some(thread) = served else { return };
         if thread.activity() != Activity::Running {
             // It sent something while the server still owed it an answer, which no trampoline does.
@@ -92,17 +114,18 @@ impl Server {
             return self.end_process(&thread.process, Ending::Killed(Signal::SYS));
         }
         thread.hold(reply);
+        if is_fault {
+            let [first, second, third, fourth] = message.words;
+            let words = [first, second, third, fourth, fifth];
+            return self.fault(thread, FaultMessage { label: message.info.label(), words });
+        }
         self.serve_thread(thread, message);
     }
 
-    /// One call or fault of a thread, which is held from now on.
+    /// One call of a thread, which is held from now on.
     #[inline(always)]
     fn serve_thread(&'static self, thread: &Rc<Thread>, message: Message) {
-        if message.badge & Threads::FAULT != 0 {
-            return self.fault(thread, FaultMessage { label: message.info.label(), words: message.words });
-        }
-        let [first, second, third, fourth, _] = message.words;
-        match Request::decode(message.info, [first, second, third, fourth], thread.page()) {
+        match Request::decode(message.info, message.words, thread.page()) {
             Some(Request::Syscall { number, arguments }) => {
                 self.system_call(&Call { server: self, thread, number, arguments });
             }

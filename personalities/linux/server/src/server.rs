@@ -166,8 +166,9 @@ impl Server {
         self.answer_next(thread, reply, message);
     }
 
+    /// Its answer goes out along with the next receive, which no other waits for.
     #[inline(always)]
-    fn answer_next(&self, thread: &Thread, reply: Reply, (info, words): Sent) {
+    pub fn answer_next(&self, thread: &Thread, reply: Reply, (info, words): Sent) {
         let next = &self.next_answer;
         next.reply.set(Some(reply));
         next.info.set(info.0);

@@ -93,14 +93,14 @@ impl Server {
             self.turns.longest.set((took, thread.map(|thread| thread.last_call.get())));
         }
         let Some(thread) = thread else { return };
-        let debt = thread.charge(took);
-        if debt >= self.clock.turn() {
-            self.end_turn(thread, debt);
+        if thread.charge(took) {
+            self.end_turn(thread);
         }
     }
 
     #[cold]
-    fn end_turn(&'static self, thread: &Rc<Thread>, debt: u64) {
+    fn end_turn(&'static self, thread: &Rc<Thread>) {
+        let debt = thread.debt();
         let others = self.others(thread);
         if others == 0 {
             return thread.forgive_debt();

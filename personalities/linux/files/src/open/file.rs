@@ -305,6 +305,18 @@ impl OpenFile {
         Ok(target)
     }
 
+    /// The same if the file needn't be asked for it: from its beginning or the current offset ([`File::seeks_plainly`]).
+    #[inline]
+    pub fn seek_plainly(&self, whence: u32, offset: i64) -> Option<u64> {
+        if whence > general::SEEK_CUR || !self.traits.contains(Traits::SEEKS_PLAINLY) {
+            return None;
+        }
+        let base = if whence == general::SEEK_CUR { self.offset.get() as i64 } else { 0 };
+        let target = base.checked_add(offset).and_then(|target| u64::try_from(target).ok())?;
+        self.offset.set(target);
+        Some(target)
+    }
+
     /// ioctl(2), now.
     pub fn try_ioctl(
         &self,

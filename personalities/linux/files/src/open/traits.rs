@@ -17,6 +17,8 @@ bitflags! {
         const KEEPS_TIMES = 4;
         /// A terminal or a socket, which aren't read and written like all others.
         const SPECIAL = 8;
+        /// [`File::seeks_plainly`], and it isn't O_PATH.
+        const SEEKS_PLAINLY = 16;
     }
 }
 
@@ -28,6 +30,7 @@ impl Traits {
             (Traits::SEEKABLE, file.is_seekable()),
             (Traits::KEEPS_TIMES, file.keeps_times()),
             (Traits::SPECIAL, is_special),
+            (Traits::SEEKS_PLAINLY, file.seeks_plainly() && !flags.contains(OpenFlags::PATH)),
         ];
         all.into_iter().filter(|(_, holds)| *holds).map(|(one, _)| one).collect()
     }

@@ -4,6 +4,7 @@
 //! Calls go the whole way through their handlers, over the hosted kernel; arithmetic that wraps panics here.
 
 mod parked;
+mod short;
 
 use super::*;
 use crate::boot::{Given, make};
@@ -139,6 +140,8 @@ fn send(server: &'static Server, thread: &Thread, label: u64, length: u64, numbe
 }
 fn take(server: &'static Server, badge: u64, info: MessageInfo, words: [u64; 5]) {
     let reply = server.capabilities.replies.allocate().unwrap();
+    let [words @ .., fifth] = words;
+    server.kernel.fifth_word.set(fifth);
     server.take_message(&mut None, reply, Message { badge, info, words });
     server.executor.run();
     server.clock.wake();

@@ -24,8 +24,10 @@ const DUP: u64 = 32;
 
 /// How the short way ends.
 pub enum Left {
-    /// With a message that is for the ordinary way.
-    Message,
+    /// With the message that it began with, which is for the ordinary way.
+    Call,
+    /// With another one.
+    Message(Message),
     /// With an answer that isn't to go out before what is due has been done.
     Answer(u64),
 }
@@ -57,24 +59,23 @@ impl Server {
         !watched && thread.activity() == Activity::Running && !thread.process.is_stopped()
     }
 
-    /// Carries out a thread's calls, of which `message` is the first and came at `since`, as long as they are short and nobody else's
-    /// messages come. Both are the last message's afterwards.
+    /// Carries out a thread's calls, of which the first has this number and came at `since`, as long as they are short and nobody else's
+    /// messages come. `since` is when the last one came afterwards.
     #[inline(never)]
-    pub fn short_calls(&self, thread: &Thread, reply: &Reply, message: &mut Message, since: &mut u64) -> Left {
+    pub fn short_calls(&self, thread: &Thread, reply: &Reply, first: u64, since: &mut u64) -> Left {
         if !self.is_ordinary(thread) {
-            return Left::Message;
+            return Left::Call;
         }
         thread.has_woken_nobody();
         let (badge, page, due) = (thread.machine.badge(), thread.page(), self.agenda.reading());
         let answer = self.kernel.exchange(reply);
         let files = thread.process.files.borrow();
         let mut descriptors = files.borrow_mut();
-        let (mut number, mut began) = (message.words[3], *since);
+        let (mut number, mut began) = (first, *since);
         loop {
             let Some(value) = value(&mut descriptors, number, page.arguments()) else {
-                *message = Message { badge, info: INFO_SYSCALL, words: [0, 0, 0, number] };
                 *since = began;
-                return Left::Message;
+                return Left::Message(Message { badge, info: INFO_SYSCALL, words: [0, 0, 0, number] });
             };
             let ended = ticks();
             if ended >= due.load(Ordering::Relaxed) || !thread.charge_less(ended.wrapping_sub(began)) {
@@ -87,8 +88,8 @@ impl Server {
             number = next.words[3];
             let is_next = next.badge == badge && next.info == INFO_SYSCALL;
             if !(is_next && (number == LSEEK || number == DUP || number == CLOSE)) {
-                (*message, *since) = (next, began);
-                return Left::Message;
+                *since = began;
+                return Left::Message(next);
             }
         }
     }

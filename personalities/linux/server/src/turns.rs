@@ -86,16 +86,19 @@ impl Turns {
 }
 
 impl Server {
-    /// The server has done what there was to do, for a thread if that was a thread's message; it took so many ticks.
+    /// The server has done what there was to do, for a thread if that was a thread's message; it took so many ticks. True if that ends the
+    /// thread's turn.
     #[inline]
-    pub fn end_service(&'static self, thread: Option<&Rc<Thread>>, took: u64) {
+    pub fn end_service(&'static self, thread: Option<&Rc<Thread>>, took: u64) -> bool {
         if took > self.turns.longest.get().0 {
             self.turns.longest.set((took, thread.map(|thread| thread.last_call.get())));
         }
-        let Some(thread) = thread else { return };
-        if thread.charge(took) {
+        let Some(thread) = thread else { return false };
+        let ends = thread.charge(took);
+        if ends {
             self.end_turn(thread);
         }
+        ends
     }
 
     #[cold]

@@ -55,6 +55,10 @@ impl Kernel {
         panic!("the hosted kernel has no messages")
     }
 
+    pub fn answer_and_receive(&self, _reply: &Reply, _answer: Sent) -> Message {
+        panic!("the hosted kernel has no messages")
+    }
+
     pub fn exchange(&self, _reply: &Reply) -> impl Fn(u64) -> Message + use<> {
         |_| panic!("the hosted kernel has no messages")
     }

@@ -28,7 +28,7 @@ mod kernel;
 
 pub use frame::{Frame, Frames};
 pub use kernel::{Kernel, ticks};
-pub use reply::{Replies, Reply};
+pub use reply::{Kept, Replies, Reply};
 pub use shared::{PageLayout, Processor, SharedPage, features, processor};
 pub use space::{Mapping, Space, Spaces};
 pub use thread::{Redirect, Thread, Threads};

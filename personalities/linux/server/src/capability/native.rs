@@ -176,14 +176,16 @@ impl Kernel {
     }
 
     /// Waits for a message or a notification. With an answer, first gives it to the caller that `reply` holds.
-    #[inline]
     pub fn receive(&self, reply: &Reply, answer: Option<Sent>) -> Message {
-        let endpoint = self.endpoint.get();
-        let reply = cap::Reply(reply.slot());
-        message(match answer {
-            Some((info, [first, second])) => endpoint.reply_recv(info, [first, second, FLAGS, 0], reply),
-            None => endpoint.recv(reply),
-        })
+        match answer {
+            Some(answer) => self.answer_and_receive(reply, answer),
+            None => message(self.endpoint.get().recv(cap::Reply(reply.slot()))),
+        }
+    }
+    /// The same with an answer.
+    #[inline(always)]
+    pub fn answer_and_receive(&self, reply: &Reply, (info, [first, second]): Sent) -> Message {
+        message(self.endpoint.get().reply_recv(info, [first, second, FLAGS, 0], cap::Reply(reply.slot())))
     }
 
     /// What answers calls with a value through `reply`, and each time waits for the next message with it.

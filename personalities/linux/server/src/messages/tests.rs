@@ -142,7 +142,7 @@ fn take(server: &'static Server, badge: u64, info: MessageInfo, words: [u64; 5])
     let reply = server.capabilities.replies.allocate().unwrap();
     let [words @ .., fifth] = words;
     server.kernel.fifth_word.set(fifth);
-    server.take_message(&mut None, reply, Message { badge, info, words });
+    server.take_message(&mut Service { served: None, since: 0 }, reply, Message { badge, info, words });
     server.executor.run();
     server.clock.wake();
     server.clock.tell();

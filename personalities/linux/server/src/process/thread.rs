@@ -92,7 +92,7 @@ pub struct Thread {
     pub page_address: Cell<u64>,
     activity: Cell<Activity>,
     /// What holds it while it is `Held` or `Answered`.
-    reply: Cell<Option<capability::Reply>>,
+    reply: Cell<Option<capability::Kept>>,
     /// What is to be sent while it is `Answered`.
     answer: Cell<Answer>,
     /// Wakes the future that its call has become.
@@ -288,8 +288,8 @@ impl Thread {
     /// It ran and has sent a call or a fault: `reply` holds it from now on.
     #[inline]
     pub fn hold(&self, reply: capability::Reply) {
-        // Who runs is held by nothing: there is no other to be dropped.
-        core::mem::forget(self.reply.replace(Some(reply)));
+        // Who runs is held by nothing: there is no other.
+        self.reply.set(Some(reply.keep()));
         self.activity.set(Activity::Held);
     }
     /// Its answer is there: it runs once that is sent by what has held it. `None` if nobody waits for it: the call was cancelled, or the
@@ -305,7 +305,7 @@ impl Thread {
             return None;
         }
         self.activity.set(Activity::Running);
-        self.reply.take()
+        self.reply.take().map(capability::Kept::take_up)
     }
     /// The answer that was kept, if there is one: the thread is `Held` again.
     pub fn take_answer(&self) -> Option<Answer> {
@@ -318,7 +318,7 @@ impl Thread {
     /// It does something else now; nothing holds it.
     pub fn set_activity(&self, activity: Activity) {
         self.activity.set(activity);
-        self.reply.take();
+        drop(self.reply.take().map(capability::Kept::take_up));
     }
 
     /// Sets its policy, and what that is to the microkernel.

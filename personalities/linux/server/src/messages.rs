@@ -90,10 +90,9 @@ impl Server {
         if begins_with(&message) {
             service.find_sender(&self.table, message.badge);
             if let Some(thread) = &service.served {
-                match self.short_calls(thread, &reply, message.words[3], &mut service.since) {
+                match self.short_calls(thread, &reply, message, &mut service.since) {
                     Left::Answer(value) => return self.answer_next(thread, reply, Answer::Done(value).message()),
                     Left::Message(next) => message = next,
-                    Left::Call => {}
                 }
             }
         }

@@ -17,16 +17,14 @@ use chestnut_linux_files::open::Descriptors;
 use chestnut_linux_trampoline::message::INFO_SYSCALL;
 use core::sync::atomic::Ordering;
 
-/// The calls, by number. They have three arguments at most.
+/// The calls, by number.
 const CLOSE: u64 = 3;
 const LSEEK: u64 = 8;
 const DUP: u64 = 32;
 
 /// How the short way ends.
 pub enum Left {
-    /// With the message that it began with, which is for the ordinary way.
-    Call,
-    /// With another one.
+    /// With a message that is for the ordinary way.
     Message(Message),
     /// With an answer that isn't to go out before what is due has been done.
     Answer(u64),
@@ -40,14 +38,12 @@ pub fn begins_with(message: &Message) -> bool {
 
 /// A call's value. `None` if it has to go the ordinary way: then nothing has been done.
 #[inline(always)]
-pub(crate) fn value(descriptors: &mut Descriptors, number: u64, arguments: [u64; 3]) -> Option<u64> {
-    let [first, second, third] = arguments;
-    if number == LSEEK {
-        descriptors.get(first as i32).ok()?.seek_plainly(third as u32, second as i64)
-    } else if number == DUP {
-        Some(register(descriptors.duplicate(first as i32).map(|number| number as u64)))
-    } else {
-        descriptors.close_held(first as i32).map(|()| 0)
+pub(crate) fn value(descriptors: &mut Descriptors, number: u64, [first, second, third]: [u64; 3]) -> Option<u64> {
+    match number {
+        LSEEK => descriptors.get(first as i32).ok()?.seek_plainly(third as u32, second as i64),
+        DUP => Some(register(descriptors.duplicate(first as i32).map(|number| number as u64))),
+        CLOSE => descriptors.close_held(first as i32).map(|()| 0),
+        _ => None,
     }
 }
 
@@ -59,38 +55,31 @@ impl Server {
         !watched && thread.activity() == Activity::Running && !thread.process.is_stopped()
     }
 
-    /// Carries out a thread's calls, of which the first has this number and came at `since`, as long as they are short and nobody else's
-    /// messages come. `since` is when the last one came afterwards.
+    /// Carries out a thread's calls, of which `message` is the first and came at `since`, as long as they are short and nobody else's messages
+    /// come. `since` is when the last one came afterwards.
     #[inline(never)]
-    pub fn short_calls(&self, thread: &Thread, reply: &Reply, first: u64, since: &mut u64) -> Left {
+    pub fn short_calls(&self, thread: &Thread, reply: &Reply, message: Message, since: &mut u64) -> Left {
         if !self.is_ordinary(thread) {
-            return Left::Call;
+            return Left::Message(message);
         }
         thread.has_woken_nobody();
-        let (badge, page, due) = (thread.machine.badge(), thread.page(), self.agenda.reading());
-        let answer = self.kernel.exchange(reply);
+        let (due, answer) = (self.agenda.reading(), self.kernel.exchange(reply));
         let files = thread.process.files.borrow();
         let mut descriptors = files.borrow_mut();
-        let (mut number, mut began) = (first, *since);
-        loop {
-            let Some(value) = value(&mut descriptors, number, page.arguments()) else {
-                *since = began;
-                return Left::Message(Message { badge, info: INFO_SYSCALL, words: [0, 0, 0, number] });
-            };
+        let (mut next, mut began) = (message, *since);
+        while next.badge == thread.machine.badge() && next.info == INFO_SYSCALL {
+            let number = next.words[3];
+            let Some(value) = value(&mut descriptors, number, thread.page().arguments()) else { break };
             let ended = ticks();
             if ended >= due.load(Ordering::Relaxed) || !thread.charge_less(ended.wrapping_sub(began)) {
                 thread.last_call.set(number);
                 *since = began;
                 return Left::Answer(value);
             }
-            let next = answer(value);
+            next = answer(value);
             began = ticks();
-            number = next.words[3];
-            let is_next = next.badge == badge && next.info == INFO_SYSCALL;
-            if !(is_next && (number == LSEEK || number == DUP || number == CLOSE)) {
-                *since = began;
-                return Left::Message(next);
-            }
         }
+        *since = began;
+        Left::Message(next)
     }
 }

@@ -75,7 +75,7 @@ struct Builder<'k> {
 /// user.
 pub fn create(k: Kernel, given: Given) -> Result<Made, &'static str> {
     let image = RootImage::parse(given.file, PAGES_AFTER_IMAGE * PAGE)?;
-    k.ticks_per_us.set(given.tsc_mhz);
+    k.set_ticks_per_us(given.tsc_mhz);
     time::read_clock(k);
     let mut b = Builder::new(k, given.free, given.options.cnode_bits)?;
     let ipc_buffer = image.end();

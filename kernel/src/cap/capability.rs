@@ -1,6 +1,7 @@
 //! One capability: two words.
 //!
-//! Word 0, from the top: kind (8 bits), flags (8 bits, meaning per kind), physical address of the object (48 bits).
+//! Word 0, from the top: kind (8 bits), flags (8 bits, meaning per kind), where the kernel reaches the object (48 bits, of which the highest is the
+//! sign: two shifts make it an address).
 //! Word 1 by kind:
 //!
 //! | kind | flags | word 1 |
@@ -127,7 +128,13 @@ pub struct Cap {
 }
 
 const ADDRESS: u64 = (1 << 48) - 1;
+/// From physical addresses to those in word 0. On the host the window isn't at a fixed place, and they are the same.
+const WINDOW: u64 = if cfg!(target_os = "none") { chestnut_abi::layout::KERNEL_WINDOW } else { 0 };
 const DEVICE_FRAME: u8 = 1 << 2;
+const fn place_bits(address: PhysAddr) -> u64 {
+    address.wrapping_add(WINDOW) & ADDRESS
+}
+
 /// Flag of an endpoint capability that can be written and replied through: computed when it is made, tested once by the fast path.
 const CAN_CALL: u8 = 1 << 4;
 
@@ -146,7 +153,7 @@ impl Cap {
     pub const TCB_SLOTS: u8 = 0xff;
 
     const fn new(kind: Kind, flags: u8, address: PhysAddr, word1: u64) -> Self {
-        Self { word0: (kind as u64) << 56 | (flags as u64) << 48 | address & ADDRESS, word1 }
+        Self { word0: (kind as u64) << 56 | (flags as u64) << 48 | place_bits(address), word1 }
     }
     const fn with_flags(self, flags: u8) -> Self {
         Self { word0: self.word0 & !(0xff << 48) | (flags as u64) << 48, ..self }
@@ -159,6 +166,17 @@ impl Cap {
     pub const fn kind(self) -> Kind {
         Kind::from_number((self.word0 >> 56) as u8)
     }
+    /// Whether a copy of it is the same, whatever else there is.
+    #[inline(always)]
+    pub const fn copies_as_it_is(self) -> bool {
+        const OTHERS: u64 = 1 << Kind::Frame as u8
+            | 1 << Kind::Untyped as u8
+            | 1 << Kind::PageTable as u8
+            | 1 << Kind::IrqControl as u8
+            | 1 << Kind::IoPortControl as u8
+            | 1 << Kind::Zombie as u8;
+        OTHERS >> (self.word0 >> 56 & 63) & 1 == 0
+    }
     #[inline(always)]
     pub const fn is_null(self) -> bool {
         self.word0 == 0
@@ -166,12 +184,17 @@ impl Cap {
     /// Physical address of the object.
     #[inline(always)]
     pub const fn address(self) -> PhysAddr {
-        self.word0 & ADDRESS
+        self.word0.wrapping_sub(WINDOW) & ADDRESS
+    }
+    /// Where the object is, if it lives in memory that the window shows: what [`Ref::reached`](crate::mem::Ref::reached) takes.
+    #[inline(always)]
+    pub const fn place(self) -> u64 {
+        ((self.word0 << 16).cast_signed() >> 16).cast_unsigned()
     }
 
     /// The same for an object of the same kind and size elsewhere.
     pub const fn moved_to(self, address: PhysAddr) -> Self {
-        Self { word0: self.word0 & !ADDRESS | address & ADDRESS, ..self }
+        Self { word0: self.word0 & !ADDRESS | place_bits(address), ..self }
     }
 
     // Makers.
@@ -181,22 +204,29 @@ impl Cap {
     pub const fn endpoint(address: PhysAddr, badge: u64, rights: CapRights) -> Self {
         Self::new(Kind::Endpoint, endpoint_flags(rights), address, badge)
     }
-    /// The endpoint's address, if this is a capability through which a Call can be sent and answered.
+    /// Where the endpoint is, if this is a capability through which a Call can be sent and answered.
     #[inline(always)]
-    pub const fn callable_endpoint(self) -> Option<PhysAddr> {
+    pub const fn callable_endpoint(self) -> Option<u64> {
         // An endpoint capability has no other flag among the upper four.
         const WANTED: u64 = (Kind::Endpoint as u64) << 4 | CAN_CALL as u64 >> 4;
-        if self.word0 >> 52 == WANTED { Some(self.address()) } else { None }
+        if self.word0 >> 52 == WANTED { Some(self.place()) } else { None }
+    }
+    /// Where the endpoint is, if this is a capability through which can be received.
+    #[inline(always)]
+    pub const fn receivable_endpoint(self) -> Option<u64> {
+        const ASKED: u32 = 0xff << 8 | CapRights::READ.0 as u32;
+        const WANTED: u32 = (Kind::Endpoint as u32) << 8 | CapRights::READ.0 as u32;
+        if (self.word0 >> 48) as u32 & ASKED == WANTED { Some(self.place()) } else { None }
     }
     pub const fn notification(address: PhysAddr, badge: u64, rights: CapRights) -> Self {
         Self::new(Kind::Notification, rights.0 as u8 & 3, address, badge)
     }
-    /// The notification's address, if this is a capability through which it can be signalled.
+    /// Where the notification is, if this is a capability through which it can be signalled.
     #[inline(always)]
-    pub const fn signalled_notification(self) -> Option<PhysAddr> {
+    pub const fn signalled_notification(self) -> Option<u64> {
         // A notification capability has no other flags than the rights to write and to read.
         const WANTED: u64 = (Kind::Notification as u64) << 8 | CapRights::WRITE.0;
-        if self.word0 >> 48 & !CapRights::READ.0 == WANTED { Some(self.address()) } else { None }
+        if self.word0 >> 48 & !CapRights::READ.0 == WANTED { Some(self.place()) } else { None }
     }
     pub const fn reply(address: PhysAddr, rights: CapRights) -> Self {
         Self::new(Kind::Reply, rights.0 as u8 & 15, address, 0)

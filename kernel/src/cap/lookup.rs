@@ -103,7 +103,7 @@ pub fn slots<'k>(entry: Entry<'k>, cnode: Cap, first: u64, count: u64) -> impl I
 /// `cnode` is a CNode capability and `index` is below its number of slots.
 unsafe fn slot_at<'k>(entry: Entry<'k>, cnode: Cap, index: u64) -> CapRef<'k> {
     // SAFETY: the CNode's memory holds slots, cleared by Retype.
-    unsafe { Ref::at(entry, cnode.address() + (index << chestnut_abi::object::SLOT_BITS)) }
+    unsafe { Ref::reached(entry, cnode.place() + (index << chestnut_abi::object::SLOT_BITS)) }
 }
 
 /// The lowest `bits` (at most 63) bits.

@@ -100,16 +100,14 @@ impl<'k> Ref<'k, Slot> {
     /// Fills an empty slot with a capability derived from the one in `source`, which Copy or Mint made `cap` of.
     pub fn fill_derived(self, cap: Cap, source: Self) {
         let from = source.cap();
-        if from.kind() == Kind::Untyped {
-            // The copy goes on from the free offset. What is made from it is unknown to the source, which therefore counts as wholly
-            // used: when the copy is gone, the source's next Retype clears everything.
-            source.update(from.with_untyped_free(1 << from.untyped_bits()));
-        }
         let original = match cap.kind() {
+            Kind::Untyped => {
+                // The copy goes on from the free offset. What is made from it is unknown to the source, which therefore counts as wholly
+                // used: when the copy is gone, the source's next Retype clears everything.
+                source.update(from.with_untyped_free(1 << from.untyped_bits()));
+                true
+            }
             Kind::Endpoint | Kind::Notification => cap.badge() != from.badge(),
-            Kind::Untyped => true,
-            Kind::IrqHandler => from.kind() == Kind::IrqControl,
-            Kind::IoPort => from.kind() == Kind::IoPortControl,
             _ => false,
         };
         self.insert_after(cap, source, if original { ORIGINAL | FIRST_BADGED } else { 0 });
@@ -118,9 +116,8 @@ impl<'k> Ref<'k, Slot> {
     fn insert_after(self, cap: Cap, before: Self, marks: usize) {
         let after = before.next();
         self.update(cap);
-        self.next.set(marks);
         self.link_prev(Some(before));
-        self.link_next(after);
+        self.next.set(after.map_or(0, Ref::address) | marks);
         before.link_next(Some(self));
         if let Some(after) = after {
             after.link_prev(Some(self));

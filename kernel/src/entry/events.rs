@@ -21,7 +21,7 @@ pub fn exception(vector: u64, code: u64) {
 
 fn fault(fault: Fault) {
     let k = enter();
-    let fast = |thread| ways::short(k, || fastpath::fault(k, thread, fault)).is_ok();
+    let fast = |thread| ways::begin(k) && fastpath::fault(k, thread, fault).is_ok();
     if !k.current.get(k).is_some_and(fast) {
         general_fault(k, fault);
     }
@@ -30,6 +30,7 @@ fn fault(fault: Fault) {
 /// The general way.
 #[inline(never)]
 fn general_fault(k: Kernel, fault: Fault) {
+    ways::general();
     if has_budget(k)
         && let Some(thread) = k.current.get(k)
     {
@@ -65,7 +66,8 @@ pub fn interrupt(irq: usize) {
     arch::irq_acknowledge(irq);
     let signal = signalled(k, irq);
     if let (Some((notification, badge)), Some(thread)) = (signal, k.current.get(k))
-        && ways::short(k, || fastpath::signal(k, thread, notification, badge)).is_ok()
+        && ways::begin(k)
+        && fastpath::signal(k, thread, notification, badge).is_ok()
     {
         return;
     }
@@ -75,6 +77,7 @@ pub fn interrupt(irq: usize) {
 /// The general way.
 #[inline(never)]
 fn general_interrupt<'k>(k: Kernel<'k>, signal: Option<(Ref<'k, Notification>, u64)>) {
+    ways::general();
     has_budget(k);
     if let Some((notification, badge)) = signal {
         ipc::signal(k, notification, badge);
@@ -96,7 +99,7 @@ fn signalled<'k>(k: Kernel<'k>, irq: usize) -> Option<(Ref<'k, Notification>, u6
 /// The deadline that the kernel set has come: a budget's end, or a refill.
 pub fn timer() {
     let k = enter();
-    k.reprogram.set(true);
+    k.set_timer_anew();
     has_budget(k);
     leave(k);
 }

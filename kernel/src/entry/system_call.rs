@@ -3,12 +3,15 @@
 use super::exit::{has_budget, leave};
 use super::invocation;
 use super::ways;
+use crate::arch::{self, Resumed};
 use crate::cap::{CapRef, Kind};
 use crate::fastpath::NotFast;
 use crate::invoke::{self, Arguments, Stop};
 use crate::ipc::{self, ExtraCaps, Received};
 use crate::mem::Ref;
-use crate::object::{Fault, Kernel, Reply, Tcb, ThreadState, enter};
+#[cfg(not(target_os = "none"))]
+use crate::object::enter;
+use crate::object::{Fault, Kernel, Reply, Tcb, ThreadState};
 use crate::{fastpath, time};
 use chestnut_abi::registers::Register;
 use chestnut_abi::{CapRights, LookupFailure, MessageInfo, Syscall};
@@ -17,7 +20,7 @@ use chestnut_abi::{CapRights, LookupFailure, MessageInfo, Syscall};
 #[cfg(not(target_os = "none"))]
 pub fn system_call() {
     let k = enter();
-    let Some(thread) = k.current.get(k) else { return nobody(k) };
+    let Some(thread) = k.current.get(k) else { return leave(k) };
     let registers = &thread.context;
     let returns = registers.get(Register::Rip);
     if let Some((entry, word)) = thread.redirect.get().of_call(returns) {
@@ -26,63 +29,102 @@ pub fn system_call() {
         return registers.set(Register::Rip, entry);
     }
     let (capability, info) = (registers.capability_register(), registers.message_info());
-    match registers.system_call_number() {
-        number if number == Syscall::Call as i64 => call(capability, info),
-        number if number == Syscall::ReplyRecv as i64 => reply_recv(capability, info),
-        _ => other_call(capability, info),
-    }
+    _ = match registers.system_call_number() {
+        number if number == Syscall::Call as i64 => call(k, thread, capability, info),
+        number if number == Syscall::ReplyRecv as i64 => reply_recv(k, thread, capability, info),
+        _ => other_call(k, thread, capability, info),
+    };
 }
 
 /// It is a Call; `capability` and `info` are what the thread has in the registers for them.
 #[inline(always)]
-pub fn call(capability: u64, info: u64) {
-    begin(|k, thread| short_call(k, thread, capability, info));
+pub fn call<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, capability: u64, info: u64) -> Resumed {
+    if !ways::begin(k) {
+        return general(k, thread);
+    }
+    match thread.cspace.get().slot(k.entry(), capability) {
+        Some(slot) => call_through(k, slot, info, thread),
+        None => call_below(k, thread, capability, info),
+    }
 }
 
-/// Makes a Call to a server that waits, or of an object that needs no more than [`invocation`] does.
+/// The same where CNodes below the root have to be looked at: apart, so that no register has to be kept while they are.
+#[inline(never)]
+fn call_below<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, capability: u64, info: u64) -> Resumed {
+    match thread.slot_below(k, capability) {
+        Some(slot) => call_through(k, slot, info, thread),
+        None => general(k, thread),
+    }
+}
+
+/// A Call through the capability in `slot`.
 #[inline(always)]
-fn short_call<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, capability: u64, info: u64) -> Result<(), NotFast> {
-    let (slot, cap) = fastpath::find_slot(k, thread, capability)?;
+fn call_through<'k>(k: Kernel<'k>, slot: CapRef<'k>, info: u64, thread: Ref<'k, Tcb>) -> Resumed {
+    let cap = slot.cap();
     match cap.as_callable_endpoint(k) {
-        Some(endpoint) => fastpath::call(k, thread, endpoint, cap.badge(), info),
-        None => invocation::call(k, thread, slot),
+        Some(endpoint) => fastpath::call(k, thread, endpoint, cap.badge(), info, general),
+        None => call_object(k, thread, slot),
+    }
+}
+
+/// Calls an object that needs no more than [`invocation`] does.
+#[inline(never)]
+fn call_object<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, slot: CapRef<'k>) -> Resumed {
+    match invocation::call(k, thread, slot) {
+        Ok(()) => arch::current_context(),
+        Err(NotFast) => general(k, thread),
     }
 }
 
 /// It is a ReplyRecv.
 #[inline(always)]
-pub fn reply_recv(capability: u64, info: u64) {
-    begin(|k, thread| fastpath::reply_recv(k, thread, capability, info));
+pub fn reply_recv<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, capability: u64, info: u64) -> Resumed {
+    if !ways::begin(k) {
+        return general(k, thread);
+    }
+    let cspace = thread.cspace.get();
+    match (cspace.slot(k.entry(), thread.context.reply_register()), cspace.slot(k.entry(), capability)) {
+        (Some(reply), Some(slot)) => reply_recv_through(k, slot, info, thread, reply),
+        _ => reply_recv_below(k, thread, capability, info),
+    }
+}
+
+/// The same where CNodes below the root have to be looked at.
+#[inline(never)]
+fn reply_recv_below<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, capability: u64, info: u64) -> Resumed {
+    let find = |address| fastpath::find_slot(k, thread, address);
+    match (find(thread.context.reply_register()), find(capability)) {
+        (Ok(reply), Ok(slot)) => reply_recv_through(k, slot, info, thread, reply),
+        _ => general(k, thread),
+    }
+}
+
+#[inline(always)]
+fn reply_recv_through<'k>(
+    k: Kernel<'k>,
+    slot: CapRef<'k>,
+    info: u64,
+    thread: Ref<'k, Tcb>,
+    reply: CapRef<'k>,
+) -> Resumed {
+    fastpath::reply_recv(k, thread, reply.cap(), slot.cap(), info, general)
 }
 
 /// It is neither.
 #[inline(always)]
-pub fn other_call(_capability: u64, _info: u64) {
-    begin(fastpath::other);
-}
-
-#[inline(always)]
-fn begin(fast: impl for<'k> Fn(Kernel<'k>, Ref<'k, Tcb>) -> Result<(), NotFast>) {
-    let k = enter();
-    let Some(thread) = k.current.get(k) else { return nobody(k) };
-    if ways::short(k, || fast(k, thread)).is_err() {
-        general(k, thread);
-    }
-}
-
-#[cold]
-#[inline(never)]
-fn nobody(k: Kernel) {
-    leave(k);
+pub fn other_call<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, _capability: u64, _info: u64) -> Resumed {
+    if ways::begin(k) && fastpath::other(k, thread).is_ok() { arch::current_context() } else { general(k, thread) }
 }
 
 /// The general way.
 #[inline(never)]
-fn general<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>) {
+fn general<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>) -> Resumed {
+    ways::general();
     if has_budget(k) {
         dispatch(k, thread);
     }
     leave(k);
+    arch::current_context()
 }
 
 fn dispatch<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>) {

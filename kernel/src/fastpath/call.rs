@@ -1,13 +1,15 @@
 //! Call, to a server that waits.
 #![forbid(unsafe_code)]
 
-use super::steps::{NotFast, give, hand_over, leave_queue, loadable, moment, plain_info, run, switch_slices};
+use super::steps::{
+    NotFast, Otherwise, Plain, announce, deliver, give, leave_queue, loadable, moment, plain_info, switch_slices,
+};
+use crate::arch::Resumed;
 use crate::mem::Ref;
-use crate::object::{Above, Endpoint, Kernel, Reply, Tcb, ThreadState};
+use crate::object::{Above, Endpoint, Kernel, Reply, SchedContext, Tcb, ThreadState};
 use crate::time;
-use chestnut_abi::MessageInfo;
 
-/// Makes a Call of `thread`, which runs, to an endpoint, if it is a common one. `badge` is the capability's, which allows it; `info` describes
+/// Makes a Call of `thread`, which runs, to an endpoint, if it is a common one; `otherwise` does what is left if it isn't. `badge` is the capability's, which allows it; `info` describes
 /// the message.
 #[inline(always)]
 pub fn call<'k>(
@@ -16,16 +18,21 @@ pub fn call<'k>(
     endpoint: Ref<'k, Endpoint>,
     badge: u64,
     info: u64,
-) -> Result<(), NotFast> {
-    let info = plain_info(info)?;
-    let server = waiting_server(k, endpoint)?;
+    otherwise: impl Otherwise<'k>,
+) -> Resumed {
+    let (Ok(info), Ok(server)) = (plain_info(info), waiting_server(k, endpoint)) else {
+        return otherwise(k, thread);
+    };
     if !server.sched_context.is_none() {
-        return call_active_server(k, thread, info, badge, endpoint, server);
+        return call_active_server(k, thread, info, badge, endpoint, server, otherwise);
     }
-    let root = call_server::<true>(k, thread, endpoint, server)?;
-    hand_over(k, thread, server, info, badge);
-    run(k, thread, server, root);
-    Ok(())
+    let Ok(Ready { reply, context, root }) = ready(k, thread, server) else {
+        return otherwise(k, thread);
+    };
+    announce(server, info, badge);
+    meet(k, thread, endpoint, server, reply);
+    lend(k, context, thread, server, reply);
+    deliver(k, thread, server, info, root)
 }
 
 /// The thread that receives what is sent to an endpoint now, if it runs then.
@@ -41,85 +48,97 @@ pub fn waiting_server<'k>(k: Kernel<'k>, endpoint: Ref<'k, Endpoint>) -> Result<
 fn call_active_server<'k>(
     k: Kernel<'k>,
     thread: Ref<'k, Tcb>,
-    info: MessageInfo,
+    info: Plain,
     badge: u64,
     endpoint: Ref<'k, Endpoint>,
     server: Ref<'k, Tcb>,
-) -> Result<(), NotFast> {
-    match call_in_slice(k, thread, info, badge, endpoint, server) {
-        Err(NotFast) => call_in_refill(k, thread, info, badge, endpoint, server),
-        done => done,
-    }
+    otherwise: impl Otherwise<'k>,
+) -> Resumed {
+    let Ok(Ready { reply, root, .. }) = change_slices(k, thread, server) else {
+        return call_in_refill(k, thread, info, badge, endpoint, server, otherwise);
+    };
+    announce(server, info, badge);
+    meet(k, thread, endpoint, server, reply);
+    deliver(k, thread, server, info, root)
 }
 
-/// The commonest: both have round-robin contexts.
+/// The commonest: both have round-robin contexts. The time has gone from one to the other.
 #[inline(always)]
-fn call_in_slice<'k>(
-    k: Kernel<'k>,
-    thread: Ref<'k, Tcb>,
-    info: MessageInfo,
-    badge: u64,
-    endpoint: Ref<'k, Endpoint>,
-    server: Ref<'k, Tcb>,
-) -> Result<(), NotFast> {
-    let reply = server.reply.get(k).ok_or(NotFast)?;
-    let root = loadable(k, server)?;
-    let context = thread.sched_context.get(k).ok_or(NotFast)?;
-    let own = server.sched_context.get(k).ok_or(NotFast)?;
-    switch_slices(k, context, own)?;
-    meet(k, thread, endpoint, server, reply);
-    hand_over(k, thread, server, info, badge);
-    run(k, thread, server, root);
-    Ok(())
+fn change_slices<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, server: Ref<'k, Tcb>) -> Result<Ready<'k>, NotFast> {
+    let ready = ready(k, thread, server)?;
+    switch_slices(k, ready.context, server.sched_context.get(k).ok_or(NotFast)?)?;
+    Ok(ready)
 }
 
 #[inline(never)]
 fn call_in_refill<'k>(
     k: Kernel<'k>,
     thread: Ref<'k, Tcb>,
-    info: MessageInfo,
+    info: Plain,
     badge: u64,
     endpoint: Ref<'k, Endpoint>,
     server: Ref<'k, Tcb>,
-) -> Result<(), NotFast> {
-    let root = call_server::<false>(k, thread, endpoint, server)?;
-    hand_over(k, thread, server, info, badge);
-    run(k, thread, server, root);
-    Ok(())
+    otherwise: impl Otherwise<'k>,
+) -> Resumed {
+    let Ok(root) = call_server(k, thread, endpoint, server) else {
+        return otherwise(k, thread);
+    };
+    announce(server, info, badge);
+    deliver(k, thread, server, info, root)
 }
 
-/// Calls the server, which in the commonest case is passive. What remains is to give it the message and to let it run, in the address space of
-/// the root that is returned.
+/// Calls the server, be it passive or not. What remains is to give it the message and to let it run, in the address space of the root that is
+/// returned.
 #[inline(always)]
-pub fn call_server<'k, const COMMONEST: bool>(
+pub fn call_server<'k>(
     k: Kernel<'k>,
     thread: Ref<'k, Tcb>,
     endpoint: Ref<'k, Endpoint>,
     server: Ref<'k, Tcb>,
 ) -> Result<u64, NotFast> {
-    let reply = server.reply.get(k).ok_or(NotFast)?;
-    let context = thread.sched_context.get(k).ok_or(NotFast)?;
-    let root = loadable(k, server)?;
-    let switch = match server.sched_context.get(k).filter(|_| !COMMONEST) {
-        Some(own) => Some((moment(k, own)?, own)),
-        None => None,
-    };
-
-    match switch {
-        Some((moment, own)) => time::switch_contexts(k, moment, context, own),
-        None => {
-            let below = context.reply.get(k);
-            if let Some(below) = below {
-                below.set_above(Above::Reply(reply));
-            }
-            reply.below.set(below);
-            reply.set_above(Above::SchedContext(context));
-            context.reply.set(Some(reply));
-            give(context, thread, server);
-        }
+    let Ready { reply, context, root } = ready(k, thread, server)?;
+    match server.sched_context.get(k) {
+        Some(own) => time::switch_contexts(k, moment(k, own)?, context, own),
+        None => lend(k, context, thread, server, reply),
     }
     meet(k, thread, endpoint, server, reply);
     Ok(root)
+}
+
+/// What every Call needs.
+struct Ready<'k> {
+    /// What the server has set aside for a caller.
+    reply: Ref<'k, Reply>,
+    /// The caller's time.
+    context: Ref<'k, SchedContext>,
+    /// The server's address space.
+    root: u64,
+}
+
+#[inline(always)]
+fn ready<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, server: Ref<'k, Tcb>) -> Result<Ready<'k>, NotFast> {
+    let reply = server.reply.get(k).ok_or(NotFast)?;
+    let context = thread.sched_context.get(k).ok_or(NotFast)?;
+    Ok(Ready { reply, context, root: loadable(k, server)? })
+}
+
+/// The caller's time goes along with the call, and the reply brings it back.
+#[inline(always)]
+fn lend<'k>(
+    k: Kernel<'k>,
+    context: Ref<'k, SchedContext>,
+    thread: Ref<'k, Tcb>,
+    server: Ref<'k, Tcb>,
+    reply: Ref<'k, Reply>,
+) {
+    let below = context.reply.get(k);
+    if let Some(below) = below {
+        below.set_above(Above::Reply(reply));
+    }
+    reply.below.set(below);
+    reply.set_above(Above::SchedContext(context));
+    context.reply.set(Some(reply));
+    give(context, thread, server);
 }
 
 /// The server waits no more; the caller waits for the reply.

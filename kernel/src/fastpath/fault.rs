@@ -15,7 +15,7 @@ pub fn fault<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, fault: Fault) -> Result<()
     let cap = thread.slot(TcbSlot::FaultHandler).cap();
     let endpoint = cap.as_callable_endpoint(k).ok_or(NotFast)?;
     let handler = waiting_server(k, endpoint)?;
-    let root = call_server::<false>(k, thread, endpoint, handler)?;
+    let root = call_server(k, thread, endpoint, handler)?;
     thread.fault.set(Some(fault));
     match fault {
         Fault::Vm { address, fsr, prefetch } => {
@@ -26,6 +26,6 @@ pub fn fault<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, fault: Fault) -> Result<()
         }
         _ => ipc::write_fault(k, thread, handler, fault, cap.badge()),
     }
-    run(k, thread, handler, root);
+    _ = run(k, thread, handler, root);
     Ok(())
 }

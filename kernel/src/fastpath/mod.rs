@@ -29,12 +29,13 @@ mod receive;
 mod reply_recv;
 mod send;
 mod steps;
+mod turns;
 
 pub use call::call;
 pub use fault::fault;
 pub use reply_recv::reply_recv;
 pub use send::signal;
-pub use steps::{NotFast, find_slot};
+pub use steps::{NotFast, Otherwise, find_slot};
 
 use crate::mem::Ref;
 use crate::object::{Fault, Kernel, Tcb};
@@ -49,9 +50,12 @@ pub fn other<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>) -> Result<(), NotFast> {
     match thread.context.system_call_number() {
         SEND | NB_SEND => send::send(k, thread),
         RECV => receive::receive(k, thread),
-        number if Syscall::from_number(number).is_none() => {
-            fault(k, thread, Fault::UnknownSyscall { number: number.cast_unsigned() })
-        }
+        number if Syscall::from_number(number).is_none() => unknown_call(k, thread, number.cast_unsigned()),
         _ => Err(NotFast),
     }
+}
+
+#[inline(never)]
+fn unknown_call<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, number: u64) -> Result<(), NotFast> {
+    fault(k, thread, Fault::UnknownSyscall { number })
 }

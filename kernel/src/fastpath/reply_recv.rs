@@ -2,137 +2,181 @@
 #![forbid(unsafe_code)]
 
 use super::steps::{
-    NotFast, answer_fault, find, give, hand_over, has_faulted, lets_go_on, loadable, moment, only_endpoint_matters,
-    plain_info, run, switch_slices, wait_for_message,
+    NotFast, Otherwise, Plain, announce, answer_fault, deliver, give, has_faulted, lets_go_on, loadable, moment,
+    only_endpoint_matters, plain_info, run, switch_slices, wait_for_message,
 };
-use crate::cap::{Cap, Kind};
+use crate::arch::Resumed;
+use crate::cap::Cap;
 use crate::mem::Ref;
-use crate::object::{Above, Kernel, Reply, Tcb, ThreadState};
+use crate::object::{Above, Endpoint, Kernel, Reply, SchedContext, Tcb, ThreadState};
 use crate::time;
-use chestnut_abi::{CapRights, MessageInfo};
 
-/// Makes a ReplyRecv of `thread`, which runs, if it is a common one.
+/// Makes a ReplyRecv of `thread`, which runs, through the capabilities `reply` and `cap`, if it is a common one; `otherwise` does what is left if
+/// it isn't.
 #[inline(always)]
-pub fn reply_recv<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, capability: u64, info: u64) -> Result<(), NotFast> {
-    let reply = find(k, thread, thread.context.reply_register())?.as_reply(k).ok_or(NotFast)?;
-    let cap = find(k, thread, capability)?;
-    let info = plain_info(info)?;
-    if cap.kind() != Kind::Endpoint || !cap.rights().contains(CapRights::READ) {
-        return Err(NotFast);
-    }
-    if !only_endpoint_matters(k, thread) {
-        return Err(NotFast);
-    }
-    let caller = reply.tcb.get(k).ok_or(NotFast)?;
-    if caller.state.get() != ThreadState::BlockedOnReply || !time::outranks_ready(k, caller) {
-        return Err(NotFast);
-    }
+pub fn reply_recv<'k>(
+    k: Kernel<'k>,
+    thread: Ref<'k, Tcb>,
+    reply: Cap,
+    cap: Cap,
+    info: u64,
+    otherwise: impl Otherwise<'k>,
+) -> Resumed {
+    let (Some(reply), Ok(endpoint)) = (reply.as_reply(k), empty_endpoint(k, thread, cap)) else {
+        return otherwise(k, thread);
+    };
+    let Ok((caller, info)) = waiting_caller(k, reply, info) else {
+        return otherwise(k, thread);
+    };
     if !caller.sched_context.is_none() || has_faulted(caller) {
-        return answer_active_caller(k, thread, info, cap, reply, caller);
+        return answer_active_caller(k, thread, info, cap, reply, caller, otherwise);
     }
-    answer::<true>(k, thread, info, cap, reply, caller)
+    let Ok(Ready { context, root }) = ready(k, thread, caller) else {
+        return otherwise(k, thread);
+    };
+    if !reply.is_top_of(context) {
+        return otherwise(k, thread);
+    }
+    announce(caller, info, 0);
+    wait_for_message(thread, endpoint, cap, reply);
+    take_back(k, context, thread, caller, reply);
+    wake(caller);
+    deliver(k, thread, caller, info, root)
 }
 
-/// Answers a caller that has a scheduling context of its own, or has faulted; the commonest such case apart.
+/// The endpoint to receive from, where nobody waits, if this capability allows it and no signal matters instead.
+#[inline(always)]
+fn empty_endpoint<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, cap: Cap) -> Result<Ref<'k, Endpoint>, NotFast> {
+    let endpoint = cap.as_receivable_endpoint(k).ok_or(NotFast)?;
+    if endpoint.queue.is_empty() && only_endpoint_matters(k, thread) { Ok(endpoint) } else { Err(NotFast) }
+}
+
+/// Who is answered through a reply object, if it runs then, and the answer, if it has words only.
+#[inline(always)]
+fn waiting_caller<'k>(k: Kernel<'k>, reply: Ref<'k, Reply>, info: u64) -> Result<(Ref<'k, Tcb>, Plain), NotFast> {
+    let caller = reply.tcb.get(k).ok_or(NotFast)?;
+    let waits = caller.state.get() == ThreadState::BlockedOnReply && time::outranks_ready(k, caller);
+    if waits { Ok((caller, plain_info(info)?)) } else { Err(NotFast) }
+}
+
+/// Answers a caller that has a scheduling context of its own, or has faulted; the commonest such case apart: it hasn't faulted, and both have
+/// round-robin contexts.
 #[inline(never)]
 fn answer_active_caller<'k>(
     k: Kernel<'k>,
     thread: Ref<'k, Tcb>,
-    info: MessageInfo,
+    info: Plain,
     cap: Cap,
     reply: Ref<'k, Reply>,
     caller: Ref<'k, Tcb>,
-) -> Result<(), NotFast> {
-    match answer_in_slice(k, thread, info, cap, reply, caller) {
-        Err(NotFast) => answer_common_caller(k, thread, info, cap, reply, caller),
-        done => done,
-    }
-}
-
-/// The commonest: it hasn't faulted, and both have round-robin contexts.
-#[inline(always)]
-fn answer_in_slice<'k>(
-    k: Kernel<'k>,
-    thread: Ref<'k, Tcb>,
-    info: MessageInfo,
-    cap: Cap,
-    reply: Ref<'k, Reply>,
-    caller: Ref<'k, Tcb>,
-) -> Result<(), NotFast> {
-    let own = caller.sched_context.get(k).filter(|_| !has_faulted(caller)).ok_or(NotFast)?;
-    if reply.above(k) != Above::Nothing || !reply.below.is_none() {
-        return Err(NotFast);
-    }
-    let endpoint = cap.as_endpoint(k).filter(|endpoint| endpoint.queue.is_empty()).ok_or(NotFast)?;
-    let root = loadable(k, caller)?;
-    let context = thread.sched_context.get(k).ok_or(NotFast)?;
-    switch_slices(k, context, own)?;
-    caller.reply.clear();
-    caller.state.set(ThreadState::Running);
-    wait_for_message(k, thread, endpoint, cap, reply);
-    hand_over(k, thread, caller, info, 0);
-    run(k, thread, caller, root);
-    Ok(())
-}
-
-#[inline(never)]
-fn answer_common_caller<'k>(
-    k: Kernel<'k>,
-    thread: Ref<'k, Tcb>,
-    info: MessageInfo,
-    cap: Cap,
-    reply: Ref<'k, Reply>,
-    caller: Ref<'k, Tcb>,
-) -> Result<(), NotFast> {
-    answer::<false>(k, thread, info, cap, reply, caller)
-}
-
-/// Answers the caller, whose scheduling context in the commonest case was lent and which hasn't faulted, and receives.
-#[inline(always)]
-fn answer<'k, const COMMONEST: bool>(
-    k: Kernel<'k>,
-    thread: Ref<'k, Tcb>,
-    info: MessageInfo,
-    cap: Cap,
-    reply: Ref<'k, Reply>,
-    caller: Ref<'k, Tcb>,
-) -> Result<(), NotFast> {
-    let endpoint = cap.as_endpoint(k).filter(|endpoint| endpoint.queue.is_empty()).ok_or(NotFast)?;
-    let context = thread.sched_context.get(k).ok_or(NotFast)?;
-    let root = loadable(k, caller)?;
-    let faulted = !COMMONEST && has_faulted(caller);
-    if faulted && !lets_go_on(caller, info) {
-        return Err(NotFast);
-    }
-    let switch = match (caller.sched_context.get(k).filter(|_| !COMMONEST), reply.above(k)) {
-        (None, Above::SchedContext(lent)) if lent == context => None,
-        (Some(own), Above::Nothing) if reply.below.is_none() => Some((moment(k, own)?, own)),
-        _ => return Err(NotFast),
+    otherwise: impl Otherwise<'k>,
+) -> Resumed {
+    let (Some(endpoint), Ok(Ready { root, .. })) = (cap.as_endpoint(k), change_slices(k, thread, reply, caller)) else {
+        return answer_in_refill(k, thread, info, cap, reply, caller, otherwise);
     };
+    announce(caller, info, 0);
+    wait_for_message(thread, endpoint, cap, reply);
+    wake(caller);
+    deliver(k, thread, caller, info, root)
+}
 
-    match switch {
-        Some((moment, own)) => time::switch_contexts(k, moment, context, own),
-        // It was lent: the server goes back to being passive.
-        None => {
-            let below = reply.below.take(k);
-            context.reply.set(below);
-            if let Some(below) = below {
-                below.set_above(Above::SchedContext(context));
-            }
-            reply.set_above(Above::Nothing);
-            give(context, thread, caller);
-        }
+/// The time goes from one to the other.
+#[inline(always)]
+fn change_slices<'k>(
+    k: Kernel<'k>,
+    thread: Ref<'k, Tcb>,
+    reply: Ref<'k, Reply>,
+    caller: Ref<'k, Tcb>,
+) -> Result<Ready<'k>, NotFast> {
+    if has_faulted(caller) || !reply.is_in_no_stack() {
+        return Err(NotFast);
     }
-    // The caller waits no more; the server waits for the next call, with the same reply object.
-    caller.reply.clear();
-    caller.state.set(ThreadState::Running);
-    wait_for_message(k, thread, endpoint, cap, reply);
-    if faulted {
+    let ready = ready(k, thread, caller)?;
+    switch_slices(k, ready.context, caller.sched_context.get(k).ok_or(NotFast)?)?;
+    Ok(ready)
+}
+
+/// Answers a caller, be it active or not, or a thread that has faulted.
+#[inline(never)]
+fn answer_in_refill<'k>(
+    k: Kernel<'k>,
+    thread: Ref<'k, Tcb>,
+    info: Plain,
+    cap: Cap,
+    reply: Ref<'k, Reply>,
+    caller: Ref<'k, Tcb>,
+    otherwise: impl Otherwise<'k>,
+) -> Resumed {
+    let (Some(endpoint), Ok(Ready { root, .. })) = (cap.as_endpoint(k), change_time(k, thread, info, reply, caller))
+    else {
+        return otherwise(k, thread);
+    };
+    wait_for_message(thread, endpoint, cap, reply);
+    wake(caller);
+    if has_faulted(caller) {
         answer_fault(k, thread, caller, info);
         caller.context.restart();
-    } else {
-        hand_over(k, thread, caller, info, 0);
+        return run(k, thread, caller, root);
     }
-    run(k, thread, caller, root);
-    Ok(())
+    announce(caller, info, 0);
+    deliver(k, thread, caller, info, root)
+}
+
+/// Lets the caller have the time that it lent, or changes to its own.
+#[inline(always)]
+fn change_time<'k>(
+    k: Kernel<'k>,
+    thread: Ref<'k, Tcb>,
+    info: Plain,
+    reply: Ref<'k, Reply>,
+    caller: Ref<'k, Tcb>,
+) -> Result<Ready<'k>, NotFast> {
+    let ready = ready(k, thread, caller)?;
+    if has_faulted(caller) && !lets_go_on(caller, info) {
+        return Err(NotFast);
+    }
+    match caller.sched_context.get(k) {
+        None if reply.is_top_of(ready.context) => take_back(k, ready.context, thread, caller, reply),
+        Some(own) if reply.is_in_no_stack() => time::switch_contexts(k, moment(k, own)?, ready.context, own),
+        _ => return Err(NotFast),
+    }
+    Ok(ready)
+}
+
+/// What every answer needs.
+struct Ready<'k> {
+    /// The time that the running thread runs on.
+    context: Ref<'k, SchedContext>,
+    /// The caller's address space.
+    root: u64,
+}
+
+#[inline(always)]
+fn ready<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, caller: Ref<'k, Tcb>) -> Result<Ready<'k>, NotFast> {
+    Ok(Ready { context: thread.sched_context.get(k).ok_or(NotFast)?, root: loadable(k, caller)? })
+}
+
+/// The caller has its time back: the server is passive again.
+#[inline(always)]
+fn take_back<'k>(
+    k: Kernel<'k>,
+    context: Ref<'k, SchedContext>,
+    thread: Ref<'k, Tcb>,
+    caller: Ref<'k, Tcb>,
+    reply: Ref<'k, Reply>,
+) {
+    let below = reply.below.take(k);
+    context.reply.set(below);
+    if let Some(below) = below {
+        below.set_above(Above::SchedContext(context));
+    }
+    reply.set_above(Above::Nothing);
+    give(context, thread, caller);
+}
+
+/// The caller waits no more.
+#[inline(always)]
+fn wake(caller: Ref<Tcb>) {
+    caller.reply.clear();
+    caller.state.set(ThreadState::Running);
 }

@@ -1,7 +1,7 @@
 //! The steps that the short ways are made of: what is looked at before anything changes, and how the processor goes from one thread to another.
 #![forbid(unsafe_code)]
 
-use crate::arch;
+use crate::arch::{self, Resumed};
 use crate::cap::{Cap, CapRef};
 use crate::ipc::{self, Buffer};
 use crate::mem::Ref;
@@ -15,41 +15,58 @@ use chestnut_abi::message::{MAX_LENGTH, REGISTER_WORDS};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotFast;
 
-/// Unwrapped capabilities (not the sender's to say), extra capabilities and length.
-const SIZE: u64 = 0xfff;
+/// The general way, as what a short way ends in that finds the case not to be a common one. It is the last thing that a short way does, so that
+/// no register has to be kept for afterwards.
+pub trait Otherwise<'k>: FnOnce(Kernel<'k>, Ref<'k, Tcb>) -> Resumed {}
+
+impl<'k, F: FnOnce(Kernel<'k>, Ref<'k, Tcb>) -> Resumed> Otherwise<'k> for F {}
+
+/// Unwrapped capabilities (not the sender's to say) and extra capabilities.
+const CAPS: u64 = 0xf80;
+
+/// What describes a message that has words only.
+#[derive(Clone, Copy)]
+pub struct Plain(MessageInfo);
+
+impl Plain {
+    /// Number of words.
+    #[inline(always)]
+    pub fn length(self) -> usize {
+        self.0.length()
+    }
+}
 
 /// The message of the running thread, if it has words only.
 #[inline(always)]
-pub fn plain_message(thread: Ref<Tcb>) -> Result<MessageInfo, NotFast> {
+pub fn plain_message(thread: Ref<Tcb>) -> Result<Plain, NotFast> {
     plain_info(thread.context.message_info())
 }
 
 /// The same of the word that describes it.
 #[inline(always)]
-pub fn plain_info(info: u64) -> Result<MessageInfo, NotFast> {
-    if info & SIZE <= MAX_LENGTH as u64 { Ok(MessageInfo(info)) } else { Err(NotFast) }
+pub fn plain_info(info: u64) -> Result<Plain, NotFast> {
+    if info & CAPS == 0 { Ok(Plain(MessageInfo(info))) } else { Err(NotFast) }
 }
 
-/// The slot at an address of the thread's CSpace, and the capability in it.
+/// The slot at an address of the thread's CSpace.
 #[inline(always)]
-pub fn find_slot<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, address: u64) -> Result<(CapRef<'k>, Cap), NotFast> {
-    let slot = match thread.cspace.get().slot(k.entry(), address) {
-        Some(slot) => slot,
-        None => thread.slot_below(k, address).ok_or(NotFast)?,
-    };
-    Ok((slot, slot.cap()))
+pub fn find_slot<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, address: u64) -> Result<CapRef<'k>, NotFast> {
+    match thread.cspace.get().slot(k.entry(), address) {
+        Some(slot) => Ok(slot),
+        None => thread.slot_below(k, address).ok_or(NotFast),
+    }
 }
 
 /// The capability at an address of the thread's CSpace.
 #[inline(always)]
 pub fn find<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, address: u64) -> Result<Cap, NotFast> {
-    find_slot(k, thread, address).map(|(_, cap)| cap)
+    find_slot(k, thread, address).map(|slot| slot.cap())
 }
 
 /// What to load in the processor for a thread's address space, if it has one.
 #[inline(always)]
 pub fn loadable<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>) -> Result<u64, NotFast> {
-    match thread.vspace.get(k).map_or(0, |root| root.loadable()) {
+    match thread.vspace.loadable(k) {
         0 => Err(NotFast),
         root => Ok(root),
     }
@@ -63,22 +80,22 @@ pub fn has_faulted(thread: Ref<Tcb>) -> bool {
 
 /// Whether an answer with this message lets a thread go on that has faulted.
 #[inline(always)]
-pub fn lets_go_on(faulted: Ref<Tcb>, answer: MessageInfo) -> bool {
+pub fn lets_go_on(faulted: Ref<Tcb>, answer: Plain) -> bool {
     match faulted.fault.get() {
         Some(Fault::Vm { .. } | Fault::Cap { .. }) => true,
-        Some(Fault::UserException { .. } | Fault::UnknownSyscall { .. }) => answer.label() == 0,
+        Some(Fault::UserException { .. } | Fault::UnknownSyscall { .. }) => answer.0.label() == 0,
         _ => false,
     }
 }
 
 /// Ends a fault that an answer with this message, of `thread`, lets go on.
 #[inline(always)]
-pub fn answer_fault<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, faulted: Ref<'k, Tcb>, answer: MessageInfo) {
+pub fn answer_fault<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, faulted: Ref<'k, Tcb>, answer: Plain) {
     // The commonest says nothing but to try again.
     if matches!(faulted.fault.get(), Some(Fault::Vm { .. })) {
         faulted.fault.set(None);
     } else if let Some(fault) = faulted.fault.take() {
-        ipc::apply_fault_reply(k, thread, faulted, fault, answer);
+        ipc::apply_fault_reply(k, thread, faulted, fault, answer.0);
     }
 }
 
@@ -98,24 +115,58 @@ pub fn switch_slices<'k>(
     if time::switch_slices(k, from, own) { Ok(()) } else { Err(NotFast) }
 }
 
+/// What describes the message goes to the thread that gets it: first of all that is changed, so that it needs no registers any more.
+#[inline(always)]
+pub fn announce(to: Ref<Tcb>, message: Plain, badge: u64) {
+    to.context.set_message_info(message.0.0);
+    to.context.set_badge(badge);
+}
+
+/// The message, which was announced, goes from one thread to the other, and the processor goes on with that.
+#[inline(always)]
+pub fn deliver<'k>(k: Kernel<'k>, from: Ref<'k, Tcb>, to: Ref<'k, Tcb>, message: Plain, root: u64) -> Resumed {
+    if message.length() != REGISTER_WORDS {
+        return deliver_other(k, from, to, root);
+    }
+    from.context.copy_message(&to.get().context);
+    run(k, from, to, root)
+}
+
+/// The same for a message of more or fewer words than there are registers. It's called last, so that the commonest case needs few registers.
+#[inline(never)]
+fn deliver_other<'k>(k: Kernel<'k>, from: Ref<'k, Tcb>, to: Ref<'k, Tcb>, root: u64) -> Resumed {
+    copy_words(k, from, to, MessageInfo(to.context.message_info()));
+    run(k, from, to, root)
+}
+
 /// The message goes from one thread to the other.
 #[inline(always)]
-pub fn hand_over<'k>(k: Kernel<'k>, from: Ref<'k, Tcb>, to: Ref<'k, Tcb>, info: MessageInfo, badge: u64) {
-    from.context.copy_message(&to.get().context, info.length());
-    let given = if info.length() > REGISTER_WORDS { copy_long(k, from, to, info) } else { info };
-    to.context.set_message_info(given.0);
-    to.context.set_badge(badge);
+pub fn hand_over<'k>(k: Kernel<'k>, from: Ref<'k, Tcb>, to: Ref<'k, Tcb>, message: Plain, badge: u64) {
+    announce(to, message, badge);
+    copy_words(k, from, to, message.0);
+}
+
+#[inline(always)]
+fn copy_words<'k>(k: Kernel<'k>, from: Ref<'k, Tcb>, to: Ref<'k, Tcb>, info: MessageInfo) {
+    from.context.copy_some_message(&to.get().context, info.length());
+    if info.length() > REGISTER_WORDS {
+        copy_long(k, from, to, info);
+    }
 }
 
 /// The words that don't fit in registers go from one buffer to the other; they are lost if there aren't two.
 #[inline(always)]
-fn copy_long<'k>(k: Kernel<'k>, from: Ref<'k, Tcb>, to: Ref<'k, Tcb>, info: MessageInfo) -> MessageInfo {
-    match (Buffer::of(k, from, false), Buffer::of(k, to, true)) {
+fn copy_long<'k>(k: Kernel<'k>, from: Ref<'k, Tcb>, to: Ref<'k, Tcb>, info: MessageInfo) {
+    let length = match (Buffer::of(k, from, false), Buffer::of(k, to, true)) {
         (Some(source), Some(target)) => {
-            target.copy_words(source, MSG_WORD + REGISTER_WORDS, info.length() - REGISTER_WORDS);
-            info
+            let length = info.length().min(MAX_LENGTH);
+            target.copy_words(source, MSG_WORD + REGISTER_WORDS, length - REGISTER_WORDS);
+            length
         }
-        _ => MessageInfo::new(info.label(), 0, 0, REGISTER_WORDS as u64),
+        _ => REGISTER_WORDS,
+    };
+    if length != info.length() {
+        to.context.set_message_info(MessageInfo::new(info.label(), 0, 0, length as u64).0);
     }
 }
 
@@ -129,19 +180,23 @@ pub fn give<'k>(context: Ref<'k, SchedContext>, from: Ref<'k, Tcb>, to: Ref<'k, 
 
 /// The processor goes on with `to`, which becomes current; `from` was until now.
 #[inline(always)]
-pub fn run<'k>(k: Kernel<'k>, from: Ref<'k, Tcb>, to: Ref<'k, Tcb>, root: u64) {
+pub fn run<'k>(k: Kernel<'k>, from: Ref<'k, Tcb>, to: Ref<'k, Tcb>, root: u64) -> Resumed {
     k.current.set(Some(to));
-    arch::activate_vspace(root);
     let (old, new) = (&from.get().context, &to.get().context);
+    let resumed = arch::switch_context(new);
+    arch::activate_vspace(root);
     match old.extended.get() | new.extended.get() {
-        0 => arch::switch_context(old, new, 0),
+        0 => resumed,
         extended => switch_extended(k, from, to, extended),
     }
 }
 
-/// The same where at least one of the two has more than its general registers.
+/// The rest where at least one of the two has more than its general registers.
 #[inline(never)]
-fn switch_extended<'k>(k: Kernel<'k>, from: Ref<'k, Tcb>, to: Ref<'k, Tcb>, extended: u64) {
+fn switch_extended<'k>(k: Kernel<'k>, from: Ref<'k, Tcb>, to: Ref<'k, Tcb>, extended: u64) -> Resumed {
+    if extended & arch::Context::BASES != 0 {
+        arch::switch_bases(&from.get().context, &to.get().context);
+    }
     if extended & arch::Context::FPU != 0 {
         if k.fpu_owner.is(to) {
             arch::fpu_enable();
@@ -149,89 +204,7 @@ fn switch_extended<'k>(k: Kernel<'k>, from: Ref<'k, Tcb>, to: Ref<'k, Tcb>, exte
             arch::fpu_disable();
         }
     }
-    arch::switch_context(&from.get().context, &to.get().context, extended);
-}
-
-/// When a thread runs that waits no more.
-#[derive(Clone, Copy)]
-pub enum Turn {
-    /// The running one goes on.
-    Later,
-    /// At once, in the address space of this root.
-    Now { root: u64, moment: Moment },
-}
-
-/// When `woken`, which has a context of its own, is to run, if nothing but the priorities says so.
-#[inline(always)]
-pub fn turn<'k>(
-    k: Kernel<'k>,
-    thread: Ref<'k, Tcb>,
-    woken: Ref<'k, Tcb>,
-    own: Ref<'k, SchedContext>,
-) -> Result<Turn, NotFast> {
-    if is_higher(woken, thread) { now(k, thread, woken, own) } else { later(k, own) }
-}
-
-/// Whether a thread has a higher priority than another one.
-#[inline(always)]
-pub fn is_higher(thread: Ref<Tcb>, than: Ref<Tcb>) -> bool {
-    thread.priority.get() > than.priority.get()
-}
-
-/// The same where the running one has no lower priority.
-#[inline(always)]
-pub fn later<'k>(k: Kernel<'k>, own: Ref<'k, SchedContext>) -> Result<Turn, NotFast> {
-    // By the time of the last look at the clock: what had come then has come now.
-    if time::has_time(k, own) { Ok(Turn::Later) } else { Err(NotFast) }
-}
-
-/// The same where the running one has a lower priority.
-#[inline(always)]
-pub fn now<'k>(
-    k: Kernel<'k>,
-    thread: Ref<'k, Tcb>,
-    woken: Ref<'k, Tcb>,
-    own: Ref<'k, SchedContext>,
-) -> Result<Turn, NotFast> {
-    if !time::outranks_ready(k, woken) || thread.sched_context.is_none() {
-        return Err(NotFast);
-    }
-    let root = loadable(k, woken)?;
-    Ok(Turn::Now { root, moment: moment(k, own)? })
-}
-
-/// `woken`, which waits no more, runs or is ready.
-#[inline(always)]
-pub fn take_turn<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, woken: Ref<'k, Tcb>, own: Ref<'k, SchedContext>, turn: Turn) {
-    match turn {
-        Turn::Later if woken.priority.get() == thread.priority.get() => time::enqueue_back(k, woken),
-        Turn::Later => time::enqueue_front(k, woken),
-        Turn::Now { root, moment } => {
-            change(k, thread, woken, root, moment, own);
-            time::enqueue_front(k, thread);
-        }
-    }
-}
-
-/// `to` runs, on a context of its own, and `thread`, which has one too, doesn't any more.
-#[inline(never)]
-pub fn change<'k>(
-    k: Kernel<'k>,
-    thread: Ref<'k, Tcb>,
-    to: Ref<'k, Tcb>,
-    root: u64,
-    moment: Moment,
-    own: Ref<'k, SchedContext>,
-) {
-    // It may have to execute the instruction that entered the kernel again.
-    if to.state.get() == ThreadState::Restart {
-        to.context.restart();
-        to.state.set(ThreadState::Running);
-    }
-    if let Some(from) = thread.sched_context.get(k) {
-        time::switch_contexts(k, moment, from, own);
-    }
-    run(k, thread, to, root);
+    arch::current_context()
 }
 
 /// Whether a thread that receives looks at its endpoint alone: no signal waits for it elsewhere, and no signal lends time.
@@ -243,20 +216,14 @@ pub fn only_endpoint_matters<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>) -> bool {
 
 /// A thread waits at an endpoint where nobody else does, with a reply object for the next caller.
 #[inline(always)]
-pub fn wait_for_message<'k>(
-    k: Kernel<'k>,
-    thread: Ref<'k, Tcb>,
-    endpoint: Ref<'k, Endpoint>,
-    cap: Cap,
-    reply: Ref<'k, Reply>,
-) {
+pub fn wait_for_message<'k>(thread: Ref<'k, Tcb>, endpoint: Ref<'k, Endpoint>, cap: Cap, reply: Ref<'k, Reply>) {
+    thread.blocked_rights.set(cap.rights());
     reply.tcb.set(Some(thread));
     thread.reply.set(Some(reply));
     thread.state.set(ThreadState::BlockedOnReceive);
-    thread.blocked_rights.set(cap.rights());
     thread.endpoint.set(Some(endpoint));
     thread.place.set(Place::Object);
-    endpoint.queue.push_back(k, thread);
+    endpoint.queue.push_only(thread);
 }
 
 /// A thread has left the queue that it was blocked in.

@@ -131,6 +131,9 @@ impl<'k> Arguments<'k> {
     /// The slot that an index of `depth` bits in a CNode names, for a source or a destination.
     #[inline(never)]
     pub fn slot_in(&self, root: Cap, index: u64, depth: u64, source: bool) -> Result<CapRef<'k>, Error> {
+        if let Some(slot) = direct_slot(self.k.entry(), root, index, depth) {
+            return Ok(slot);
+        }
         if root.kind() != Kind::CNode {
             return Err(Error::FailedLookup(source, LookupFailure::InvalidRoot));
         }
@@ -143,7 +146,7 @@ impl<'k> Arguments<'k> {
     /// The same where it has to be quick.
     #[inline(always)]
     pub fn slot_near(&self, root: Cap, index: u64, depth: u64, source: bool) -> Result<CapRef<'k>, Error> {
-        match direct_slot(self.k.entry(), root, index, depth) {
+        match self.thread.slot_of_own(self.k, root, index, depth) {
             Some(slot) => Ok(slot),
             None => self.slot_in(root, index, depth, source),
         }
@@ -208,7 +211,9 @@ impl<'k> Arguments<'k> {
 
     /// Completes the answer to a successful invocation.
     pub fn finish(&self) {
-        self.thread.context.set_badge(0);
-        self.thread.context.set_message_info(MessageInfo::new(0, 0, 0, self.answered.get()).0);
+        let registers = &self.thread.get().context;
+        // The number of words is all that it says.
+        registers.set_message_info(self.answered.get());
+        registers.set_badge(0);
     }
 }

@@ -22,7 +22,8 @@ pub fn invoke(call: &Arguments, root: Cap, label: Label) -> Outcome {
 #[inline(always)]
 pub fn invoke_aside(call: &Arguments, root: Cap, label: Label) -> Option<Outcome> {
     match label {
-        Label::CNodeCopy | Label::CNodeMint | Label::CNodeMove | Label::CNodeMutate => Some(place(call, root, label)),
+        Label::CNodeCopy | Label::CNodeMint => Some(copy(call, root, label == Label::CNodeMint)),
+        Label::CNodeMove | Label::CNodeMutate => Some(carry(call, root, label == Label::CNodeMutate)),
         Label::CNodeDelete => match named(call, root) {
             Ok(slot) => lifecycle::delete_aside(call.k, slot).then_some(Ok(())),
             Err(error) => Some(Err(error.into())),
@@ -39,34 +40,38 @@ fn named<'k>(call: &Arguments<'k>, root: Cap) -> Result<CapRef<'k>, Error> {
     call.slot_near(root, index, depth & 0xff, false)
 }
 
-/// Copies or moves a capability, as it is or changed, from a filled slot to an empty one.
+/// Copies a capability, with fewer rights if so asked, and minted with other data.
 #[inline(always)]
-fn place(call: &Arguments, root: Cap, label: Label) -> Outcome {
-    let words = match label {
-        Label::CNodeMove => 4,
-        Label::CNodeMint => 6,
-        _ => 5,
-    };
-    if call.length() < words {
-        return Err(Error::TruncatedMessage.into());
+fn copy(call: &Arguments, root: Cap, minted: bool) -> Outcome {
+    let (to, from) = places(call, root, 5 + usize::from(minted))?;
+    let copy = call.derived_here(from)?.masked(CapRights(call.word(4)));
+    let copy = if minted { with_data(copy, call.word(5), false).ok_or(Error::IllegalOperation)? } else { copy };
+    to.fill_derived(copy, from);
+    Ok(())
+}
+
+/// Moves a capability, as it is or mutated.
+#[inline(always)]
+fn carry(call: &Arguments, root: Cap, mutated: bool) -> Outcome {
+    let (to, from) = places(call, root, 4 + usize::from(mutated))?;
+    let cap = from.cap();
+    let cap = if mutated { with_data(cap, call.word(4), true).ok_or(Error::IllegalOperation)? } else { cap };
+    from.move_to(to, cap);
+    Ok(())
+}
+
+/// An empty slot and a filled one, as a message of `length` words at least names them.
+#[inline(always)]
+fn places<'k>(call: &Arguments<'k>, root: Cap, length: usize) -> Result<(CapRef<'k>, CapRef<'k>), Error> {
+    if call.length() < length {
+        return Err(Error::TruncatedMessage);
     }
     let source_root = call.cap(0)?;
     let to = call.slot_near(root, call.word(0), call.word(1) & 0xff, false)?;
     if !to.is_empty() {
-        return Err(Error::DeleteFirst.into());
+        return Err(Error::DeleteFirst);
     }
-    let from = filled(call, source_root, call.word(2), call.word(3) & 0xff)?;
-    let cap = from.cap();
-    match label {
-        Label::CNodeMove => from.move_to(to, cap),
-        Label::CNodeMutate => from.move_to(to, with_data(cap, call.word(4), true).ok_or(Error::IllegalOperation)?),
-        _ => {
-            let copy = call.derived_here(from)?.masked(CapRights(call.word(4)));
-            let minted = if label == Label::CNodeMint { with_data(copy, call.word(5), false) } else { Some(copy) };
-            to.fill_derived(minted.ok_or(Error::IllegalOperation)?, from);
-        }
-    }
-    Ok(())
+    Ok((to, filled(call, source_root, call.word(2), call.word(3) & 0xff)?))
 }
 
 #[inline(always)]

@@ -47,7 +47,7 @@ fn configure<'k>(
 ) {
     if k.current_sc.is(context) {
         time::charge_current(k);
-        k.reprogram.set(true);
+        k.set_timer_anew();
     }
     let thread = context.tcb.get(k);
     if let Some(thread) = thread {

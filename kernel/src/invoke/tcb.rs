@@ -145,6 +145,7 @@ fn instruction_pointer(thread: Ref<Tcb>) -> u64 {
     }
 }
 
+#[inline(always)]
 fn write_registers<'k>(call: &Arguments<'k>, thread: Ref<'k, Tcb>) -> Outcome {
     let [flags, count] = call.words()?;
     if (call.length() as u64).saturating_sub(2) < count {
@@ -155,12 +156,18 @@ fn write_registers<'k>(call: &Arguments<'k>, thread: Ref<'k, Tcb>) -> Outcome {
     }
     // What the thread is still to be told must not come after what is written.
     ipc::complete_yield(call.k, thread);
-    let words = call.all_words();
-    each_register!(count as usize, |index, register| thread.context.set(register, words.get(2 + index)));
+    set_registers(call, thread, count as usize);
     if flags & 1 != 0 {
         ipc::restart(call.k, thread);
     }
     Ok(())
+}
+
+/// Sets the first `count` registers to the message's words from the third on.
+#[inline(never)]
+fn set_registers<'k>(call: &Arguments<'k>, thread: Ref<'k, Tcb>, count: usize) {
+    let words = call.all_words();
+    each_register!(count, |index, register| thread.context.set(register, words.get(2 + index)));
 }
 
 fn copy_registers<'k>(call: &Arguments<'k>, thread: Ref<'k, Tcb>) -> Outcome {

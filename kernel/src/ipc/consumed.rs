@@ -9,7 +9,7 @@ pub fn consumed_us(k: Kernel, context: Ref<SchedContext>) -> u64 {
     let pending = if k.current_sc.is(context) { k.consumed.get() } else { 0 };
     if pending > 0 {
         time::charge_current(k);
-        k.reprogram.set(true);
+        k.set_timer_anew();
     }
     context.consumed.replace(0) / k.ticks_per_us.get().max(1)
 }

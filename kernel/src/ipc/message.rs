@@ -146,13 +146,13 @@ pub enum NotDerivable {
 #[inline(always)]
 pub fn derive(source: CapRef) -> Result<Cap, NotDerivable> {
     let cap = source.cap();
+    if cap.copies_as_it_is() {
+        return Ok(cap);
+    }
     match cap.kind() {
         // A copy of a frame isn't mapped anywhere yet.
         Kind::Frame => Ok(cap.with_mapping(0, 0)),
-        Kind::Untyped | Kind::IrqControl | Kind::IoPortControl | Kind::Zombie | Kind::PageTable => {
-            reason_against(source, cap).map_or(Ok(cap), Err)
-        }
-        _ => Ok(cap),
+        _ => reason_against(source, cap).map_or(Ok(cap), Err),
     }
 }
 

@@ -78,7 +78,7 @@ fn drop_caches<'k>(k: Kernel<'k>, slot: CapRef<'k>) {
     // SAFETY: capabilities so marked stand in TCBs' slots only, and TCBs are aligned to their size.
     let thread: Ref<Tcb> = unsafe { Ref::at(k.entry(), tcb) };
     if slot == thread.slot(TcbSlot::VSpace) {
-        thread.vspace.clear();
+        thread.vspace.set(None);
     } else if slot == thread.slot(TcbSlot::IpcBuffer) {
         thread.buffer.set(Default::default());
     } else {

@@ -119,7 +119,7 @@ fn end_sched_context<'k>(k: Kernel<'k>, context: Ref<'k, SchedContext>) {
     if k.current_sc.is(context) {
         k.consumed.set(0);
         k.current_sc.clear();
-        k.reprogram.set(true);
+        k.set_timer_anew();
     }
 }
 

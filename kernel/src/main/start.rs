@@ -127,7 +127,10 @@ global_asm!(
     ".popsection",
     ".pushsection .text.stubs, \"ax\"",
     "boot_high:",
+    // The stack's highest word stays where the entrances of system calls return to, below it all begin that are called.
     "lea rsp, [rip + {stack} + {stack_size}]",
+    "push offset {leave}",
+    "push 0",
     "mov edi, ebp",
     "mov esi, esi",
     "call {start}",
@@ -137,5 +140,6 @@ global_asm!(
     stack_size = const arch::KERNEL_STACK_SIZE,
     header_magic = const 0xe852_50d6u32,
     start = sym crate::start,
+    leave = sym super::stubs::leave,
     return_to_thread = sym super::stubs::return_to_thread,
 );

@@ -13,7 +13,7 @@
 //! The one upward symbol of the kernel is here: the stubs' addresses, handed down to `arch` at boot.
 
 use chestnut_abi::Syscall;
-use chestnut_kernel::arch::{self, Context, EntryPoints};
+use chestnut_kernel::arch::{self, Context, EntryPoints, Resumed};
 use chestnut_kernel::entry;
 use chestnut_kernel::object::{Redirect, Tcb};
 use core::arch::global_asm;
@@ -78,6 +78,8 @@ static USER_RSP: core::sync::atomic::AtomicU64 = core::sync::atomic::AtomicU64::
 unsafe extern "C" {
     /// Restores the current thread, or the idle loop. Doesn't return to its caller.
     pub fn return_to_thread() -> !;
+    /// The same of the context in RAX: what the entrances of system calls return to.
+    pub fn leave() -> !;
 }
 
 global_asm!(
@@ -98,11 +100,13 @@ global_asm!(
     "mov qword ptr [rsp + {entered} - {end}], -1",
     "lea rsp, [rsp + {r11} - {end}]",
     save_but_rcx_and_r11!(),
-    "lea rsp, [rip + {stack} + {stack_size} - 8]",
-    // RDX is the number still. The two commonest calls have entrances of their own, which keep the registers that they use few.
+    // The entrance's last argument is the thread, which begins with what was just saved; it returns to `leave`, whose address stays on the stack.
+    // The two commonest calls have entrances of their own, which keep the registers that they use few.
     "cmp rdx, {number_call}",
+    "mov rdx, rsp",
+    "lea rsp, [rip + {stack} + {stack_size} - 8]",
     "je {call}",
-    "cmp rdx, {number_reply_recv}",
+    "cmp qword ptr [rdx + {rdx}], {number_reply_recv}",
     "je {reply_recv}",
     "jmp {other_call}",
     // Returns from the frame that the processor would have pushed, to the thread's own entry.
@@ -114,9 +118,12 @@ global_asm!(
     "iretq",
     ".global return_to_thread",
     "return_to_thread:",
-    "mov rsp, [rip + {task_state} + {rsp0}]",
-    "cmp qword ptr [rsp + {entered} - {end}], -1",
-    "lea rsp, [rsp - {end}]",
+    "mov rax, [rip + {task_state} + {rsp0}]",
+    // RAX is the end of the context whose registers are restored.
+    ".global leave",
+    "leave:",
+    "lea rsp, [rax - {end}]",
+    "cmp qword ptr [rsp + {entered}], -1",
     "jne restore_all",
     restore_but_rcx_and_r11!(),
     "mov rcx, [rsp + {rip} - {r11}]",
@@ -165,7 +172,7 @@ global_asm!(
     ".byte 0x68",
     ".long {timer_vector}",
     save_registers!(),
-    "lea rsp, [rip + {stack} + {stack_size}]",
+    "lea rsp, [rip + {stack} + {stack_size} - 16]",
     kernel_flags!(),
     "call {timer}",
     "jmp return_to_thread",
@@ -177,7 +184,7 @@ global_asm!(
     // In kernel mode only a bug, or an NMI or machine check, comes here: stay on the stack that it came on.
     "test byte ptr [rdx + {cs}], 3",
     "jz 2f",
-    "lea rsp, [rip + {stack} + {stack_size}]",
+    "lea rsp, [rip + {stack} + {stack_size} - 16]",
     kernel_flags!(),
     "call {exception}",
     "jmp return_to_thread",
@@ -191,7 +198,7 @@ global_asm!(
     "interrupt_common:",
     save_registers!(),
     "mov rdi, [rsp + {entered}]",
-    "lea rsp, [rip + {stack} + {stack_size}]",
+    "lea rsp, [rip + {stack} + {stack_size} - 16]",
     kernel_flags!(),
     "call {interrupt}",
     "jmp return_to_thread",
@@ -215,6 +222,7 @@ global_asm!(
     rip = const Context::RIP,
     rflags = const Context::RFLAGS,
     rsp = const Context::RSP,
+    rdx = const Context::RDX,
     r11 = const Context::R11,
     end = const Context::END,
     redirect_first = const Tcb::REDIRECT_OFFSET + Redirect::FIRST,
@@ -234,14 +242,14 @@ global_asm!(
     timer = sym crate::entrances::timer,
 );
 
-/// Makes functions that end a system call by themselves: they don't return to the stub, so there is nothing to keep for it. RDI and RSI are
-/// still the thread's, and a function's first arguments.
+/// Makes the functions that the stub jumps to. RDI and RSI are still the thread's, and a function's first arguments.
 macro_rules! entrances {
     ($($name:ident)*) => {
-        $(extern "C" fn $name(capability: u64, info: u64) -> ! {
-            entry::$name(capability, info);
-            // SAFETY: the entrance has made the processor ready for the thread that is current, or for the idle loop.
-            unsafe { return_to_thread() }
+        $(extern "C" fn $name(capability: u64, info: u64, context: &'static Context) -> Resumed {
+            let k = entry::enter();
+            // SAFETY: the stub saved the registers where the running thread's are, at the beginning of its TCB.
+            let thread = unsafe { Tcb::of_context(k, context) };
+            entry::$name(k, thread, capability, info)
         })*
     };
 }

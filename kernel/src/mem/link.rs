@@ -25,6 +25,20 @@ impl<'k, T> Ref<'k, T> {
         }
     }
 
+    /// The same by the place that a capability says, [`Cap::place`](crate::cap::Cap::place).
+    ///
+    /// # Safety
+    /// As for [`Ref::at`].
+    #[inline(always)]
+    pub unsafe fn reached(entry: Entry<'k>, place: u64) -> Self {
+        let address = entry.reached(place);
+        // SAFETY: as above.
+        unsafe {
+            core::hint::assert_unchecked(address != 0);
+            Self(&*core::ptr::with_exposed_provenance::<T>(address))
+        }
+    }
+
     /// A reference to an object that isn't in the window: part of another one, or of the kernel's own state.
     #[inline(always)]
     pub const fn from(object: &'k T) -> Self {

@@ -49,6 +49,15 @@ impl<'k> Entry<'k> {
         self.window().wrapping_add(physical as usize)
     }
 
+    /// Where the kernel reaches what a capability says: on the bare machine, just there.
+    #[inline(always)]
+    pub(super) const fn reached(self, place: u64) -> usize {
+        #[cfg(not(target_os = "none"))]
+        return self.address(place);
+        #[cfg(target_os = "none")]
+        return place as usize;
+    }
+
     /// The physical address that the kernel reaches at `address`.
     #[inline(always)]
     pub const fn physical(self, address: usize) -> PhysAddr {

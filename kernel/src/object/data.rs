@@ -5,7 +5,7 @@
 
 use super::fault::Fault;
 use super::redirect::Redirect;
-use super::x86_64::Table;
+use super::x86_64::Loadable;
 use crate::arch::{Context, FpuState};
 use crate::cap::{BufferCache, RootCache, Slot};
 use crate::mem::Link;
@@ -103,8 +103,8 @@ pub struct Tcb {
     pub cspace: Cell<RootCache>,
     /// Decoded from the buffer slot, while it holds what this was decoded from.
     pub buffer: Cell<BufferCache>,
-    /// The root table that the VSpace slot names, while it does.
-    pub vspace: Link<Table>,
+    /// What to load in the processor, as the root table says that the VSpace slot names.
+    pub vspace: Loadable,
     pub(super) slots: [Slot; 5],
     pub fpu: FpuState,
     /// Debug builds: what DebugNameThread called it.
@@ -145,7 +145,7 @@ pub struct Reply {
     pub tcb: Link<Tcb>,
     /// The reply of the call before, further down the stack.
     pub below: Link<Reply>,
-    /// What is above: nothing, the next reply (an address), or the scheduling context (an address with bit 0 set).
+    /// What is above: nothing, the next reply (an address with bit 0 set), or the scheduling context (an address).
     pub(super) above: Cell<usize>,
     spare: Cell<u64>,
 }

@@ -1,5 +1,5 @@
 //! Queues of threads, doubly linked through the TCBs. A thread stands in one queue at most: it is ready, waits for its budget,
-//! or is blocked on one endpoint or notification.
+//! or is blocked on one endpoint or notification. The links of a thread that stands in none are empty; a queue's last one counts while it has a first.
 
 use super::data::{Queue, Tcb};
 use super::state::Kernel;
@@ -14,34 +14,39 @@ impl Queue {
         self.first.get(k)
     }
 
+    #[inline(always)]
     pub fn push_back(&self, k: Kernel, thread: Ref<Tcb>) {
-        self.insert(k, self.last.get(k), thread, None);
+        let before = self.last.get(k).filter(|_| !self.is_empty());
+        let Some(before) = before else { return self.push_only(thread) };
+        thread.prev.set(Some(before));
+        before.next.set(Some(thread));
+        self.last.set(Some(thread));
     }
 
+    #[inline(always)]
     pub fn push_front(&self, k: Kernel, thread: Ref<Tcb>) {
-        self.insert(k, None, thread, self.first.get(k));
+        let Some(after) = self.first.get(k) else { return self.push_only(thread) };
+        thread.next.set(Some(after));
+        after.prev.set(Some(thread));
+        self.first.set(Some(thread));
+    }
+
+    /// Puts a thread in an empty queue.
+    #[inline(always)]
+    pub fn push_only(&self, thread: Ref<Tcb>) {
+        self.first.set(Some(thread));
+        self.last.set(Some(thread));
     }
 
     /// Inserts `thread` in front of the first thread, looked for from the back, that it `goes_behind` of: so that a queue that is
     /// ordered stays so, and equals stay in the order they came.
     pub fn insert_ordered<'k>(&self, k: Kernel<'k>, thread: Ref<Tcb>, goes_behind: impl Fn(Ref<'k, Tcb>) -> bool) {
         let mut after = None;
-        let mut before = self.last.get(k);
+        let mut before = self.last.get(k).filter(|_| !self.is_empty());
         while let Some(candidate) = before.filter(|&candidate| !goes_behind(candidate)) {
             after = Some(candidate);
             before = candidate.prev.get(k);
         }
-        self.insert(k, before, thread, after);
-    }
-
-    /// Orders by priority, the highest first.
-    pub fn insert_by_priority(&self, k: Kernel, thread: Ref<Tcb>) {
-        let priority = thread.priority.get();
-        self.insert_ordered(k, thread, |other| other.priority.get() >= priority);
-    }
-
-    fn insert(&self, k: Kernel, before: Option<Ref<Tcb>>, thread: Ref<Tcb>, after: Option<Ref<Tcb>>) {
-        let _ = k;
         thread.prev.set(before);
         thread.next.set(after);
         match before {
@@ -52,6 +57,12 @@ impl Queue {
             Some(after) => after.prev.set(Some(thread)),
             None => self.last.set(Some(thread)),
         }
+    }
+
+    /// Orders by priority, the highest first.
+    pub fn insert_by_priority(&self, k: Kernel, thread: Ref<Tcb>) {
+        let priority = thread.priority.get();
+        self.insert_ordered(k, thread, |other| other.priority.get() >= priority);
     }
 
     /// Takes out a thread that is in this queue.
@@ -70,15 +81,12 @@ impl Queue {
     /// Takes out the first thread, which is `first`.
     #[inline(always)]
     pub fn pop_front(&self, k: Kernel, first: Ref<Tcb>) {
-        match first.next.get(k) {
-            Some(after) => {
-                first.next.clear();
-                self.first.set(Some(after));
+        self.first.clear();
+        if !self.last.is(first) {
+            let after = first.next.take(k);
+            self.first.set(after);
+            if let Some(after) = after {
                 after.prev.clear();
-            }
-            None => {
-                self.first.clear();
-                self.last.clear();
             }
         }
     }

@@ -17,20 +17,26 @@ pub enum Above<'k> {
     SchedContext(Ref<'k, SchedContext>),
 }
 
-const IS_SCHED_CONTEXT: usize = 1;
+const IS_REPLY: usize = 1;
 
 impl Reply {
     pub fn above<'k>(&self, k: Kernel<'k>) -> Above<'k> {
         let word = self.above.get();
         let link = Link::<Reply>::NONE;
         let context = Link::<SchedContext>::NONE;
-        if word & IS_SCHED_CONTEXT != 0 {
-            context.set_word(word & !IS_SCHED_CONTEXT);
-            context.get(k).map_or(Above::Nothing, Above::SchedContext)
-        } else {
-            link.set_word(word);
+        if word & IS_REPLY != 0 {
+            link.set_word(word & !IS_REPLY);
             link.get(k).map_or(Above::Nothing, Above::Reply)
+        } else {
+            context.set_word(word);
+            context.get(k).map_or(Above::Nothing, Above::SchedContext)
         }
+    }
+
+    /// Whether it is the top of this context's stack.
+    #[inline(always)]
+    pub fn is_top_of(&self, context: Ref<SchedContext>) -> bool {
+        self.above.get() == context.address()
     }
 
     /// Whether nothing is above or below it.
@@ -42,8 +48,8 @@ impl Reply {
     pub fn set_above(&self, above: Above) {
         self.above.set(match above {
             Above::Nothing => 0,
-            Above::Reply(reply) => reply.address(),
-            Above::SchedContext(context) => context.address().wrapping_add(IS_SCHED_CONTEXT),
+            Above::Reply(reply) => reply.address().wrapping_add(IS_REPLY),
+            Above::SchedContext(context) => context.address(),
         });
     }
 }

@@ -5,6 +5,7 @@ use super::domain::DomainSchedule;
 use super::irq::Irqs;
 use super::x86_64::{AsidTable, IoPorts};
 use crate::mem::{Entry, Link, Ref};
+use crate::time::MIN_BUDGET_US;
 use core::cell::Cell;
 use core::ops::Deref;
 
@@ -36,20 +37,19 @@ pub struct State {
     pub now: Cell<u64>,
     /// Ticks since `current_sc` was last charged.
     pub consumed: Cell<u64>,
-    /// Whether the timer must be set anew on the way out.
-    pub reprogram: Cell<bool>,
-    /// Before this time, as long as `reprogram` isn't set, the running thread's budget lasts and nobody's awaited budget comes.
+    /// Before this time the running thread's budget lasts and nobody's awaited budget comes; 0 if the timer must be set anew on the way out.
     pub quiet_until: Cell<u64>,
     pending: Cell<Pending>,
     candidate: Link<Tcb>,
-    /// Ready threads by priority, with a bitmap of the queues that aren't empty and one of its words that aren't 0.
+    /// Ready threads by priority, with a bitmap of the queues that aren't empty.
     pub ready: [Queue; 256],
     pub ready_words: [Cell<u64>; 4],
-    pub ready_summary: Cell<u64>,
     /// The highest priority that a ready thread has; 0 if none is ready.
     pub ready_highest: Cell<u8>,
     /// Runnable threads whose budget comes later, by when.
     pub release: Queue,
+    /// When the first of them gets its budget; the end of time if there is none.
+    pub next_release: Cell<u64>,
     /// Work done since the last preemption point looked up.
     pub work: Cell<u64>,
     /// Whose FPU state is in the processor.
@@ -59,6 +59,8 @@ pub struct State {
     pub asids: AsidTable,
     pub ports: IoPorts,
     pub ticks_per_us: Cell<u64>,
+    /// Smallest amount of time worth running on, in ticks.
+    pub min_budget: Cell<u64>,
 }
 
 impl State {
@@ -68,23 +70,37 @@ impl State {
             current_sc: Link::NONE,
             now: Cell::new(0),
             consumed: Cell::new(0),
-            reprogram: Cell::new(false),
             quiet_until: Cell::new(0),
             pending: Cell::new(Pending::Resume),
             candidate: Link::NONE,
             ready: [const { Queue::EMPTY }; 256],
             ready_words: [const { Cell::new(0) }; 4],
-            ready_summary: Cell::new(0),
             ready_highest: Cell::new(0),
             release: Queue::EMPTY,
+            next_release: Cell::new(u64::MAX),
             work: Cell::new(0),
             fpu_owner: Link::NONE,
             domains: DomainSchedule::new(),
             irqs: Irqs::new(),
             asids: AsidTable::new(),
             ports: IoPorts::new(),
-            ticks_per_us: Cell::new(1000),
+            ticks_per_us: Cell::new(Self::TICKS_PER_US),
+            min_budget: Cell::new(MIN_BUDGET_US * Self::TICKS_PER_US),
         }
+    }
+
+    /// What a simulated machine has.
+    const TICKS_PER_US: u64 = 1000;
+
+    /// Says how fast the clock is.
+    pub fn set_ticks_per_us(&self, ticks: u64) {
+        self.ticks_per_us.set(ticks);
+        self.min_budget.set(MIN_BUDGET_US * ticks);
+    }
+
+    /// The timer has to be set anew on the way out.
+    pub fn set_timer_anew(&self) {
+        self.quiet_until.set(0);
     }
 }
 

@@ -3,7 +3,8 @@
 use super::data::{Place, Tcb, TcbSlot, ThreadState};
 use super::redirect::Redirect;
 use super::state::Kernel;
-use crate::cap::{CapRef, lookup};
+use crate::arch::Context;
+use crate::cap::{Cap, CapRef, lookup};
 use crate::mem::Ref;
 use chestnut_abi::LookupFailure;
 
@@ -16,12 +17,24 @@ impl Tcb {
     /// Where the stub of `syscall` finds the redirection, in bytes from the TCB's start, where the context is.
     pub const REDIRECT_OFFSET: usize = core::mem::offset_of!(Tcb, redirect);
 
+    /// The thread that a context is the registers of.
+    ///
+    /// # Safety
+    /// It is a thread's, not the idle loop's.
+    #[inline(always)]
+    pub unsafe fn of_context<'k>(k: Kernel<'k>, context: &'k Context) -> Ref<'k, Self> {
+        let _ = k;
+        // SAFETY: the context is the first field of a TCB, as the caller says.
+        Ref::from(unsafe { &*core::ptr::with_exposed_provenance(core::ptr::from_ref(context).expose_provenance()) })
+    }
+
     /// Sets what a cleared TCB must have before first use.
     pub fn initialise(&self) {
         self.context.initialise();
         self.fpu.initialise();
         self.fault.set(None);
         self.redirect.set(Redirect::OFF);
+        self.vspace.set(None);
     }
 
     /// Whether it could run if it had time.
@@ -40,6 +53,13 @@ impl<'k> Ref<'k, Tcb> {
             TcbSlot::FaultHandler => fault,
             TcbSlot::TimeoutHandler => timeout,
         })
+    }
+
+    /// The slot at this index of `root`, if that is the thread's own and resolves a whole address.
+    #[inline(always)]
+    pub fn slot_of_own(self, k: Kernel<'k>, root: Cap, index: u64, depth: u64) -> Option<CapRef<'k>> {
+        let is_own = depth == 64 && self.slot(TcbSlot::CSpace).cap() == root.in_tcb();
+        if is_own { self.cspace.get().slot(k.entry(), index) } else { None }
     }
 
     /// The slot that a capability address names in the thread's CSpace.

@@ -15,7 +15,7 @@ macro_rules! view {
         #[inline(always)]
         pub fn $name<'k>(self, k: Kernel<'k>) -> Option<Ref<'k, $object>> {
             // SAFETY: by the module's invariant such an object lives at the address of a capability of this kind.
-            (self.kind() == Kind::$kind).then(|| unsafe { Ref::at(k.entry(), self.address()) })
+            (self.kind() == Kind::$kind).then(|| unsafe { Ref::reached(k.entry(), self.place()) })
         }
     };
 }
@@ -26,14 +26,20 @@ impl Cap {
     #[inline(always)]
     pub fn as_callable_endpoint<'k>(self, k: Kernel<'k>) -> Option<Ref<'k, Endpoint>> {
         // SAFETY: by the module's invariant an endpoint lives at the address of an endpoint capability.
-        self.callable_endpoint().map(|address| unsafe { Ref::at(k.entry(), address) })
+        self.callable_endpoint().map(|place| unsafe { Ref::reached(k.entry(), place) })
+    }
+    /// The endpoint, if this capability allows to receive from it.
+    #[inline(always)]
+    pub fn as_receivable_endpoint<'k>(self, k: Kernel<'k>) -> Option<Ref<'k, Endpoint>> {
+        // SAFETY: as above.
+        self.receivable_endpoint().map(|place| unsafe { Ref::reached(k.entry(), place) })
     }
     view!(as_notification, Notification, Notification);
     /// The notification, if it can be signalled through this capability.
     #[inline(always)]
     pub fn as_signalled<'k>(self, k: Kernel<'k>) -> Option<Ref<'k, Notification>> {
         // SAFETY: by the module's invariant a notification lives at the address of a notification capability.
-        self.signalled_notification().map(|address| unsafe { Ref::at(k.entry(), address) })
+        self.signalled_notification().map(|place| unsafe { Ref::reached(k.entry(), place) })
     }
     view!(as_reply, Reply, Reply);
     view!(as_tcb, Tcb, Tcb);

@@ -14,8 +14,9 @@ const KERNEL_WCET_US: u64 = 10;
 pub const MIN_BUDGET_US: u64 = 2 * KERNEL_WCET_US;
 
 /// Smallest amount worth running on, in ticks.
+#[inline(always)]
 pub fn min_budget(k: Kernel) -> u64 {
-    MIN_BUDGET_US * k.ticks_per_us.get()
+    k.min_budget.get()
 }
 
 /// How long before its time a refill counts as there, in ticks.
@@ -135,7 +136,7 @@ pub fn unblock_check(k: Kernel, context: Ref<SchedContext>) {
     }
     let now = k.now.get();
     context.set_head(Refill { time: now, amount: context.head().amount });
-    k.reprogram.set(true);
+    k.set_timer_anew();
     while let Some(second) = context.second() {
         let head = context.head();
         if second.time > now.saturating_add(head.amount) {

@@ -10,8 +10,12 @@ mod schedule;
 pub use budget::{
     MIN_BUDGET_US, charge_current, configure_refills, is_ready, is_sufficient, min_budget, unblock_check,
 };
-pub use ready::{dequeue, enqueue_back, enqueue_front, highest_ready, outranks_ready, set_priority_in_queue};
+pub use ready::{
+    dequeue, enqueue_back, enqueue_front, highest_ready, outranks_ready, set_priority_in_queue, stand_in_front,
+    take_highest,
+};
 pub use schedule::{
-    Expired, Moment, await_budget, charge_expired, donate, end_of_budget, has_time, is_expired, moment_for,
-    possible_switch_to, read_clock, reschedule, resume, schedule, switch_contexts, switch_slices, wake, yield_now,
+    Expired, Moment, await_budget, begin_slice, charge_expired, donate, end_of_budget, has_time, is_expired,
+    moment_for, possible_switch_to, read_clock, reschedule, resume, schedule, slices_at, switch_contexts,
+    switch_refills, switch_slices, wake, yield_now,
 };

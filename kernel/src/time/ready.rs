@@ -1,5 +1,7 @@
-//! The ready queues: one for each priority, found by two bitmap look-ups. The running thread and blocked threads are in none.
+//! The ready queues: one for each priority, found by the highest that isn't empty, and when that one becomes so, by a bitmap. The running thread
+//! and blocked threads are in none.
 
+use super::schedule::note_release;
 use crate::mem::Ref;
 use crate::object::{Kernel, Place, Queue, Tcb};
 use core::cell::Cell;
@@ -7,15 +9,27 @@ use core::cell::Cell;
 /// Puts a thread in front of the queue of its priority, unless it stands in one.
 pub fn enqueue_front(k: Kernel, thread: Ref<Tcb>) {
     if thread.place.get() == Place::Nowhere {
-        queue_for(k, thread).push_front(k, thread);
+        stand_in_front(k, thread);
     }
 }
 
 /// Puts a thread at the back of the queue of its priority, unless it stands in one.
 pub fn enqueue_back(k: Kernel, thread: Ref<Tcb>) {
     if thread.place.get() == Place::Nowhere {
-        queue_for(k, thread).push_back(k, thread);
+        stand_at_back(k, thread);
     }
+}
+
+/// Puts a thread that stands in no queue in front of that of its priority.
+#[inline(always)]
+pub fn stand_in_front(k: Kernel, thread: Ref<Tcb>) {
+    queue_for(k, thread).push_front(k, thread);
+}
+
+/// Puts a thread that stands in no queue at the back of that of its priority.
+#[inline(always)]
+pub fn stand_at_back(k: Kernel, thread: Ref<Tcb>) {
+    queue_for(k, thread).push_back(k, thread);
 }
 
 /// The queue of a thread's priority, in which it is about to stand.
@@ -27,8 +41,9 @@ fn queue_for<'k>(k: Kernel<'k>, thread: Ref<Tcb>) -> &'k Queue {
     if queue.is_empty() {
         let (word, bit) = word_of(k, priority);
         word.set(word.get() | bit);
-        k.ready_summary.set(k.ready_summary.get() | 1 << (priority >> 6));
-        k.ready_highest.set(k.ready_highest.get().max(priority));
+        if priority > k.ready_highest.get() {
+            k.ready_highest.set(priority);
+        }
     }
     queue
 }
@@ -45,30 +60,29 @@ pub fn dequeue(k: Kernel, thread: Ref<Tcb>) {
             }
         }
         Place::Release => {
-            if k.release.first(k) == Some(thread) {
-                k.reprogram.set(true);
-            }
             k.release.remove(k, thread);
             thread.place.set(Place::Nowhere);
+            note_release(k);
         }
         Place::Nowhere | Place::Object => {}
     }
 }
 
 /// The first thread of the highest priority that is ready.
+#[inline(always)]
 pub fn highest_ready<'k>(k: Kernel<'k>) -> Option<Ref<'k, Tcb>> {
-    k.ready[highest_priority(k)? as usize].first(k)
+    k.ready[k.ready_highest.get() as usize].first(k)
 }
 
-/// The highest priority that a ready thread has.
-pub fn highest_priority(k: Kernel) -> Option<u8> {
-    let summary = k.ready_summary.get() & 0xf;
-    if summary == 0 {
-        return None;
+/// Takes out the first thread of the highest priority, which is `first`.
+#[inline(always)]
+pub fn take_highest(k: Kernel, first: Ref<Tcb>) {
+    let queue = &k.ready[first.priority.get() as usize];
+    queue.pop_front(k, first);
+    first.place.set(Place::Nowhere);
+    if queue.is_empty() {
+        mark_empty(k, first.priority.get());
     }
-    let word = 63 - summary.leading_zeros() as u8;
-    let bits = k.ready_words[word as usize & 3].get();
-    Some(word << 6 | (63 - (bits | 1).leading_zeros() as u8))
 }
 
 /// Gives a thread another priority, keeping it in a ready queue if it was in one.
@@ -99,8 +113,21 @@ fn word_of<'k>(k: Kernel<'k>, priority: u8) -> (&'k Cell<u64>, u64) {
 fn mark_empty(k: Kernel, priority: u8) {
     let (word, bit) = word_of(k, priority);
     word.set(word.get() & !bit);
-    if word.get() == 0 {
-        k.ready_summary.set(k.ready_summary.get() & !(1 << (priority >> 6)));
+    if priority == k.ready_highest.get() {
+        k.ready_highest.set(highest_marked(k, priority >> 6));
     }
-    k.ready_highest.set(highest_priority(k).unwrap_or(0));
+}
+
+/// The highest priority that is marked in this word of the bitmap or in those below; 0 if none is.
+fn highest_marked(k: Kernel, mut word: u8) -> u8 {
+    loop {
+        let bits = k.ready_words[word as usize & 3].get();
+        if bits != 0 {
+            return word << 6 | (63 - bits.leading_zeros() as u8);
+        }
+        if word == 0 {
+            return 0;
+        }
+        word -= 1;
+    }
 }

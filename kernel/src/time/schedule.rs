@@ -1,7 +1,7 @@
 //! Who runs next, and on whose time.
 
 use super::budget::{charge, charge_current, is_ready, is_sufficient, look_ahead, min_budget, unblock_check};
-use super::ready::{dequeue, enqueue_back, enqueue_front, highest_priority, highest_ready};
+use super::ready::{dequeue, enqueue_back, enqueue_front, highest_ready, outranks_ready};
 use crate::arch;
 use crate::mem::Ref;
 use crate::object::{Action, Kernel, Place, SchedContext, Tcb};
@@ -21,7 +21,7 @@ pub struct Expired<'k>(pub Ref<'k, Tcb>);
 /// Whether it is certain, without a look at any scheduling context, that the current one hasn't expired and nobody's awaited budget has come.
 #[inline(always)]
 pub fn is_quiet(k: Kernel) -> bool {
-    k.now.get() < k.quiet_until.get() && !k.reprogram.get()
+    k.now.get() < k.quiet_until.get()
 }
 
 /// Whether the current scheduling context has too little left to go on with.
@@ -39,7 +39,7 @@ fn has_expired(k: Kernel) -> bool {
 pub fn charge_expired<'k>(k: Kernel<'k>) -> Option<Expired<'k>> {
     let context = k.current_sc.get(k)?;
     charge_current(k);
-    k.reprogram.set(true);
+    k.set_timer_anew();
     let thread = k.current.get(k).filter(|thread| thread.is_runnable() && thread.sched_context.is(context))?;
     if !(is_ready(k, context) && is_sufficient(k, context, 0)) {
         return Some(Expired(thread));
@@ -73,7 +73,13 @@ pub fn await_budget(k: Kernel, context: Ref<SchedContext>) {
     thread.place.set(Place::Release);
     let time = context.head().time;
     k.release.insert_ordered(k, thread, |other| release_time(k, other) <= time);
-    k.reprogram.set(true);
+    note_release(k);
+}
+
+/// Somebody has come or gone among those who wait for budget.
+pub(super) fn note_release(k: Kernel) {
+    k.next_release.set(k.release.first(k).map_or(u64::MAX, |thread| release_time(k, thread)));
+    k.set_timer_anew();
 }
 
 fn release_time(k: Kernel, thread: Ref<Tcb>) -> u64 {
@@ -155,7 +161,7 @@ pub fn yield_now(k: Kernel) {
     charge_current(k);
     // … but what is reported as consumed is what was.
     context.consumed.set(consumed.saturating_add(used));
-    k.reprogram.set(true);
+    k.set_timer_anew();
     if let Some(thread) = k.current.get(k) {
         end_of_budget(k, thread);
     }
@@ -192,7 +198,7 @@ fn decide(k: Kernel) {
                     // The current one goes on: it is at the front.
                     enqueue_back(k, candidate);
                     choose(k);
-                } else if highest_priority(k).is_some_and(|highest| highest > priority) {
+                } else if !outranks_ready(k, candidate) {
                     enqueue_front(k, candidate);
                     choose(k);
                 } else {
@@ -239,7 +245,7 @@ pub struct Moment {
 #[inline(always)]
 pub fn moment_for(k: Kernel, own: Ref<SchedContext>) -> Option<Moment> {
     let now = arch::now();
-    if now >= k.quiet_until.get() || k.reprogram.get() || !has_time_at(k, own, now) {
+    if now >= k.quiet_until.get() || !has_time_at(k, own, now) {
         return None;
     }
     Some(Moment { now, used: k.consumed.get().wrapping_add(now).wrapping_sub(k.now.get()) })
@@ -254,7 +260,6 @@ pub fn switch_contexts(k: Kernel, moment: Moment, from: Ref<SchedContext>, own: 
     charge(k, from, moment.used);
     if !own.is_round_robin() {
         unblock_check(k, own);
-        k.reprogram.set(false);
     }
     set_deadlines(k, moment.now.wrapping_add(own.head().amount));
 }
@@ -262,10 +267,25 @@ pub fn switch_contexts(k: Kernel, moment: Moment, from: Ref<SchedContext>, own: 
 /// Both in one, where both contexts are round-robin ones. False: something else is the case, and nothing has been changed.
 #[inline(always)]
 pub fn switch_slices(k: Kernel, from: Ref<SchedContext>, own: Ref<SchedContext>) -> bool {
+    let Some(now) = slices_at(k, from, own) else { return false };
+    begin_slice(k, now, from, own);
+    true
+}
+
+/// The first half of it: the time, at which the one may be changed to the other.
+#[inline(always)]
+pub fn slices_at(k: Kernel, from: Ref<SchedContext>, own: Ref<SchedContext>) -> Option<u64> {
     if !(from.is_round_robin() && own.is_round_robin()) {
-        return false;
+        return None;
     }
-    let Some(Moment { now, used }) = moment_for(k, own) else { return false };
+    let now = arch::now();
+    if now < k.quiet_until.get() { Some(now) } else { None }
+}
+
+/// The second half.
+#[inline(always)]
+pub fn begin_slice(k: Kernel, now: u64, from: Ref<SchedContext>, own: Ref<SchedContext>) {
+    let used = k.consumed.get().wrapping_add(now).wrapping_sub(k.now.get());
     k.now.set(now);
     k.consumed.set(0);
     k.current_sc.set(Some(own));
@@ -273,6 +293,13 @@ pub fn switch_slices(k: Kernel, from: Ref<SchedContext>, own: Ref<SchedContext>)
     from.consumed.set(from.consumed.get().wrapping_add(used));
     from.set_left(from.left().wrapping_sub(used));
     set_deadlines(k, now.wrapping_add(own.left()));
+}
+
+/// The same for any contexts.
+#[inline(never)]
+pub fn switch_refills(k: Kernel, from: Ref<SchedContext>, own: Ref<SchedContext>) -> bool {
+    let Some(moment) = moment_for(k, own) else { return false };
+    switch_contexts(k, moment, from, own);
     true
 }
 
@@ -284,7 +311,6 @@ fn wake_released(k: Kernel) {
             break;
         }
         dequeue(k, thread);
-        k.reprogram.set(true);
         possible_switch_to(k, thread);
     }
 }
@@ -307,7 +333,7 @@ fn switch_sched_context(k: Kernel) {
     if next == k.current_sc.get(k) {
         return;
     }
-    k.reprogram.set(true);
+    k.set_timer_anew();
     charge_current(k);
     k.consumed.set(0);
     k.current_sc.set(next);
@@ -320,13 +346,12 @@ fn switch_sched_context(k: Kernel) {
 
 #[inline(always)]
 fn set_timer(k: Kernel) {
-    if k.reprogram.get() {
+    if k.quiet_until.get() == 0 {
         program_timer(k);
     }
 }
 
 fn program_timer(k: Kernel) {
-    k.reprogram.set(false);
     let budget_end = k
         .current_sc
         .get(k)
@@ -337,8 +362,7 @@ fn program_timer(k: Kernel) {
 /// The next moment at which the kernel must look at budgets is the timer's deadline, and a little before that what ends the quiet.
 #[inline(always)]
 fn set_deadlines(k: Kernel, budget_end: u64) {
-    let release = k.release.first(k).map_or(u64::MAX, |thread| release_time(k, thread));
-    let deadline = budget_end.min(release);
+    let deadline = budget_end.min(k.next_release.get());
     // A refill may be used a moment before its time, too, but a shorter one than this.
     k.quiet_until.set(deadline.saturating_sub(min_budget(k)));
     arch::set_deadline(deadline);

@@ -77,11 +77,10 @@ impl Reader {
         self.note(0, "consumed", k.consumed.get());
         self.note(0, "quiet until", k.quiet_until.get());
         self.note(0, "resumes", k.resumes().into());
-        self.note(0, "reprogram", k.reprogram.get().into());
+        self.note(0, "next release", k.next_release.get());
         self.note(0, "deadline", arch::deadline());
         self.note(0, "address space", arch::active_vspace());
         self.note(0, "highest ready", k.ready_highest.get().into());
-        self.note(0, "summary", k.ready_summary.get());
         state.ready_words.iter().for_each(|word| self.note(0, "ready", word.get()));
         state.ready.iter().for_each(|queue| self.queue(0, "ready thread", queue));
         self.queue(0, "thread without budget", &state.release);

@@ -19,6 +19,7 @@ const USER_FLAGS: u64 = 0x0025_0dd5;
 
 impl Context {
     pub const FPU: u64 = 1;
+    pub const BASES: u64 = 2;
 
     pub fn initialise(&self) {
         for register in &self.registers {
@@ -71,9 +72,12 @@ impl Context {
     pub fn set_message_register(&self, index: usize, value: u64) {
         self.set(Self::MESSAGE[index & 3], value);
     }
-    /// Copies the first `length` message words, at most 4, to another thread's registers.
-    #[inline(always)]
-    pub fn copy_message(&self, to: &Self, length: usize) {
+    /// Copies the message words to another thread's registers.
+    pub fn copy_message(&self, to: &Self) {
+        self.copy_some_message(to, 4);
+    }
+    /// The first `length` of them, at most all.
+    pub fn copy_some_message(&self, to: &Self, length: usize) {
         for index in 0..4 {
             if index >= length {
                 break;

@@ -77,6 +77,7 @@ impl Context {
     pub const ERROR_CODE: usize = offset_of!(Self, error_code);
     pub const ENTERED: usize = offset_of!(Self, entered);
     pub const R11: usize = offset_of!(Self, r11);
+    pub const RDX: usize = offset_of!(Self, rdx);
 
     /// Makes cleared memory a user thread's registers: all 0 but the selectors and RFLAGS.
     pub fn initialise(&self) {
@@ -257,14 +258,21 @@ impl Context {
             word.set(value);
         }
     }
-    /// Copies the first `length` message words, at most 4, to another thread's registers.
+    /// Copies the message words to another thread's registers.
     #[inline(always)]
-    pub fn copy_message(&self, to: &Self, length: usize) {
-        let words = [(&to.r10, &self.r10), (&to.r8, &self.r8), (&to.r9, &self.r9), (&to.r15, &self.r15)];
-        if length >= words.len() {
-            return words.into_iter().for_each(|(to, from)| to.set(from.get()));
+    pub fn copy_message(&self, to: &Self) {
+        to.r10.set(self.r10.get());
+        to.r8.set(self.r8.get());
+        to.r9.set(self.r9.get());
+        to.r15.set(self.r15.get());
+    }
+    /// The first `length` of them, at most all.
+    #[inline(always)]
+    pub fn copy_some_message(&self, to: &Self, length: usize) {
+        if length > 3 {
+            return self.copy_message(to);
         }
-        words.into_iter().take(length).for_each(|(to, from)| to.set(from.get()));
+        (0..length).for_each(|index| to.set_message_register(index, self.message_register(index)));
     }
     pub fn reply_register(&self) -> u64 {
         self.r12.get()

@@ -17,30 +17,39 @@ pub fn cpu_init(entries: &EntryPoints) -> Result<(), &'static str> {
     cpu::init(entries)
 }
 
+/// Whose registers are restored when the kernel is left, by the end of the context: what the entrances of system calls tell their stub.
+#[repr(transparent)]
+pub struct Resumed(u64);
+
+/// Those of the current context.
+#[inline(always)]
+pub fn current_context() -> Resumed {
+    Resumed(tables::current_end())
+}
+
 /// Says whose registers the next entry saves and the next return restores; `None` = idle. Segment bases go with it.
 ///
 /// The previous thread's bases are saved into its context here, so that memory must still be a context: a deleted
 /// thread's is until the next kernel entry, and by then another one is current.
-#[inline(always)]
 pub fn set_current_context(context: Option<&Context>) {
     let new = context.unwrap_or(&IDLE.0);
     let old_end = tables::current_end();
     if old_end != new.end() {
         // SAFETY: RSP0 always points at the end of the current context, which lives (see above); contexts are only shared.
-        switch_context(unsafe { &*((old_end - Context::END as u64) as *const Context) }, new, Context::BASES);
+        switch_bases(unsafe { &*((old_end - Context::END as u64) as *const Context) }, new);
+        _ = switch_context(new);
     }
 }
 
-/// The same, where `old` is known to be current and `new` another one. Segment bases go only if `extended` says so, which is said of both.
+/// The same for a thread's, without segment bases: if the previous thread or this one has any, [`switch_bases`] follows or came before.
 #[inline(always)]
-pub fn switch_context(old: &Context, new: &Context, extended: u64) {
-    if extended & Context::BASES != 0 {
-        switch_bases(old, new);
-    }
+pub fn switch_context(new: &Context) -> Resumed {
     tables::set_current_end(new.end());
+    current_context()
 }
 
-fn switch_bases(old: &Context, new: &Context) {
+/// The segment bases go from one thread's to the other's.
+pub fn switch_bases(old: &Context, new: &Context) {
     if cpu::has_fsgsbase() {
         old.save_bases();
         // SAFETY: both bases are canonical: set by `Context::set`, or read from the registers before.

@@ -8,5 +8,5 @@ mod walk;
 pub use asid::{AsidPool, AsidTable};
 pub use mapping::{end_asid_pool, unmap_frame, unmap_table};
 pub use ports::IoPorts;
-pub use vspace::{Entry as TableEntry, LEVELS, Table, index, span_bits};
+pub use vspace::{Entry as TableEntry, LEVELS, Loadable, Table, index, span_bits};
 pub use walk::{Walk, walk};

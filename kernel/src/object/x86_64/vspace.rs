@@ -2,9 +2,11 @@
 //!
 //! Only data and its encoding are here; `walk` goes through them.
 
-use crate::mem::PhysAddr;
+use crate::mem::{PhysAddr, Ref};
+use crate::object::Kernel;
 use chestnut_abi::object::VmAttributes;
 use core::cell::Cell;
+use core::sync::atomic::AtomicU64;
 
 /// Levels of tables.
 pub const LEVELS: u8 = 4;
@@ -76,6 +78,36 @@ impl Entry {
 /// Entry of a root table, in the kernel's half, not present for the processor: the table's own physical address while it stands for
 /// an address space, else 0. So whoever has the table knows whether it may be loaded, even after its ASID pool is gone.
 const OWN_ADDRESS: usize = 256;
+
+/// Where it stands what a thread's address space is: in a root table, or nowhere. Cleared when the slot is emptied that names the table.
+#[repr(transparent)]
+pub struct Loadable(Cell<usize>);
+
+/// What there is to load without an address space: 0. Nobody writes it.
+static NOWHERE: AtomicU64 = AtomicU64::new(0);
+
+impl Loadable {
+    /// What to load in CR3; 0 if there is no address space.
+    #[inline(always)]
+    pub fn loadable(&self, k: Kernel) -> PhysAddr {
+        let _ = k;
+        // SAFETY: the word of a table that lives, as a TCB's slot names it, or the static one. A TCB's initialisation sets it first.
+        unsafe { &*core::ptr::with_exposed_provenance::<Cell<u64>>(self.0.get()) }.get()
+    }
+    /// As this root table says; or nothing.
+    pub fn set(&self, root: Option<Ref<Table>>) {
+        self.0.set(Self::word(root));
+    }
+    /// Whether it was set to this.
+    pub fn is(&self, root: Option<Ref<Table>>) -> bool {
+        self.0.get() == Self::word(root)
+    }
+    fn word(root: Option<Ref<Table>>) -> usize {
+        root.map_or((&raw const NOWHERE).expose_provenance(), |root| {
+            (&raw const root.get().0[OWN_ADDRESS]).expose_provenance()
+        })
+    }
+}
 
 impl Table {
     /// What to load in CR3 for this root table; 0 if it stands for no address space.

@@ -55,7 +55,7 @@ fn check_running(k: Kernel, caps: &Caps) {
             assert!(k.ready[priority].is_empty(), "a thread of a higher priority is ready");
         }
     } else {
-        assert_eq!(k.ready_summary.get(), 0, "nobody runs while somebody is ready");
+        assert!(k.ready.iter().all(|queue| queue.is_empty()), "nobody runs while somebody is ready");
     }
     if let Some(context) = k.current_sc.get(k) {
         assert!(caps.is_live(context.address(), Kind::SchedContext), "time is charged to a deleted context");
@@ -78,13 +78,13 @@ fn check_ready(k: Kernel, caps: &Caps, queued: &mut Queued) {
             enter(queued, thread, Place::Ready);
         }
     }
-    for (index, word) in k.ready_words.iter().enumerate() {
-        let marked = k.ready_summary.get() >> index & 1 != 0;
-        assert_eq!(marked, word.get() != 0, "the summary and word {index} of the bitmap differ");
-    }
+    let highest = k.ready.iter().rposition(|queue| !queue.is_empty()).unwrap_or(0);
+    assert_eq!(usize::from(k.ready_highest.get()), highest, "the highest priority that is ready");
 }
 
 fn check_release(k: Kernel, caps: &Caps, queued: &mut Queued) {
+    let first = k.release.first(k).and_then(|thread| thread.sched_context.get(k));
+    assert_eq!(k.next_release.get(), first.map_or(u64::MAX, |context| context.head().time), "who gets budget first");
     let mut last = 0;
     for thread in k.release.iter(k) {
         assert!(caps.is_live(thread.address(), Kind::Tcb), "a deleted thread waits for budget");
@@ -209,6 +209,8 @@ fn check_thread(k: Kernel, caps: &Caps, thread: Ref<Tcb>, found: Place) {
     let this = Ref::from(thread.get());
     let state = thread.state.get();
     assert_eq!(thread.place.get(), found, "a thread's idea of its queue, in state {state:?}");
+    let is_linked = !thread.next.is_none() || !thread.prev.is_none();
+    assert!(found != Place::Nowhere || !is_linked, "a thread that stands in no queue has neighbours");
     let blocked = matches!(state, BlockedOnSend | BlockedOnReceive | BlockedOnNotification);
     assert_eq!(found == Place::Object, blocked, "in state {state:?} at {found:?}");
     if let Some(context) = thread.sched_context.get(k) {

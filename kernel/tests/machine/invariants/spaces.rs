@@ -42,10 +42,9 @@ fn check_caches(k: Kernel, caps: &Caps) {
             let beyond = thread.cspace.get().slot(k.entry(), 1 << cspace.cnode_bits());
             assert!(beyond.is_none(), "a thread's CSpace seems larger than it is");
         }
-        if let Some(root) = thread.vspace.get(k) {
-            let right = vspace.kind() == Kind::PageTable && vspace.address() == root.physical(k) && vspace.is_in_tcb();
-            assert!(right, "a thread goes on in an address space that its slot doesn't hold: {vspace:?}");
-        }
+        let held = vspace.as_table(k).filter(|_| vspace.is_in_tcb());
+        let right = thread.vspace.is(None) || held.is_some() && thread.vspace.is(held);
+        assert!(right, "a thread goes on in an address space that its slot doesn't hold: {vspace:?}");
         if let Some(start) = thread.buffer.get().readable() {
             let frame = thread.slot(TcbSlot::IpcBuffer).cap();
             assert!(

@@ -123,16 +123,20 @@ impl SystemClock {
     }
     /// Wakes all whose time has come.
     pub fn wake(&self) {
+        self.changed.set(true);
         let now = self.monotonic();
         let due: Vec<Waker> = {
             let mut sleepers = self.sleepers.borrow_mut();
+            // Called whenever somebody begins to sleep or doesn't any more, too.
+            if sleepers.first_key_value().is_none_or(|((deadline, _), _)| *deadline > now) {
+                return;
+            }
             let later = sleepers.split_off(&(now + Duration::from_nanos(1), 0));
             core::mem::replace(&mut *sleepers, later).into_values().collect()
         };
         for waker in due {
             waker.wake();
         }
-        self.changed.set(true);
     }
     /// Tells the timer service of the next deadline, if it is another one. To be called when those who were woken have had the time to sleep again.
     pub fn tell(&self) {

@@ -27,32 +27,45 @@ pub struct Arguments {
     pub r13: u64,
 }
 
+/// The system call itself. What follows the arguments are the registers beyond those of a message that it takes, so that one that takes none
+/// leaves them to the compiler.
+#[cfg(target_os = "none")]
+macro_rules! native {
+    ($number:expr, $arguments:expr $(, $register:tt = $value:expr)*) => {{
+        let Arguments { mut cap, info: MessageInfo(mut info), words: [mut w0, mut w1, mut w2, mut w3], .. } = $arguments;
+        // SAFETY: the kernel preserves every register but those named as outputs or clobbers. What memory it writes is the
+        // IPC buffer, which is only ever accessed by volatile accesses, and memory that capabilities name, for which the
+        // typed capabilities' callers answer.
+        unsafe {
+            core::arch::asm!(
+                "syscall",
+                in("rdx") $number as i64,
+                inlateout("rdi") cap,
+                inlateout("rsi") info,
+                inlateout("r10") w0,
+                inlateout("r8") w1,
+                inlateout("r9") w2,
+                inlateout("r15") w3,
+                $(in($register) $value,)*
+                lateout("rcx") _,
+                lateout("r11") _,
+                options(nostack),
+            );
+        }
+        Registers { badge: cap, info: MessageInfo(info), words: [w0, w1, w2, w3] }
+    }};
+}
+
 #[cfg(target_os = "none")]
 #[inline(always)]
 fn raw(number: Syscall, arguments: Arguments) -> Registers {
-    let Arguments { mut cap, info: MessageInfo(mut info), words: [mut w0, mut w1, mut w2, mut w3], r12, r13 } =
-        arguments;
-    // SAFETY: the kernel preserves every register but those named as outputs or clobbers. What memory it writes is the
-    // IPC buffer, which is only ever accessed by volatile accesses, and memory that capabilities name, for which the
-    // typed capabilities' callers answer.
-    unsafe {
-        core::arch::asm!(
-            "syscall",
-            in("rdx") number as i64,
-            inlateout("rdi") cap,
-            inlateout("rsi") info,
-            inlateout("r10") w0,
-            inlateout("r8") w1,
-            inlateout("r9") w2,
-            inlateout("r15") w3,
-            in("r12") r12,
-            in("r13") r13,
-            lateout("rcx") _,
-            lateout("r11") _,
-            options(nostack),
-        );
+    match number {
+        Syscall::NBSendRecv => native!(number, arguments, "r12" = arguments.r12, "r13" = arguments.r13),
+        Syscall::ReplyRecv | Syscall::Recv | Syscall::NBRecv | Syscall::NBSendWait => {
+            native!(number, arguments, "r12" = arguments.r12)
+        }
+        _ => native!(number, arguments),
     }
-    Registers { badge: cap, info: MessageInfo(info), words: [w0, w1, w2, w3] }
 }
 
 #[cfg(all(not(target_os = "none"), not(test)))]

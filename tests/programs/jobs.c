@@ -41,7 +41,8 @@ int main(void) {
     expect(kill(-leader, 0) == -1 && errno == ESRCH);
 
     // Stop, continue, and what wait says of it.
-    expect(pipe(fds) == 0);
+    int ends[2];
+    expect(pipe(fds) == 0 && pipe(ends) == 0);
     pid_t pid = fork();
     expect(pid >= 0);
     if (pid == 0) {
@@ -49,6 +50,8 @@ int main(void) {
         expect(write(fds[1], "r", 1) == 1);
         while (continued == 0)
             ;
+        // Not before it has been seen to run on.
+        expect(read(ends[0], &byte, 1) == 1);
         _exit(continued);
     }
     expect(read(fds[0], &byte, 1) == 1 && kill(pid, SIGSTOP) == 0);
@@ -56,6 +59,7 @@ int main(void) {
     expect(waitpid(pid, &status, WNOHANG | WUNTRACED) == 0);
     printf("stopped by %d\n", SIGSTOP);
     expect(kill(pid, SIGCONT) == 0 && waitpid(pid, &status, WCONTINUED) == pid && WIFCONTINUED(status));
+    expect(write(ends[1], "e", 1) == 1);
     expect(waitpid(pid, &status, 0) == pid && WIFEXITED(status));
     printf("continued, exit %d\n", WEXITSTATUS(status));
 

@@ -21,6 +21,10 @@ impl Agenda {
     pub fn is_due(&self, now: u64) -> bool {
         now >= self.0.load(Ordering::Relaxed)
     }
+    /// Where [`is_due`](Self::is_due) looks, for a loop that asks often.
+    pub fn reading(&self) -> &AtomicU64 {
+        &self.0
+    }
     /// Whether there is something to do at once: the loop doesn't wait for messages then.
     #[inline]
     pub fn is_pressing(&self) -> bool {

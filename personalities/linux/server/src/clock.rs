@@ -5,7 +5,7 @@
 //! gets the earliest deadline each time that changes.
 
 use crate::agenda::Agenda;
-use crate::capability::{SharedPage, Threads, ticks};
+use crate::capability::{SharedPage, ticks};
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::rc::Rc;
@@ -24,7 +24,6 @@ pub struct SystemClock {
     tsc_base: u64,
     tsc_mhz: u64,
     multiplier: u64,
-    turn: u64,
     /// Nanoseconds from the monotonic clock to the wall's.
     wall_offset: Cell<u64>,
     time_page: SharedPage<TimePage>,
@@ -64,7 +63,6 @@ impl SystemClock {
             tsc_base,
             tsc_mhz,
             multiplier: TimePage::multiplier_for(tsc_mhz),
-            turn: Threads::TURN * tsc_mhz,
             wall_offset: Cell::new(wall),
             time_page,
             stamp: Cell::default(),
@@ -79,10 +77,6 @@ impl SystemClock {
         })
     }
 
-    /// Ticks of a thread's turn.
-    pub const fn turn(&self) -> u64 {
-        self.turn
-    }
     pub const fn tsc_mhz(&self) -> u64 {
         self.tsc_mhz
     }
@@ -129,16 +123,20 @@ impl SystemClock {
     }
     /// Wakes all whose time has come.
     pub fn wake(&self) {
+        self.changed.set(true);
         let now = self.monotonic();
         let due: Vec<Waker> = {
             let mut sleepers = self.sleepers.borrow_mut();
+            // Called whenever somebody begins to sleep or doesn't any more, too.
+            if sleepers.first_key_value().is_none_or(|((deadline, _), _)| *deadline > now) {
+                return;
+            }
             let later = sleepers.split_off(&(now + Duration::from_nanos(1), 0));
             core::mem::replace(&mut *sleepers, later).into_values().collect()
         };
         for waker in due {
             waker.wake();
         }
-        self.changed.set(true);
     }
     /// Tells the timer service of the next deadline, if it is another one. To be called when those who were woken have had the time to sleep again.
     pub fn tell(&self) {

@@ -30,6 +30,7 @@ pub mod process;
 pub mod procfs;
 pub mod server;
 pub mod session;
+pub mod short;
 pub mod signalfd;
 pub mod syscall;
 pub mod sysfs;

@@ -4,7 +4,7 @@
 //! call back into the server.
 
 use crate::agenda::Agenda;
-use crate::capability::{Capabilities, Frame, Kernel, OutOfMemory, Reply};
+use crate::capability::{Capabilities, Frame, Kept, Kernel, OutOfMemory, Reply};
 use crate::clock::SystemClock;
 use crate::executor::Executor;
 use crate::file_services::FileServices;
@@ -79,7 +79,7 @@ pub struct Server {
 /// An answer that goes out along with the next receive, if there is a reply object for it.
 #[derive(Default)]
 struct NextAnswer {
-    reply: Cell<Option<Reply>>,
+    reply: Cell<Option<Kept>>,
     info: Cell<u64>,
     words: Cell<[u64; 2]>,
     /// Whose it is.
@@ -159,17 +159,18 @@ impl Server {
     /// Sends the answer of a thread that is taken to run already.
     #[inline(always)]
     pub fn send_answer(&self, thread: &Thread, reply: Reply, message: Sent) {
-        match self.next_answer.reply.take() {
-            None => thread.has_woken_nobody(),
-            Some(first) => return self.send_one_of_two(first, thread, reply, message),
+        if let Some(first) = self.next_answer.reply.get() {
+            return self.send_one_of_two(first.take_up(), thread, reply, message);
         }
+        thread.has_woken_nobody();
         self.answer_next(thread, reply, message);
     }
 
+    /// Its answer goes out along with the next receive, which no other waits for.
     #[inline(always)]
-    fn answer_next(&self, thread: &Thread, reply: Reply, (info, words): Sent) {
+    pub fn answer_next(&self, thread: &Thread, reply: Reply, (info, words): Sent) {
         let next = &self.next_answer;
-        next.reply.set(Some(reply));
+        next.reply.set(Some(reply.keep()));
         next.info.set(info.0);
         next.words.set(words);
         next.badge.set(thread.machine.badge());
@@ -182,7 +183,7 @@ impl Server {
         let next = &self.next_answer;
         if thread.gives_way() {
             reply.send(message.0, message.1);
-            next.reply.set(Some(first));
+            next.reply.set(Some(first.keep()));
         } else {
             first.send(MessageInfo(next.info.get()), next.words.get());
             self.answer_next(thread, reply, message);
@@ -206,7 +207,7 @@ impl Server {
     #[inline]
     pub fn take_answer(&self) -> Option<(Reply, Sent)> {
         let next = &self.next_answer;
-        next.reply.take().map(|reply| (reply, (MessageInfo(next.info.get()), next.words.get())))
+        next.reply.take().map(|reply| (reply.take_up(), (MessageInfo(next.info.get()), next.words.get())))
     }
 
     /// Lets a thread whose fault the server holds go on with other registers.

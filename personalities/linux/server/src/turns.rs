@@ -86,21 +86,24 @@ impl Turns {
 }
 
 impl Server {
-    /// The server has done what there was to do, for a thread if that was a thread's message; it took so many ticks.
+    /// The server has done what there was to do, for a thread if that was a thread's message; it took so many ticks. True if that ends the
+    /// thread's turn.
     #[inline]
-    pub fn end_service(&'static self, thread: Option<&Rc<Thread>>, took: u64) {
+    pub fn end_service(&'static self, thread: Option<&Rc<Thread>>, took: u64) -> bool {
         if took > self.turns.longest.get().0 {
             self.turns.longest.set((took, thread.map(|thread| thread.last_call.get())));
         }
-        let Some(thread) = thread else { return };
-        let debt = thread.charge(took);
-        if debt >= self.clock.turn() {
-            self.end_turn(thread, debt);
+        let Some(thread) = thread else { return false };
+        let ends = thread.charge(took);
+        if ends {
+            self.end_turn(thread);
         }
+        ends
     }
 
     #[cold]
-    fn end_turn(&'static self, thread: &Rc<Thread>, debt: u64) {
+    fn end_turn(&'static self, thread: &Rc<Thread>) {
+        let debt = thread.debt();
         let others = self.others(thread);
         if others == 0 {
             return thread.forgive_debt();

@@ -88,6 +88,12 @@ impl OpenFile {
         }
     }
 
+    /// Somebody has or had locks on it.
+    #[inline]
+    pub(crate) fn may_be_locked(&self) -> bool {
+        self.inode().locks.borrow().is_some()
+    }
+
     /// The description dies.
     pub(crate) fn drop_own_locks(&self) {
         if let Some(locks) = self.known_locks() {

@@ -10,6 +10,12 @@ use crate::{Errno, Result};
 /// Descriptors of a table that are looked at to tell what it weighs.
 const WEIGHED: usize = 512;
 
+/// Where a number is in a table: beyond every table's end if it is negative.
+#[inline]
+const fn index(number: i32) -> usize {
+    number as u32 as usize
+}
+
 /// One entry of a table.
 #[derive(Clone)]
 pub struct Descriptor {
@@ -91,13 +97,14 @@ impl Descriptors {
     }
 
     /// The entry itself, for F_GETFD.
+    #[inline]
     pub fn entry(&self, number: i32) -> Result<&Descriptor> {
-        usize::try_from(number).ok().and_then(|index| self.entries.get(index)?.as_ref()).ok_or(Errno::EBADF)
+        self.entries.get(index(number)).and_then(Option::as_ref).ok_or(Errno::EBADF)
     }
 
     /// F_SETFD.
     pub fn set_close_on_exec(&mut self, number: i32, close_on_exec: bool) -> Result<()> {
-        let entry = usize::try_from(number).ok().and_then(|index| self.entries.get_mut(index)?.as_mut());
+        let entry = self.entries.get_mut(index(number)).and_then(Option::as_mut);
         entry.ok_or(Errno::EBADF)?.close_on_exec = close_on_exec;
         Ok(())
     }
@@ -164,8 +171,19 @@ impl Descriptors {
     }
 
     /// dup(2).
+    #[inline]
     pub fn duplicate(&mut self, number: i32) -> Result<i32> {
-        let file = self.get(number)?.clone();
+        let file = self.get(number)?;
+        // Mostly the lowest free number has been taken before.
+        if let Some(None) = self.entries.get(self.free_from)
+            && self.free_from < self.limit
+        {
+            let (file, new) = (file.clone(), self.free_from);
+            self.entries[new] = Some(Descriptor { file, close_on_exec: false });
+            self.free_from = new + 1;
+            return Ok(new as i32);
+        }
+        let file = file.clone();
         self.insert(file, false)
     }
 
@@ -196,8 +214,22 @@ impl Descriptors {
 
     /// close(2). Returns the file, which is closed when nobody holds it any more.
     pub fn close(&mut self, number: i32) -> Result<Rc<OpenFile>> {
-        let taken = usize::try_from(number).ok().and_then(|index| self.take(index));
-        Ok(taken.ok_or(Errno::EBADF)?.file)
+        Ok(self.take(index(number)).ok_or(Errno::EBADF)?.file)
+    }
+
+    /// The same if that only takes the number away: others hold the file, and nobody has locks on it. `None` if there may be more to it,
+    /// and nothing has been done.
+    #[inline]
+    pub fn close_held(&mut self, number: i32) -> Option<()> {
+        let index = index(number);
+        let entry = self.entries.get_mut(index)?;
+        let file = &entry.as_ref()?.file;
+        if Rc::strong_count(file) == 1 || file.may_be_locked() {
+            return None;
+        }
+        *entry = None;
+        self.free_from = self.free_from.min(index);
+        Some(())
     }
 
     /// Closes all that have FD_CLOEXEC (execve).
@@ -254,6 +286,7 @@ impl Descriptors {
         self.entries.iter().enumerate().filter_map(|(index, entry)| Some((index as i32, entry.as_ref()?)))
     }
 
+    #[inline]
     fn put(&mut self, index: usize, descriptor: Descriptor) -> Result<()> {
         let plain = descriptor.file.plain();
         self.place(index, descriptor)?;
@@ -271,6 +304,12 @@ impl Descriptors {
             *entry = Some(descriptor);
             return Ok(());
         }
+        self.put_beyond(index, descriptor)
+    }
+
+    /// The same for a number that there is no place for yet.
+    #[cold]
+    fn put_beyond(&mut self, index: usize, descriptor: Descriptor) -> Result<()> {
         self.entries.try_reserve(index + 1 - self.entries.len()).map_err(|_| Errno::ENOMEM)?;
         self.entries.resize_with(index, || None);
         self.entries.push(Some(descriptor));

@@ -28,6 +28,10 @@ impl File for DirectoryFile {
     fn is_seekable(&self) -> bool {
         true
     }
+
+    fn seeks_plainly(&self) -> bool {
+        true
+    }
 }
 
 /// Bytes of a `linux_dirent64` before the name: inode, offset, length, type.

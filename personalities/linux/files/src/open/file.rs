@@ -314,6 +314,23 @@ impl OpenFile {
         Ok(target)
     }
 
+    /// The same if the file needn't be asked for it ([`File::seeks_plainly`]): from its beginning or the current offset, and without an error.
+    /// `None` if nothing has been done.
+    #[inline]
+    pub fn seek_plainly(&self, whence: u32, offset: i64) -> Option<u64> {
+        if whence > general::SEEK_CUR || !self.traits.contains(Traits::SEEKS_PLAINLY) {
+            return None;
+        }
+        // SEEK_SET is 0, SEEK_CUR 1. An offset is below 2⁶³, so a sum that overflows is negative, too; which error that is, is asked elsewhere.
+        let base = self.offset.get() * u64::from(whence);
+        let target = base.wrapping_add(offset as u64);
+        if (target as i64) < 0 {
+            return None;
+        }
+        self.offset.set(target);
+        Some(target)
+    }
+
     /// ioctl(2), now.
     pub fn try_ioctl(
         &self,

@@ -63,6 +63,11 @@ pub trait File {
         false
     }
 
+    /// Is [`File::seek`] nothing but [`Whence::resolve`], where the size doesn't matter? Asked once, when it is opened.
+    fn seeks_plainly(&self) -> bool {
+        false
+    }
+
     /// Do reads and writes stamp its inode (all but memory devices)?
     fn keeps_times(&self) -> bool {
         true

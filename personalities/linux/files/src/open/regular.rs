@@ -48,6 +48,10 @@ impl File for RegularFile {
     fn is_seekable(&self) -> bool {
         true
     }
+
+    fn seeks_plainly(&self) -> bool {
+        self.inode.contents().is_some()
+    }
 }
 
 /// SEEK_DATA and SEEK_HOLE.

@@ -20,6 +20,8 @@ bitflags! {
         /// A regular file in pages that is open for reading, and for writing.
         const READS_PAGES = 16;
         const WRITES_PAGES = 32;
+        /// [`File::seeks_plainly`], and it isn't O_PATH.
+        const SEEKS_PLAINLY = 64;
     }
 }
 
@@ -34,6 +36,7 @@ impl Traits {
             (Traits::SPECIAL, is_special),
             (Traits::READS_PAGES, in_pages && flags.readable()),
             (Traits::WRITES_PAGES, in_pages && flags.writable()),
+            (Traits::SEEKS_PLAINLY, file.seeks_plainly() && !flags.contains(OpenFlags::PATH)),
         ];
         all.into_iter().filter(|(_, holds)| *holds).map(|(one, _)| one).collect()
     }

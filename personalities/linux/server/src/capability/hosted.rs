@@ -20,6 +20,8 @@ pub struct Kernel {
     registers: RefCell<BTreeMap<Slot, (UserContext, bool)>>,
     pub replies: RefCell<Vec<(Slot, u64, Vec<u64>)>>,
     clock: Cell<u64>,
+    /// Of the next fault.
+    pub fifth_word: Cell<u64>,
 }
 
 /// The time-stamp counter; stands still here.
@@ -38,6 +40,7 @@ impl Kernel {
             registers: RefCell::default(),
             replies: RefCell::default(),
             clock: Cell::new(0),
+            fifth_word: Cell::new(0),
         }))
     }
 
@@ -50,6 +53,18 @@ impl Kernel {
     /// Nobody sends anything here.
     pub fn receive(&self, _reply: &Reply, _answer: Option<Sent>) -> Message {
         panic!("the hosted kernel has no messages")
+    }
+
+    pub fn answer_and_receive(&self, _reply: &Reply, _answer: Sent) -> Message {
+        panic!("the hosted kernel has no messages")
+    }
+
+    pub fn exchange(&self, _reply: &Reply) -> impl Fn(u64) -> Message + use<> {
+        |_| panic!("the hosted kernel has no messages")
+    }
+
+    pub fn fifth_word(&self) -> u64 {
+        self.fifth_word.get()
     }
 
     pub fn look(&self, _reply: &Reply, _answer: Option<Sent>) -> Message {

@@ -28,7 +28,7 @@ mod kernel;
 
 pub use frame::{Frame, Frames, Holders};
 pub use kernel::{Kernel, ticks};
-pub use reply::{Replies, Reply};
+pub use reply::{Kept, Replies, Reply};
 pub use shared::{PageLayout, Processor, SharedPage, features, processor};
 pub use space::{Mapping, Space, Spaces};
 pub use thread::{Redirect, Thread, Threads};
@@ -65,8 +65,8 @@ pub struct Message {
     /// Of a thread, or bits of the server's notification.
     pub badge: u64,
     pub info: MessageInfo,
-    /// The first four words, and of a fault the fifth.
-    pub words: [u64; 5],
+    /// The first four words. A fault has a fifth ([`Kernel::fifth_word`]).
+    pub words: [u64; 4],
 }
 
 /// A page-table level, by what its objects cover.

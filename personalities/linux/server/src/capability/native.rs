@@ -19,7 +19,7 @@ use chestnut_runtime::cap::{
     Slot as SlotAt, Tcb, Untyped, VSpace,
 };
 use chestnut_runtime::message::{InvocationError, Received};
-use chestnut_runtime::start;
+use chestnut_runtime::{ipc_buffer, start};
 use core::cell::{Cell, RefCell};
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, Ordering};
@@ -176,14 +176,31 @@ impl Kernel {
     }
 
     /// Waits for a message or a notification. With an answer, first gives it to the caller that `reply` holds.
-    #[inline]
     pub fn receive(&self, reply: &Reply, answer: Option<Sent>) -> Message {
-        let endpoint = self.endpoint.get();
-        let reply = cap::Reply(reply.slot());
-        message(match answer {
-            Some((info, [first, second])) => endpoint.reply_recv(info, [first, second, FLAGS, 0], reply),
-            None => endpoint.recv(reply),
-        })
+        match answer {
+            Some(answer) => self.answer_and_receive(reply, answer),
+            None => message(self.endpoint.get().recv(cap::Reply(reply.slot()))),
+        }
+    }
+    /// The same with an answer.
+    #[inline(always)]
+    pub fn answer_and_receive(&self, reply: &Reply, (info, [first, second]): Sent) -> Message {
+        message(self.endpoint.get().reply_recv(info, [first, second, FLAGS, 0], cap::Reply(reply.slot())))
+    }
+
+    /// What answers calls with a value through `reply`, and each time waits for the next message with it.
+    #[inline(always)]
+    pub fn exchange(&self, reply: &Reply) -> impl Fn(u64) -> Message + use<> {
+        let (endpoint, reply) = (self.endpoint.get(), cap::Reply(reply.slot()));
+        move |value| {
+            let (info, word) = chestnut_linux_trampoline::Reply::Done(value).encode();
+            message(endpoint.reply_recv(info, [word, 0, 0, 0], reply))
+        }
+    }
+
+    /// The fifth word of the message that came last, if that was a fault: to be asked for before anything else is done.
+    pub fn fifth_word(&self) -> u64 {
+        ipc_buffer::message_word(4)
     }
 
     /// The same without waiting: a badge of 0 says that there was nothing.
@@ -511,10 +528,7 @@ impl Kernel {
     }
 }
 
-#[inline]
-fn message(received: Received) -> Message {
-    let [first, second, third, fourth] = received.words;
-    // Only faults have a fifth word, which lies in memory.
-    let fifth = if received.badge & Threads::FAULT != 0 { received.word(4) } else { 0 };
-    Message { badge: received.badge, info: received.info, words: [first, second, third, fourth, fifth] }
+#[inline(always)]
+const fn message(Received { badge, info, words }: Received) -> Message {
+    Message { badge, info, words }
 }

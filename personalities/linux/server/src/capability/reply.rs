@@ -26,6 +26,17 @@ struct Object {
 /// call.
 pub struct Reply(&'static Object);
 
+/// A reply object that is kept for later. To be taken up again once.
+#[derive(Clone, Copy)]
+pub struct Kept(&'static Object);
+
+impl Kept {
+    #[inline(always)]
+    pub const fn take_up(self) -> Reply {
+        Reply(self.0)
+    }
+}
+
 impl Replies {
     pub fn new(kernel: &'static Kernel) -> Self {
         Self { kernel, idle: RefCell::new(Vec::new()), made: Cell::new(0) }
@@ -52,6 +63,13 @@ impl Replies {
 impl Reply {
     pub(super) const fn slot(&self) -> Slot {
         self.0.slot
+    }
+
+    #[inline(always)]
+    pub const fn keep(self) -> Kept {
+        let kept = Kept(self.0);
+        core::mem::forget(self);
+        kept
     }
 
     /// Answers the caller, if there is one still, with these first words and [`FLAGS`].

@@ -5,6 +5,7 @@
 
 mod parked;
 mod pipes;
+mod short;
 
 use super::*;
 use crate::boot::{Given, make};
@@ -140,7 +141,9 @@ fn send(server: &'static Server, thread: &Thread, label: u64, length: u64, numbe
 }
 fn take(server: &'static Server, badge: u64, info: MessageInfo, words: [u64; 5]) {
     let reply = server.capabilities.replies.allocate().unwrap();
-    server.take_message(&mut None, reply, Message { badge, info, words });
+    let [words @ .., fifth] = words;
+    server.kernel.fifth_word.set(fifth);
+    server.take_message(&mut Service { served: None, since: 0 }, reply, Message { badge, info, words });
     server.executor.run();
     server.clock.wake();
     server.clock.tell();

@@ -92,7 +92,7 @@ pub struct Thread {
     pub page_address: Cell<u64>,
     activity: Cell<Activity>,
     /// What holds it while it is `Held` or `Answered`.
-    reply: Cell<Option<capability::Reply>>,
+    reply: Cell<Option<capability::Kept>>,
     /// What is to be sent while it is `Answered`.
     answer: Cell<Answer>,
     /// Wakes the future that its call has become.
@@ -125,9 +125,12 @@ pub struct Thread {
     seccomp: RefCell<Seccomp>,
     restricted: Cell<bool>,
     user_time: Cell<u64>,
-    /// Ticks that the server has worked for it, now and when its last turn ended ([`crate::turns`]).
-    served: Cell<u64>,
-    served_before: Cell<u64>,
+    /// Ticks that the server may work for it ([`crate::turns`]): in all its turns, and what is left of them. Less than nothing while the
+    /// last one can't end.
+    granted: Cell<i64>,
+    left: Cell<i64>,
+    /// A turn.
+    turn: i64,
     ticks_per_microsecond: u64,
     /// It could run, if it weren't for others' turns.
     pub waits_for_turn: Cell<bool>,
@@ -143,6 +146,7 @@ impl Thread {
         ticks_per_microsecond: u64,
     ) -> Rc<Self> {
         let view = Cell::new(page.view());
+        let turn = (capability::Threads::TURN * ticks_per_microsecond) as i64;
         Rc::new(Self {
             tid: Cell::new(tid),
             process: process.clone(),
@@ -173,8 +177,9 @@ impl Thread {
             seccomp: RefCell::default(),
             restricted: Cell::new(false),
             user_time: Cell::new(0),
-            served: Cell::new(0),
-            served_before: Cell::new(0),
+            granted: Cell::new(turn),
+            left: Cell::new(turn),
+            turn,
             ticks_per_microsecond,
             waits_for_turn: Cell::new(false),
         })
@@ -287,8 +292,8 @@ impl Thread {
     /// It ran and has sent a call or a fault: `reply` holds it from now on.
     #[inline]
     pub fn hold(&self, reply: capability::Reply) {
-        // Who runs is held by nothing: there is no other to be dropped.
-        core::mem::forget(self.reply.replace(Some(reply)));
+        // Who runs is held by nothing: there is no other.
+        self.reply.set(Some(reply.keep()));
         self.activity.set(Activity::Held);
     }
     /// Its answer is there: it runs once that is sent by what has held it. `None` if nobody waits for it: the call was cancelled, or the
@@ -304,7 +309,7 @@ impl Thread {
             return None;
         }
         self.activity.set(Activity::Running);
-        self.reply.take()
+        self.reply.take().map(capability::Kept::take_up)
     }
     /// The answer that was kept, if there is one: the thread is `Held` again.
     pub fn take_answer(&self) -> Option<Answer> {
@@ -317,7 +322,7 @@ impl Thread {
     /// It does something else now; nothing holds it.
     pub fn set_activity(&self, activity: Activity) {
         self.activity.set(activity);
-        self.reply.take();
+        drop(self.reply.take().map(capability::Kept::take_up));
     }
 
     /// Sets its policy, and what that is to the microkernel.
@@ -349,18 +354,33 @@ impl Thread {
     }
     /// Microseconds that the server has worked for it.
     pub const fn system_time(&self) -> u64 {
-        self.served.get() / self.ticks_per_microsecond
+        (self.granted.get() - self.left.get()) as u64 / self.ticks_per_microsecond
     }
-    /// The server has worked for it, so many ticks. How many it has since the thread's last turn ended.
+    /// The server has worked for it, so many ticks. True if that ends its turn.
     #[inline]
-    pub fn charge(&self, ticks: u64) -> u64 {
-        let served = self.served.get() + ticks;
-        self.served.set(served);
-        served - self.served_before.get()
+    pub fn charge(&self, ticks: u64) -> bool {
+        let left = self.left.get() - ticks as i64;
+        self.left.set(left);
+        left <= 0
+    }
+    /// The same if it doesn't end its turn; else it isn't charged, and the answer is false.
+    #[inline]
+    pub fn charge_less(&self, ticks: u64) -> bool {
+        let (left, ticks) = (self.left.get(), ticks as i64);
+        if ticks >= left {
+            return false;
+        }
+        self.left.set(left - ticks);
+        true
+    }
+    /// Ticks since its last turn ended.
+    pub const fn debt(&self) -> u64 {
+        (self.turn - self.left.get()) as u64
     }
     /// A turn ends.
     pub fn forgive_debt(&self) {
-        self.served_before.set(self.served.get());
+        self.granted.set(self.granted.get() + self.turn - self.left.get());
+        self.left.set(self.turn);
     }
 
     /// Registers with which a thread is sent to a position in the text; only these two count.

@@ -183,15 +183,15 @@ impl AddressSpace {
         found.or_else(|| self.find_present(page, intent).map(|frame| frame.window()))
     }
 
-    /// The window on the page that so many bytes from `address` lie in, all of them, if it was found lately.
+    /// The window on the page that so many bytes from `address` lie in, all of them, if it is there.
     #[inline]
     pub fn window_to_read(&self, address: u64, length: usize) -> Option<Window> {
-        if in_one_page(address, length) { self.window_found(address, Intent::Read) } else { None }
+        if in_one_page(address, length) { self.window_present(address, Intent::Read) } else { None }
     }
     /// The same for a write.
     #[inline]
     pub fn window_to_write(&self, address: u64, length: usize) -> Option<Window> {
-        if in_one_page(address, length) { self.window_found(address, Intent::Write) } else { None }
+        if in_one_page(address, length) { self.window_present(address, Intent::Write) } else { None }
     }
 
     /// The same for a page that wasn't found lately; it is found from now on.

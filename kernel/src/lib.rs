@@ -5,7 +5,7 @@
 //! comes from Untyped by Retype), and cannot panic.
 //!
 //! The floors, from the top; a file imports only from floors below its own:
-//! [`entry`] → [`invoke`], [`boot`] → [`fastpath`] → [`lifecycle`] → [`ipc`] → [`time`] → [`object`] → [`cap`] → [`arch`] → [`mem`].
+//! [`entry`] → [`invoke`], [`boot`] → [`fastpath`] → [`lifecycle`] → [`ipc`] → [`time`] → [`object`] → [`cap`] → [`arch`] → [`mem`], [`print`].
 //!
 //! Kernel objects are structs of `Cell`s that live in memory which a Retype has cleared; code holds shared references only
 //! ([`mem::Ref`]), and objects hold [`mem::Link`]s to each other. On the host the same code runs over a simulated machine
@@ -26,4 +26,5 @@ pub mod ipc;
 pub mod lifecycle;
 pub mod mem;
 pub mod object;
+pub mod print;
 pub mod time;

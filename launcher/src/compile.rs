@@ -46,7 +46,8 @@ impl Variant {
 const FLAGS: &str = "-Crelocation-model=static";
 /// The kernel's. At the compiler's own threshold (275) inlining makes the text a sixth larger than with this one, and a
 /// system call 4 % shorter; optimisation level 2 would make it 6 % longer and save half as much (`docs/building.md`).
-const KERNEL_FLAGS: &str = "-Crelocation-model=static -Cllvm-args=--inline-threshold=125";
+const KERNEL_FLAGS: &str =
+    "-Crelocation-model=static -Cllvm-args=--inline-threshold=125 -Cllvm-args=--regalloc-csr-first-time-cost=100";
 
 /// Builds the kernel and returns its ELF file.
 pub fn kernel(workspace: &Workspace, variant: Variant) -> Result<PathBuf> {

@@ -8,7 +8,8 @@ use super::regions::{Full, Region, Regions};
 use super::root_task::{Given, Made};
 use super::window::{self, EARLY_SIZE, ImageLayout, WINDOW_SIZE};
 use super::{multiboot2, options};
-use crate::arch::{self, EntryPoints, Hex};
+use crate::arch::{self, EntryPoints};
+use crate::print::Hex;
 use crate::print_line;
 use chestnut_abi::layout::KERNEL_WINDOW;
 

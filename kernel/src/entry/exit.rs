@@ -34,7 +34,7 @@ pub fn leave(k: Kernel) {
         thread.state.set(ThreadState::Running);
     }
     // Without an address space the thread finds nothing but the kernel's own, and faults.
-    arch::activate_vspace(thread.vspace.loadable(k));
+    arch::activate_vspace(thread.vspace.loadable());
     if k.fpu_owner.is(thread) {
         arch::fpu_enable();
     } else {

@@ -119,7 +119,7 @@ struct Ready<'k> {
 fn ready<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, server: Ref<'k, Tcb>) -> Result<Ready<'k>, NotFast> {
     let reply = server.reply.get(k).ok_or(NotFast)?;
     let context = thread.sched_context.get(k).ok_or(NotFast)?;
-    Ok(Ready { reply, context, root: loadable(k, server)? })
+    Ok(Ready { reply, context, root: loadable(server)? })
 }
 
 /// The caller's time goes along with the call, and the reply brings it back.

@@ -153,7 +153,7 @@ struct Ready<'k> {
 
 #[inline(always)]
 fn ready<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, caller: Ref<'k, Tcb>) -> Result<Ready<'k>, NotFast> {
-    Ok(Ready { context: thread.sched_context.get(k).ok_or(NotFast)?, root: loadable(k, caller)? })
+    Ok(Ready { context: thread.sched_context.get(k).ok_or(NotFast)?, root: loadable(caller)? })
 }
 
 /// The caller has its time back: the server is passive again.

@@ -1,7 +1,7 @@
 //! The steps that the short ways are made of: what is looked at before anything changes, and how the processor goes from one thread to another.
 #![forbid(unsafe_code)]
 
-use crate::arch::{self, Resumed};
+use crate::arch::{self, Context, Resumed};
 use crate::cap::{Cap, CapRef};
 use crate::ipc::{self, Buffer};
 use crate::mem::Ref;
@@ -38,7 +38,7 @@ const CAPS: u64 = 0xf80;
 pub struct Plain(MessageInfo);
 
 impl Plain {
-    /// Words in the message.
+    /// Number of words.
     #[inline(always)]
     pub fn length(self) -> usize {
         self.0.length()
@@ -74,8 +74,8 @@ pub fn find<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, address: u64) -> Result<Cap
 
 /// What to load in the processor for a thread's address space, if it has one.
 #[inline(always)]
-pub fn loadable<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>) -> Result<u64, NotFast> {
-    match thread.vspace.loadable(k) {
+pub fn loadable(thread: Ref<Tcb>) -> Result<u64, NotFast> {
+    match thread.vspace.loadable() {
         0 => Err(NotFast),
         root => Ok(root),
     }
@@ -134,11 +134,11 @@ pub fn announce(to: Ref<Tcb>, message: Plain, badge: u64) {
 /// The message, which was announced, goes from one thread to the other, and the processor goes on with that.
 #[inline(always)]
 pub fn deliver<'k>(k: Kernel<'k>, from: Ref<'k, Tcb>, to: Ref<'k, Tcb>, message: Plain, root: u64) -> Resumed {
-    if message.0.length() != REGISTER_WORDS {
+    if message.length() != REGISTER_WORDS {
         return deliver_other(k, from, to, root);
     }
     from.context.copy_message(&to.get().context);
-    run(k, from, to, root)
+    run_inline(k, from, to, root)
 }
 
 /// The same for a message of more or fewer words than there are registers. It's called last, so that the commonest case needs few registers.
@@ -188,32 +188,47 @@ pub fn give<'k>(context: Ref<'k, SchedContext>, from: Ref<'k, Tcb>, to: Ref<'k, 
 }
 
 /// The processor goes on with `to`, which becomes current; `from` was until now.
-#[inline(always)]
+#[inline(never)]
 pub fn run<'k>(k: Kernel<'k>, from: Ref<'k, Tcb>, to: Ref<'k, Tcb>, root: u64) -> Resumed {
+    run_inline(k, from, to, root)
+}
+
+/// The same, for the commonest.
+#[inline(always)]
+fn run_inline<'k>(k: Kernel<'k>, from: Ref<'k, Tcb>, to: Ref<'k, Tcb>, root: u64) -> Resumed {
     k.current.set(Some(to));
     let (old, new) = (&from.get().context, &to.get().context);
     let resumed = arch::switch_context(new);
     arch::activate_vspace(root);
     match old.extended.get() | new.extended.get() {
-        0 => resumed,
-        extended => switch_extended(k, from, to, extended),
-    }
-}
-
-/// The rest where at least one of the two has more than its general registers.
-#[inline(never)]
-fn switch_extended<'k>(k: Kernel<'k>, from: Ref<'k, Tcb>, to: Ref<'k, Tcb>, extended: u64) -> Resumed {
-    if extended & arch::Context::BASES != 0 {
-        arch::switch_bases(&from.get().context, &to.get().context);
-    }
-    if extended & arch::Context::FPU != 0 {
-        if k.fpu_owner.is(to) {
-            arch::fpu_enable();
-        } else {
-            arch::fpu_disable();
-        }
+        0 => return resumed,
+        Context::FS => arch::load_fs_base(new),
+        Context::FPU => switch_fpu(k, to),
+        extended => return switch_extended(k, from, to, extended),
     }
     arch::current_context()
+}
+
+/// The rest where the two have more than one thing beside their general registers.
+#[inline(never)]
+fn switch_extended<'k>(k: Kernel<'k>, from: Ref<'k, Tcb>, to: Ref<'k, Tcb>, extended: u64) -> Resumed {
+    if extended & (Context::FS | Context::BASES) != 0 {
+        arch::switch_bases(&from.get().context, &to.get().context);
+    }
+    if extended & Context::FPU != 0 {
+        switch_fpu(k, to);
+    }
+    arch::current_context()
+}
+
+/// The FPU is there at once for the thread whose state is in it, and for another one when it asks.
+#[inline(always)]
+fn switch_fpu<'k>(k: Kernel<'k>, to: Ref<'k, Tcb>) {
+    if k.fpu_owner.is(to) {
+        arch::fpu_enable();
+    } else {
+        arch::fpu_disable();
+    }
 }
 
 /// Whether a thread that receives looks at its endpoint alone: no signal waits for it elsewhere, and no signal lends time.
@@ -232,7 +247,7 @@ pub fn wait_for_message<'k>(thread: Ref<'k, Tcb>, endpoint: Ref<'k, Endpoint>, c
     thread.state.set(ThreadState::BlockedOnReceive);
     thread.endpoint.set(Some(endpoint));
     thread.place.set(Place::Object);
-    endpoint.queue.push_alone(thread);
+    endpoint.queue.push_only(thread);
 }
 
 /// A thread has left the queue that it was blocked in.

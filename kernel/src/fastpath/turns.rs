@@ -57,7 +57,7 @@ pub fn look<'k>(
         return Err(NotFast);
     }
     let from = thread.sched_context.get(k).ok_or(NotFast)?;
-    let root = loadable(k, woken)?;
+    let root = loadable(woken)?;
     Ok(Change { from, own, root, now: time::slices_at(k, from, own).ok_or(NotFast)? })
 }
 
@@ -105,7 +105,7 @@ fn displace<'k>(
         return Err(NotFast);
     }
     let from = thread.sched_context.get(k).ok_or(NotFast)?;
-    let root = loadable(k, woken)?;
+    let root = loadable(woken)?;
     change_time(k, from, own)?;
     time::stand_in_front(k, thread);
     _ = run(k, thread, woken, root);
@@ -131,7 +131,7 @@ pub fn give_way<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>) -> Result<(), NotFast> 
     let next = time::highest_ready(k).filter(|next| next.yield_to.is_none()).ok_or(NotFast)?;
     let from = thread.sched_context.get(k).ok_or(NotFast)?;
     let own = next.sched_context.get(k).ok_or(NotFast)?;
-    let root = loadable(k, next)?;
+    let root = loadable(next)?;
     change_time(k, from, own)?;
     time::take_highest(k, next);
     // It may have to execute the instruction that entered the kernel again.

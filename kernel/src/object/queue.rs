@@ -1,5 +1,5 @@
 //! Queues of threads, doubly linked through the TCBs. A thread stands in one queue at most: it is ready, waits for its budget,
-//! or is blocked on one endpoint or notification. Who stands in none has no neighbours. The last of an empty queue means nothing.
+//! or is blocked on one endpoint or notification. The links of a thread that stands in none are empty; a queue's last one counts while it has a first.
 
 use super::data::{Queue, Tcb};
 use super::state::Kernel;
@@ -16,30 +16,26 @@ impl Queue {
 
     #[inline(always)]
     pub fn push_back(&self, k: Kernel, thread: Ref<Tcb>) {
-        if self.is_empty() {
-            return self.push_alone(thread);
-        }
-        let before = self.last.get(k);
-        thread.prev.set(before);
-        if let Some(before) = before {
-            before.next.set(Some(thread));
-        }
-        self.last.set(Some(thread));
-    }
-
-    /// Puts a thread in a queue that is empty.
-    #[inline(always)]
-    pub fn push_alone(&self, thread: Ref<Tcb>) {
-        self.first.set(Some(thread));
+        let before = self.last.get(k).filter(|_| !self.is_empty());
+        let Some(before) = before else { return self.push_only(thread) };
+        thread.prev.set(Some(before));
+        before.next.set(Some(thread));
         self.last.set(Some(thread));
     }
 
     #[inline(always)]
     pub fn push_front(&self, k: Kernel, thread: Ref<Tcb>) {
-        let Some(after) = self.first.get(k) else { return self.push_alone(thread) };
+        let Some(after) = self.first.get(k) else { return self.push_only(thread) };
         thread.next.set(Some(after));
         after.prev.set(Some(thread));
         self.first.set(Some(thread));
+    }
+
+    /// Puts a thread in an empty queue.
+    #[inline(always)]
+    pub fn push_only(&self, thread: Ref<Tcb>) {
+        self.first.set(Some(thread));
+        self.last.set(Some(thread));
     }
 
     /// Inserts `thread` in front of the first thread, looked for from the back, that it `goes_behind` of: so that a queue that is

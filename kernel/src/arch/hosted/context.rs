@@ -19,7 +19,8 @@ const USER_FLAGS: u64 = 0x0025_0dd5;
 
 impl Context {
     pub const FPU: u64 = 1;
-    pub const BASES: u64 = 2;
+    pub const FS: u64 = 2;
+    pub const BASES: u64 = 4;
 
     pub fn initialise(&self) {
         for register in &self.registers {

@@ -68,6 +68,7 @@ pub fn set_current_context(_context: Option<&Context>) {}
 pub fn switch_context(_new: &Context) -> Resumed {
     Resumed
 }
+pub fn load_fs_base(_of: &Context) {}
 pub fn switch_bases(_old: &Context, _new: &Context) {}
 pub fn current_context() -> Resumed {
     Resumed

@@ -1,7 +1,6 @@
 //! The kernel's own words: COM1, polled.
 //!
-//! Used at boot, by debug builds, and when the kernel has found a bug in itself. It doesn't go through `core::fmt`,
-//! because that brings code that can panic into an image which must have none. Waiting for the transmitter is bounded:
+//! Used at boot, by debug builds, and when the kernel has found a bug in itself. Waiting for the transmitter is bounded:
 //! a machine without COM1 loses the text and nothing else.
 
 use super::instructions::{port_in, port_out};
@@ -31,67 +30,4 @@ pub fn console_put(byte: u8) {
             return;
         }
     }
-}
-
-/// What can stand in a line of text.
-pub trait Print {
-    fn print(&self);
-}
-
-impl Print for str {
-    #[inline(never)]
-    fn print(&self) {
-        self.bytes().for_each(console_put);
-    }
-}
-
-impl<T: Print + ?Sized> Print for &T {
-    fn print(&self) {
-        T::print(self);
-    }
-}
-
-/// In decimal.
-impl Print for u64 {
-    #[inline(never)]
-    fn print(&self) {
-        let mut divisor = 1u64;
-        while self / divisor >= 10 {
-            divisor = divisor.wrapping_mul(10).max(1);
-        }
-        while divisor > 0 {
-            console_put(b'0'.wrapping_add((self / divisor % 10) as u8));
-            divisor /= 10;
-        }
-    }
-}
-
-impl Print for usize {
-    fn print(&self) {
-        (*self as u64).print();
-    }
-}
-
-/// In hexadecimal, with its prefix.
-pub struct Hex(pub u64);
-
-impl Print for Hex {
-    #[inline(never)]
-    fn print(&self) {
-        "0x".print();
-        let digits = (67 - (self.0 | 1).leading_zeros()) / 4;
-        for digit in (0..digits).rev() {
-            let nibble = (self.0 >> (digit * 4)) as u8 & 15;
-            console_put(if nibble < 10 { b'0'.wrapping_add(nibble) } else { b'a' - 10 + nibble });
-        }
-    }
-}
-
-/// Prints its arguments one after the other, then ends the line.
-#[macro_export]
-macro_rules! print_line {
-    ($($part:expr),* $(,)?) => {{
-        $($crate::arch::Print::print(&$part);)*
-        $crate::arch::console_put(b'\n');
-    }};
 }

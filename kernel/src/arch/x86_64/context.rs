@@ -45,7 +45,7 @@ pub struct Context {
     ss: Word,
     pub(super) fs_base: Word,
     pub(super) gs_base: Word,
-    /// What a switch from or to the thread concerns beside this: [`Context::FPU`], [`Context::BASES`]. May say too much.
+    /// What a switch from or to the thread concerns beside this: [`Context::FPU`] and so on. May say too much.
     pub extended: Word,
 }
 
@@ -66,8 +66,10 @@ const FIXED_FLAGS: u64 = 0x202;
 impl Context {
     /// The thread's state may be in the FPU.
     pub const FPU: u64 = 1;
-    /// It has a segment base that isn't 0, or may set one by itself.
-    pub const BASES: u64 = 2;
+    /// Its FS base isn't 0.
+    pub const FS: u64 = 2;
+    /// Its GS base isn't 0, or it may set either by itself.
+    pub const BASES: u64 = 4;
     /// Where the processor's frame begins (downwards) and the general registers, and what the stubs test.
     pub const END: usize = offset_of!(Self, fs_base);
     pub const RSP: usize = offset_of!(Self, rsp);
@@ -197,8 +199,9 @@ impl Context {
         if matches!(r, Rip | Rcx | R11) {
             return self.entered.set(if r == Rip { OTHER } else { SYSTEM_CALL_CHANGED });
         }
-        let bases = cpu::has_fsgsbase() || self.fs_base.get() | self.gs_base.get() != 0;
-        self.extended.set(self.extended.get() & Self::FPU | if bases { Self::BASES } else { 0 });
+        let fs = if self.fs_base.get() != 0 { Self::FS } else { 0 };
+        let bases = if cpu::has_fsgsbase() || self.gs_base.get() != 0 { Self::BASES } else { fs };
+        self.extended.set(self.extended.get() & Self::FPU | bases);
         if self.end() == tables::current_end() {
             // SAFETY: canonical: one has just been made so, the other is as the processor had it.
             unsafe { write_msr(MSR_FS_BASE, self.fs_base.get()) };

@@ -29,6 +29,8 @@ struct Cpu {
     kernel_root: Cell<u64>,
     /// Whether CR0.TS is clear. Writing CR0 is slow, so it is only done when that changes.
     fpu_enabled: Cell<bool>,
+    /// CR0 while it isn't.
+    cr0: Cell<u64>,
     /// What a user PML4's last entry has to be.
     kernel_entry: Cell<u64>,
 }
@@ -45,6 +47,7 @@ static CPU: SingleCore<Cpu> = SingleCore(Cpu {
     root: Cell::new(0),
     kernel_root: Cell::new(0),
     fpu_enabled: Cell::new(false),
+    cr0: Cell::new(0),
     kernel_entry: Cell::new(0),
 });
 
@@ -131,7 +134,8 @@ pub(super) fn init(entries: &EntryPoints) -> Result<(), &'static str> {
         write_cr4(cr4);
         let cleared = CR0_EMULATE_FPU | CR0_ALIGNMENT_MASK;
         let set = CR0_MONITOR_FPU | CR0_NUMERIC_ERROR | CR0_WRITE_PROTECT | CR0_TASK_SWITCHED;
-        write_cr0(read_cr0() & !cleared | set);
+        CPU.0.cr0.set(read_cr0() & !cleared | set);
+        write_cr0(CPU.0.cr0.get());
     }
     Ok(())
 }
@@ -236,6 +240,6 @@ pub fn fpu_disable() {
     if CPU.0.fpu_enabled.get() {
         CPU.0.fpu_enabled.set(false);
         // SAFETY: only CR0.TS changes.
-        unsafe { write_cr0(read_cr0() | CR0_TASK_SWITCHED) };
+        unsafe { write_cr0(CPU.0.cr0.get()) };
     }
 }

@@ -63,15 +63,14 @@ pub fn switch_bases(old: &Context, new: &Context) {
         }
         return;
     }
-    // Without the instructions a thread can still zero its own bases, by loading a selector. So a base that is equal is
-    // only known to be in the register if it is 0.
-    // SAFETY: canonical as above, and the registers come with long mode.
-    unsafe {
-        if old.fs_base.get() | new.fs_base.get() != 0 {
-            write_msr(MSR_FS_BASE, new.fs_base.get());
-        }
-        if old.gs_base.get() | new.gs_base.get() != 0 {
-            write_msr(MSR_GS_BASE, new.gs_base.get());
-        }
-    }
+    load_fs_base(new);
+    // SAFETY: canonical as above, and the register comes with long mode.
+    unsafe { write_msr(MSR_GS_BASE, new.gs_base.get()) };
+}
+
+/// Loads a thread's FS base, where threads can't set theirs. They can zero it, by loading a selector, so it's only known to be there if it is 0.
+#[inline(always)]
+pub fn load_fs_base(of: &Context) {
+    // SAFETY: canonical, by `Context::set`, and the register comes with long mode.
+    unsafe { write_msr(MSR_FS_BASE, of.fs_base.get()) };
 }

@@ -3,9 +3,10 @@
 //! It is said on COM1 in every build, with the registers, and the machine stops; a debug build also asks the emulator
 //! to exit.
 
-use super::console::{Hex, Print, console_put};
+use super::console::console_put;
 use super::context::Context;
 use super::instructions::{fault_address, halt};
+use crate::print::{Hex, Print};
 use crate::print_line;
 use chestnut_abi::registers::UNKNOWN_SYSCALL_REGISTERS;
 
@@ -101,9 +102,9 @@ pub fn kernel_fault(frame: &[u64; Context::FRAME_WORDS], vector: u64, code: u64)
     };
     print_line!("chestnut: ", what, ": vector ", vector, ", code ", Hex(code), ", address ", Hex(fault_address()));
     for (index, (name, register)) in (1..).zip(NAMES.into_iter().zip(UNKNOWN_SYSCALL_REGISTERS)) {
-        name.print();
-        " ".print();
-        Hex(registers.get(register)).print();
+        name.print(console_put);
+        " ".print(console_put);
+        Hex(registers.get(register)).print(console_put);
         console_put(if index % 6 == 0 { b'\n' } else { b' ' });
     }
     stop()

@@ -15,13 +15,15 @@ mod single_core;
 mod tables;
 
 pub use calibrate::calibrate;
-pub use console::{Hex, Print, console_init, console_put};
+pub use console::{console_init, console_put};
 pub use context::{Context, SYSTEM_CALL_LENGTH};
 pub use cpu::{
     Features, FpuState, activate_vspace, active_vspace, adopt_kernel_root, features, fpu_disable, fpu_enable, fpu_load,
     fpu_save, global_bit, has_1g_pages, has_fsgsbase, invalidate_all, kernel_root_entry,
 };
-pub use current::{Resumed, cpu_init, current_context, set_current_context, switch_bases, switch_context};
+pub use current::{
+    Resumed, cpu_init, current_context, load_fs_base, set_current_context, switch_bases, switch_context,
+};
 pub use failure::{kernel_fault, stop};
 #[cfg(feature = "bench")]
 pub use failure::{read_msr, recover, write_msr};

@@ -3,7 +3,6 @@
 //! Only data and its encoding are here; `walk` goes through them.
 
 use crate::mem::{PhysAddr, Ref};
-use crate::object::Kernel;
 use chestnut_abi::object::VmAttributes;
 use core::cell::Cell;
 use core::sync::atomic::AtomicU64;
@@ -89,8 +88,7 @@ static NOWHERE: AtomicU64 = AtomicU64::new(0);
 impl Loadable {
     /// What to load in CR3; 0 if there is no address space.
     #[inline(always)]
-    pub fn loadable(&self, k: Kernel) -> PhysAddr {
-        let _ = k;
+    pub fn loadable(&self) -> PhysAddr {
         // SAFETY: the word of a table that lives, as a TCB's slot names it, or the static one. A TCB's initialisation sets it first.
         unsafe { &*core::ptr::with_exposed_provenance::<Cell<u64>>(self.0.get()) }.get()
     }

@@ -21,7 +21,7 @@ use crate::mem::Ref;
 use crate::object::{Kernel, Tcb, ThreadState};
 
 /// Makes a Call of the running thread through the capability in `slot` if it is to a kernel object. If not, nothing has been changed.
-#[inline(never)]
+#[inline(always)]
 pub fn call<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, slot: CapRef<'k>) -> Result<(), NotFast> {
     let mut arguments = Arguments::new(k, thread, ExtraCaps::default(), true, true, true);
     if !arguments.caps.fill(k, thread, arguments.info) {

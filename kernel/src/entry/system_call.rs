@@ -113,7 +113,10 @@ fn reply_recv_through<'k>(
 /// It is neither.
 #[inline(always)]
 pub fn other_call<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, _capability: u64, _info: u64) -> Resumed {
-    if ways::begin(k) && fastpath::other(k, thread).is_ok() { arch::current_context() } else { general(k, thread) }
+    if !ways::begin(k) {
+        return general(k, thread);
+    }
+    fastpath::other(k, thread, general)
 }
 
 /// The general way.

@@ -2,7 +2,8 @@
 //!
 //! Each does what the general way would do, for the common cases only, and says [`NotFast`] before it has changed anything (but the clock
 //! that was read) if the case is another one. The commonest case of Call and ReplyRecv, a passive server, is apart from the other common ones, so
-//! that it needs few registers; so is the commonest of an active server, both on round-robin contexts. The checks, and why they are enough:
+//! that it needs few registers; so is the commonest of an active server, both on round-robin contexts, and of a signal or message to one of a higher priority. The checks, and why
+//! they are enough:
 //!
 //! 1. The message has words only, no capabilities. Those beyond the fourth are lost if the two threads haven't both buffers for them.
 //! 2. The capability is found, through the cached CSpace root or by walking, and allows what is asked.
@@ -37,25 +38,33 @@ pub use reply_recv::reply_recv;
 pub use send::signal;
 pub use steps::{NotFast, Otherwise, find_slot};
 
+use crate::arch::Resumed;
 use crate::mem::Ref;
 use crate::object::{Fault, Kernel, Tcb};
 use chestnut_abi::Syscall;
+use steps::or;
 
-/// Makes the system call of `thread`, which runs and is neither Call nor ReplyRecv, if it is a common one.
+/// Makes the system call of `thread`, which runs and is neither Call nor ReplyRecv, if it is a common one; `otherwise` does what is left if it isn't.
 #[inline(always)]
-pub fn other<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>) -> Result<(), NotFast> {
-    const SEND: i64 = Syscall::Send as i64;
-    const NB_SEND: i64 = Syscall::NBSend as i64;
-    const RECV: i64 = Syscall::Recv as i64;
+pub fn other<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, otherwise: impl Otherwise<'k>) -> Resumed {
     match thread.context.system_call_number() {
-        SEND | NB_SEND => send::send(k, thread),
-        RECV => receive::receive(k, thread),
-        number if Syscall::from_number(number).is_none() => unknown_call(k, thread, number.cast_unsigned()),
-        _ => Err(NotFast),
+        SEND | NB_SEND => send::send(k, thread, otherwise),
+        _ => neither(k, thread, otherwise),
     }
 }
 
+const SEND: i64 = Syscall::Send as i64;
+const NB_SEND: i64 = Syscall::NBSend as i64;
+const RECV: i64 = Syscall::Recv as i64;
+
+/// The same for what isn't a Send either.
 #[inline(never)]
-fn unknown_call<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, number: u64) -> Result<(), NotFast> {
-    fault(k, thread, Fault::UnknownSyscall { number })
+fn neither<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, otherwise: impl Otherwise<'k>) -> Resumed {
+    match thread.context.system_call_number() {
+        RECV => or(k, receive::receive(k, thread), otherwise),
+        number if Syscall::from_number(number).is_none() => {
+            or(k, fault(k, thread, Fault::UnknownSyscall { number: number.cast_unsigned() }), otherwise)
+        }
+        _ => otherwise(k, thread),
+    }
 }

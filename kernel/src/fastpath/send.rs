@@ -5,25 +5,26 @@
 #![forbid(unsafe_code)]
 
 use super::steps::{
-    NotFast, Plain, answer_fault, find, hand_over, has_faulted, leave_queue, lets_go_on, plain_message,
+    NotFast, Otherwise, Plain, answer_fault, find, hand_over, has_faulted, leave_queue, lets_go_on, or, plain_message,
 };
-use super::turns::{Turn, displace, is_higher, later, look, take_turn, turn};
+use super::turns::{Turn, is_higher, look, take_turn, turn};
+use crate::arch::Resumed;
 use crate::cap::{Cap, Kind};
 use crate::mem::Ref;
-use crate::object::{Kernel, Notification, Reply, SchedContext, Tcb, ThreadState};
+use crate::object::{Kernel, Notification, SchedContext, Tcb, ThreadState};
 use chestnut_abi::message::REGISTER_WORDS;
 use chestnut_abi::{CapRights, MessageInfo};
 
-/// Makes a Send or NBSend of `thread`, which runs, if it is a common one.
+/// Makes a Send or NBSend of `thread`, which runs, if it is a common one; `otherwise` does what is left if it isn't.
 #[inline(always)]
-pub fn send<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>) -> Result<(), NotFast> {
-    let cap = find(k, thread, thread.context.capability_register())?;
-    let Some(notification) = cap.as_signalled(k) else { return send_message(k, thread, cap) };
+pub fn send<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, otherwise: impl Otherwise<'k>) -> Resumed {
+    let Ok(cap) = find(k, thread, thread.context.capability_register()) else { return otherwise(k, thread) };
+    let Some(notification) = cap.as_signalled(k) else { return send_message(k, thread, cap, otherwise) };
     // A signal has no message, but fails if a capability beside it isn't there.
     if MessageInfo(thread.context.message_info()).extra_caps() != 0 {
-        return Err(NotFast);
+        return otherwise(k, thread);
     }
-    signal(k, thread, notification, cap.badge())
+    or(k, signal(k, thread, notification, cap.badge()), otherwise)
 }
 
 /// Signals a notification while `thread` runs.
@@ -36,32 +37,15 @@ pub fn signal<'k>(
 ) -> Result<(), NotFast> {
     let Some(waiter) = notification.queue.first(k) else { return leave_signal(k, notification, badge) };
     let own = waiter.sched_context.get(k).ok_or(NotFast)?;
-    if is_higher(waiter, thread) {
-        return signal_higher(k, thread, notification, badge, waiter, own);
+    if is_higher(waiter, thread) || !own.is_round_robin() {
+        return signal_apart(k, thread, notification, badge, waiter, own);
     }
-    let turn = later(k, own)?;
     give_signal(k, notification, waiter, badge);
-    take_turn(k, thread, waiter, turn);
+    take_turn(k, thread, waiter, Turn::Later);
     Ok(())
 }
 
-/// Signals one that has a higher priority; where one of the two hasn't a round-robin context, apart.
-#[inline(never)]
-fn signal_higher<'k>(
-    k: Kernel<'k>,
-    thread: Ref<'k, Tcb>,
-    notification: Ref<'k, Notification>,
-    badge: u64,
-    waiter: Ref<'k, Tcb>,
-    own: Ref<'k, SchedContext>,
-) -> Result<(), NotFast> {
-    let Ok(change) = look(k, thread, waiter, own) else {
-        return signal_apart(k, thread, notification, badge, waiter, own);
-    };
-    give_signal(k, notification, waiter, badge);
-    change.make(k, thread, waiter)
-}
-
+/// Signals one that has a higher priority, or whose context isn't a round-robin one.
 #[inline(never)]
 fn signal_apart<'k>(
     k: Kernel<'k>,
@@ -71,8 +55,29 @@ fn signal_apart<'k>(
     waiter: Ref<'k, Tcb>,
     own: Ref<'k, SchedContext>,
 ) -> Result<(), NotFast> {
-    displace(k, thread, waiter, own)?;
+    if is_higher(waiter, thread)
+        && let Ok(change) = look(k, thread, waiter, own)
+    {
+        give_signal(k, notification, waiter, badge);
+        _ = change.make(k, thread, waiter);
+        return Ok(());
+    }
+    signal_slowly(k, thread, notification, badge, waiter, own)
+}
+
+/// The same where one of the two contexts isn't a round-robin one.
+#[inline(never)]
+fn signal_slowly<'k>(
+    k: Kernel<'k>,
+    thread: Ref<'k, Tcb>,
+    notification: Ref<'k, Notification>,
+    badge: u64,
+    waiter: Ref<'k, Tcb>,
+    own: Ref<'k, SchedContext>,
+) -> Result<(), NotFast> {
+    let turn = turn(k, thread, waiter, own)?;
     give_signal(k, notification, waiter, badge);
+    take_turn(k, thread, waiter, turn);
     Ok(())
 }
 
@@ -100,79 +105,74 @@ fn leave_signal<'k>(k: Kernel<'k>, notification: Ref<'k, Notification>, badge: u
     Ok(())
 }
 
-/// Sends a message to the first thread that waits at an endpoint, or answers a caller, or one that has faulted, that nobody has lent time to.
+/// Sends a message to the first thread that waits at an endpoint, or answers a caller, or one that has faulted, that nobody has lent time to. The
+/// commonest case is one of a higher priority, both on round-robin contexts.
 #[inline(never)]
-fn send_message<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, cap: Cap) -> Result<(), NotFast> {
-    let info = plain_message(thread)?;
-    let (to, badge) = match cap.kind() {
-        Kind::Reply => {
-            let reply = cap.as_reply(k).filter(|reply| reply.is_in_no_stack()).ok_or(NotFast)?;
-            let waits = |caller: &Ref<'k, Tcb>| caller.state.get() == ThreadState::BlockedOnReply;
-            let caller = reply.tcb.get(k).filter(waits).ok_or(NotFast)?;
-            if has_faulted(caller) {
-                return answer_faulted(k, thread, info, reply, caller);
-            }
-            (caller, 0)
-        }
-        Kind::Endpoint if cap.rights().contains(CapRights::WRITE) => {
-            let endpoint = cap.as_endpoint(k).ok_or(NotFast)?;
-            let receives = |first: &Ref<'k, Tcb>| first.state.get() == ThreadState::BlockedOnReceive;
-            (endpoint.queue.first(k).filter(receives).ok_or(NotFast)?, cap.badge())
-        }
-        _ => return Err(NotFast),
-    };
-    let own = to.sched_context.get(k).ok_or(NotFast)?;
+fn send_message<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, cap: Cap, otherwise: impl Otherwise<'k>) -> Resumed {
+    let Ok(Sent { info, to, own, badge }) = sent(k, thread, cap) else { return otherwise(k, thread) };
     if is_higher(to, thread)
         && info.length() <= REGISTER_WORDS
+        && !has_faulted(to)
         && let Ok(change) = look(k, thread, to, own)
     {
         wait_no_more(k, to);
         hand_over(k, thread, to, info, badge);
         return change.make(k, thread, to);
     }
-    send_apart(k, thread, info, badge, to, own)
+    or(k, send_apart(k, thread, info, to, own, badge), otherwise)
 }
 
-/// Answers one that has faulted.
-#[inline(never)]
-fn answer_faulted<'k>(
-    k: Kernel<'k>,
-    thread: Ref<'k, Tcb>,
+/// A message and who receives it, on which context.
+struct Sent<'k> {
     info: Plain,
-    reply: Ref<'k, Reply>,
-    caller: Ref<'k, Tcb>,
-) -> Result<(), NotFast> {
-    let own = caller.sched_context.get(k).ok_or(NotFast)?;
-    if !lets_go_on(caller, info) {
-        return Err(NotFast);
-    }
-    let turn = turn(k, thread, caller, own)?;
-    caller.reply.clear();
-    reply.tcb.clear();
-    answer_fault(k, thread, caller, info);
-    if turn == Turn::Now {
-        caller.context.restart();
-        caller.state.set(ThreadState::Running);
-    } else {
-        caller.state.set(ThreadState::Restart);
-    }
-    take_turn(k, thread, caller, turn);
-    Ok(())
+    to: Ref<'k, Tcb>,
+    own: Ref<'k, SchedContext>,
+    badge: u64,
 }
 
-/// Sends a message to one that has no higher priority, and in the other less common cases.
+#[inline(always)]
+fn sent<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>, cap: Cap) -> Result<Sent<'k>, NotFast> {
+    let info = plain_message(thread)?;
+    let (to, state, badge) = match cap.kind() {
+        Kind::Reply => {
+            let reply = cap.as_reply(k).filter(|reply| reply.is_in_no_stack()).ok_or(NotFast)?;
+            (reply.tcb.get(k), ThreadState::BlockedOnReply, 0)
+        }
+        Kind::Endpoint if cap.rights().contains(CapRights::WRITE) => {
+            let endpoint = cap.as_endpoint(k).ok_or(NotFast)?;
+            (endpoint.queue.first(k), ThreadState::BlockedOnReceive, cap.badge())
+        }
+        _ => return Err(NotFast),
+    };
+    let to = to.filter(|to| to.state.get() == state).ok_or(NotFast)?;
+    Ok(Sent { info, to, own: to.sched_context.get(k).ok_or(NotFast)?, badge })
+}
+
+/// Sends a message in the less common cases: to one that has no higher priority, or has faulted, or whose context isn't a round-robin one.
 #[inline(never)]
 fn send_apart<'k>(
     k: Kernel<'k>,
     thread: Ref<'k, Tcb>,
     info: Plain,
-    badge: u64,
     to: Ref<'k, Tcb>,
     own: Ref<'k, SchedContext>,
+    badge: u64,
 ) -> Result<(), NotFast> {
+    let faulted = has_faulted(to);
+    if faulted && !lets_go_on(to, info) {
+        return Err(NotFast);
+    }
     let turn = turn(k, thread, to, own)?;
     wait_no_more(k, to);
-    hand_over(k, thread, to, info, badge);
+    if !faulted {
+        hand_over(k, thread, to, info, badge);
+    } else {
+        answer_fault(k, thread, to, info);
+        match turn {
+            Turn::Now => to.context.restart(),
+            Turn::Later => to.state.set(ThreadState::Restart),
+        }
+    }
     take_turn(k, thread, to, turn);
     Ok(())
 }

@@ -21,6 +21,15 @@ pub trait Otherwise<'k>: FnOnce(Kernel<'k>, Ref<'k, Tcb>) -> Resumed {}
 
 impl<'k, F: FnOnce(Kernel<'k>, Ref<'k, Tcb>) -> Resumed> Otherwise<'k> for F {}
 
+/// What came of a short way, or the general one of the thread that still runs: it is looked up anew, so that nothing has to be kept for this.
+#[inline(always)]
+pub fn or<'k>(k: Kernel<'k>, done: Result<(), NotFast>, otherwise: impl Otherwise<'k>) -> Resumed {
+    match k.current.get(k).filter(|_| done.is_err()) {
+        Some(thread) => otherwise(k, thread),
+        None => arch::current_context(),
+    }
+}
+
 /// Unwrapped capabilities (not the sender's to say) and extra capabilities.
 const CAPS: u64 = 0xf80;
 

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 use super::steps::{NotFast, loadable, run};
+use crate::arch::Resumed;
 use crate::mem::Ref;
 use crate::object::{Kernel, SchedContext, Tcb, ThreadState};
 use crate::time;
@@ -38,7 +39,7 @@ pub fn is_higher(thread: Ref<Tcb>, than: Ref<Tcb>) -> bool {
 
 /// The same where the running one has no lower priority.
 #[inline(always)]
-pub fn later<'k>(k: Kernel<'k>, own: Ref<'k, SchedContext>) -> Result<Turn, NotFast> {
+fn later<'k>(k: Kernel<'k>, own: Ref<'k, SchedContext>) -> Result<Turn, NotFast> {
     // By the time of the last look at the clock: what had come then has come now.
     if time::has_time(k, own) { Ok(Turn::Later) } else { Err(NotFast) }
 }
@@ -70,9 +71,9 @@ pub struct Change<'k> {
 }
 
 impl<'k> Change<'k> {
-    /// Does it, as the last thing: nothing has to be kept for afterwards, not even that all went well.
+    /// Does it, as the last thing.
     #[inline(always)]
-    pub fn make(self, k: Kernel<'k>, thread: Ref<'k, Tcb>, woken: Ref<'k, Tcb>) -> Result<(), NotFast> {
+    pub fn make(self, k: Kernel<'k>, thread: Ref<'k, Tcb>, woken: Ref<'k, Tcb>) -> Resumed {
         change(k, thread, woken, self.from, self.own, self.root, self.now)
     }
 }
@@ -86,16 +87,15 @@ fn change<'k>(
     own: Ref<'k, SchedContext>,
     root: u64,
     now: u64,
-) -> Result<(), NotFast> {
+) -> Resumed {
     time::begin_slice(k, now, from, own);
     time::stand_in_front(k, thread);
-    _ = run(k, thread, woken, root);
-    Ok(())
+    run(k, thread, woken, root)
 }
 
 /// `woken`, which has a higher priority, runs from here on, and `thread` is ready.
 #[inline(never)]
-pub fn displace<'k>(
+fn displace<'k>(
     k: Kernel<'k>,
     thread: Ref<'k, Tcb>,
     woken: Ref<'k, Tcb>,

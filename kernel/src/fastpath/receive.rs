@@ -20,6 +20,6 @@ pub fn receive<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>) -> Result<(), NotFast> {
         return Err(NotFast);
     }
     give_way(k, thread)?;
-    wait_for_message(thread, endpoint, cap, reply);
+    wait_for_message(thread, endpoint, cap.rights(), reply);
     Ok(())
 }

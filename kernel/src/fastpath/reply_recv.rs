@@ -10,6 +10,7 @@ use crate::cap::Cap;
 use crate::mem::Ref;
 use crate::object::{Above, Endpoint, Kernel, Reply, SchedContext, Tcb, ThreadState};
 use crate::time;
+use chestnut_abi::CapRights;
 
 /// Makes a ReplyRecv of `thread`, which runs, through the capabilities `reply` and `cap`, if it is a common one; `otherwise` does what is left if
 /// it isn't.
@@ -29,7 +30,7 @@ pub fn reply_recv<'k>(
         return otherwise(k, thread);
     };
     if !caller.sched_context.is_none() || has_faulted(caller) {
-        return answer_active_caller(k, thread, info, cap, reply, caller, otherwise);
+        return answer_active_caller(k, thread, info, (endpoint, cap.rights()), reply, caller, otherwise);
     }
     let Ok(Ready { context, root }) = ready(k, thread, caller) else {
         return otherwise(k, thread);
@@ -38,7 +39,7 @@ pub fn reply_recv<'k>(
         return otherwise(k, thread);
     }
     announce(caller, info, 0);
-    wait_for_message(thread, endpoint, cap, reply);
+    wait_for_message(thread, endpoint, cap.rights(), reply);
     take_back(k, context, thread, caller, reply);
     wake(caller);
     deliver(k, thread, caller, info, root)
@@ -66,16 +67,16 @@ fn answer_active_caller<'k>(
     k: Kernel<'k>,
     thread: Ref<'k, Tcb>,
     info: Plain,
-    cap: Cap,
+    (endpoint, rights): (Ref<'k, Endpoint>, CapRights),
     reply: Ref<'k, Reply>,
     caller: Ref<'k, Tcb>,
     otherwise: impl Otherwise<'k>,
 ) -> Resumed {
-    let (Some(endpoint), Ok(Ready { root, .. })) = (cap.as_endpoint(k), change_slices(k, thread, reply, caller)) else {
-        return answer_in_refill(k, thread, info, cap, reply, caller, otherwise);
+    let Ok(Ready { root, .. }) = change_slices(k, thread, reply, caller) else {
+        return answer_in_refill(k, thread, info, (endpoint, rights), reply, caller, otherwise);
     };
     announce(caller, info, 0);
-    wait_for_message(thread, endpoint, cap, reply);
+    wait_for_message(thread, endpoint, rights, reply);
     wake(caller);
     deliver(k, thread, caller, info, root)
 }
@@ -102,16 +103,15 @@ fn answer_in_refill<'k>(
     k: Kernel<'k>,
     thread: Ref<'k, Tcb>,
     info: Plain,
-    cap: Cap,
+    (endpoint, rights): (Ref<'k, Endpoint>, CapRights),
     reply: Ref<'k, Reply>,
     caller: Ref<'k, Tcb>,
     otherwise: impl Otherwise<'k>,
 ) -> Resumed {
-    let (Some(endpoint), Ok(Ready { root, .. })) = (cap.as_endpoint(k), change_time(k, thread, info, reply, caller))
-    else {
+    let Ok(Ready { root, .. }) = change_time(k, thread, info, reply, caller) else {
         return otherwise(k, thread);
     };
-    wait_for_message(thread, endpoint, cap, reply);
+    wait_for_message(thread, endpoint, rights, reply);
     wake(caller);
     if has_faulted(caller) {
         answer_fault(k, thread, caller, info);

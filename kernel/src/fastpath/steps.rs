@@ -7,6 +7,7 @@ use crate::ipc::{self, Buffer};
 use crate::mem::Ref;
 use crate::object::{Endpoint, Fault, Kernel, Notification, Place, Reply, SchedContext, Tcb, ThreadState};
 use crate::time::{self, Moment};
+use chestnut_abi::CapRights;
 use chestnut_abi::MessageInfo;
 use chestnut_abi::ipc_buffer::MSG_WORD;
 use chestnut_abi::message::{MAX_LENGTH, REGISTER_WORDS};
@@ -209,11 +210,13 @@ fn run_inline<'k>(k: Kernel<'k>, from: Ref<'k, Tcb>, to: Ref<'k, Tcb>, root: u64
     arch::current_context()
 }
 
-/// The rest where the two have more than one thing beside their general registers.
+/// The rest where the two have more than one thing beside their general registers: segment bases in any case.
 #[inline(never)]
 fn switch_extended<'k>(k: Kernel<'k>, from: Ref<'k, Tcb>, to: Ref<'k, Tcb>, extended: u64) -> Resumed {
-    if extended & (Context::FS | Context::BASES) != 0 {
+    if extended & Context::BASES != 0 {
         arch::switch_bases(&from.get().context, &to.get().context);
+    } else {
+        arch::load_fs_base(&to.get().context);
     }
     if extended & Context::FPU != 0 {
         switch_fpu(k, to);
@@ -240,8 +243,13 @@ pub fn only_endpoint_matters<'k>(k: Kernel<'k>, thread: Ref<'k, Tcb>) -> bool {
 
 /// A thread waits at an endpoint where nobody else does, with a reply object for the next caller.
 #[inline(always)]
-pub fn wait_for_message<'k>(thread: Ref<'k, Tcb>, endpoint: Ref<'k, Endpoint>, cap: Cap, reply: Ref<'k, Reply>) {
-    thread.blocked_rights.set(cap.rights());
+pub fn wait_for_message<'k>(
+    thread: Ref<'k, Tcb>,
+    endpoint: Ref<'k, Endpoint>,
+    rights: CapRights,
+    reply: Ref<'k, Reply>,
+) {
+    thread.blocked_rights.set(rights);
     reply.tcb.set(Some(thread));
     thread.reply.set(Some(reply));
     thread.state.set(ThreadState::BlockedOnReceive);

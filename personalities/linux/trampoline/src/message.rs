@@ -70,7 +70,8 @@ impl Reply {
     /// The reply as message info and first word.
     pub const fn encode(self) -> (MessageInfo, u64) {
         match self {
-            Self::Done(result) => (MessageInfo::new(DONE, 0, 0, 1), result),
+            // As many words as there are registers for is what the kernel passes on with the fewest instructions.
+            Self::Done(result) => (MessageInfo::new(DONE, 0, 0, 4), result),
             Self::Restore => (MessageInfo::new(RESTORE, 0, 0, 0), 0),
             Self::Restart => (MessageInfo::new(RESTART, 0, 0, 0), 0),
         }

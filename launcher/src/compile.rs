@@ -45,7 +45,8 @@ impl Variant {
 /// Compiler flags of all that runs in the guest.
 const FLAGS: &str = "-Crelocation-model=static";
 /// The kernel's. At the compiler's own threshold (275) inlining makes the text a sixth larger than with this one, and a
-/// system call 4 % shorter; optimisation level 2 would make it 6 % longer and save half as much (`docs/building.md`).
+/// system call 4 % shorter; optimisation level 2 would make it 6 % longer and save half as much. The other flag has registers saved around rare
+/// calls rather than at a function's entrance (`docs/building.md`).
 const KERNEL_FLAGS: &str =
     "-Crelocation-model=static -Cllvm-args=--inline-threshold=125 -Cllvm-args=--regalloc-csr-first-time-cost=100";
 

@@ -1,9 +1,10 @@
 //! The short ways: Call, ReplyRecv, Send, Recv, signals and faults where what is to happen is the common thing.
 //!
-//! Each does what the general way would do, for the common cases only, and says [`NotFast`] before it has changed anything (but the clock
-//! that was read) if the case is another one. The commonest case of Call and ReplyRecv, a passive server, is apart from the other common ones, so
-//! that it needs few registers; so is the commonest of an active server, both on round-robin contexts, and of a signal or message to one of a higher priority. The checks, and why
-//! they are enough:
+//! Each does what the general way would do, for the common cases only, and has changed nothing (but the clock that was read) if it finds that the
+//! case is another one: it looks first, and changes then. It ends in a call of what is left to be done, be it the general way ([`Otherwise`]) or a way
+//! apart for a less common case, so that the commonest needs no register to be kept: that is a passive server's Call and ReplyRecv with as many words
+//! as there are registers. Apart are an active server, on round-robin contexts and on others, and a signal or message to one of a higher priority.
+//! The checks, and why they are enough:
 //!
 //! 1. The message has words only, no capabilities. Those beyond the fourth are lost if the two threads haven't both buffers for them.
 //! 2. The capability is found, through the cached CSpace root or by walking, and allows what is asked.

@@ -102,6 +102,11 @@ const KERNEL: &[(&str, u64, u64)] = &[
     ("reply-recv.passive.120w.", 0, 0),
     ("call.passive.", 217, 125),
     ("reply-recv.passive.", 286, 150),
+    // As much more than the plain row as a passive server may cost.
+    ("call.active.4w.fpu-both", 0, 192),
+    ("reply-recv.active.4w.fpu-both", 0, 232),
+    ("call.active.4w.two-level", 0, 255),
+    ("reply-recv.active.4w.two-level", 0, 330),
     ("call.active.4w.", 0, 180),
     ("reply-recv.active.4w.", 0, 220),
     ("call.active.0w.", 0, 180),

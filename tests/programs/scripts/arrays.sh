@@ -108,7 +108,8 @@ if [ -z "$ZSH_VERSION" ]; then
     sleep 0.2; jobs | wc -l
     { kill %1; wait %1; } 2> /dev/null; echo ended
     { kill -STOP %2; sleep 0.2; } 2> /dev/null; jobs | grep -c -i -e stopped -e suspended
-    { kill -CONT %2; sleep 0.2; kill -KILL %2; wait %2; } 2> /dev/null; echo killed
+    # mksh doesn't wait for a job that it takes for a stopped one still, so it has to have ended by then.
+    { kill -CONT %2; sleep 0.2; kill -KILL %2; sleep 0.2; wait %2; } 2> /dev/null; echo killed
     set +m
 fi
 

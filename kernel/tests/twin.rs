@@ -22,9 +22,9 @@ const SEQUENCE: u64 = 1000;
 /// What went a short way, and at least how often it has to have done so for the test to say something.
 const SHORT: [(i64, u64); 7] = [
     (Syscall::Call as i64, 1000),
-    (Syscall::ReplyRecv as i64, 20),
-    (Syscall::Send as i64, 20),
-    (Syscall::NBSend as i64, 10),
+    (Syscall::ReplyRecv as i64, 100),
+    (Syscall::Send as i64, 100),
+    (Syscall::NBSend as i64, 100),
     (Syscall::Recv as i64, 200),
     (FAULT, 20),
     (INTERRUPT, 100),

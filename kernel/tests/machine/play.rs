@@ -221,15 +221,20 @@ impl<'b> Player<'b> {
 
     /// A message: one of the system calls on any capability.
     fn communicate(&mut self, thread: Thread, code: u64) -> bool {
-        let number =
-            self.choices.pick(&[-1, -1, -2, -2, -3, -4, -5, -5, -6, -7, -7, -7, -8, -9, -9, -10, -11, -33, -12, 5]);
+        let awaited = if self.talks && self.choices.one_in(3) { self.awaited_reply() } else { None };
+        let number = if awaited.is_some() {
+            self.choices.pick(&[-2, -2, -2, -5, -6])
+        } else {
+            self.choices.pick(&[-1, -1, -2, -2, -3, -4, -5, -5, -6, -7, -7, -7, -8, -9, -9, -10, -11, -33, -12, 5])
+        };
         let wanted = match number {
             -9 | -10 => Kind::Notification,
             _ => Kind::Endpoint,
         };
-        let capability = self.slot_of(wanted);
-        let reply = self.slot_of(Kind::Reply);
-        let caps = self.choices.below(8).saturating_sub(4);
+        let is_send = matches!(number, -5 | -6);
+        let capability = awaited.filter(|_| is_send).unwrap_or_else(|| self.slot_of(wanted));
+        let reply = awaited.unwrap_or_else(|| self.slot_of(Kind::Reply));
+        let caps = if awaited.is_some() { 0 } else { self.choices.below(8).saturating_sub(4) };
         let length = if self.choices.one_in(4) { self.choices.below(128) } else { self.choices.below(5) };
         let registers = &thread.context;
         registers.set(Register::Rdx, number as u64);
@@ -260,6 +265,15 @@ impl<'b> Player<'b> {
         let start = self.choices.below(SLOTS);
         let mut slots = (0..SLOTS).map(|index| FREE + (start + index) % SLOTS);
         slots.find(|&index| self.m.cap(index).kind() == kind).unwrap_or(FREE)
+    }
+
+    /// The slot of a reply object through which somebody waits for an answer.
+    fn awaited_reply(&self) -> Option<u64> {
+        let (m, k) = (self.m, self.m.kernel());
+        let waits = |thread: Thread| thread.state.get() == ThreadState::BlockedOnReply;
+        let is_awaited =
+            |&index: &u64| m.cap(index).as_reply(k).is_some_and(|reply| reply.tcb.get(k).is_some_and(waits));
+        (FREE..FREE + SLOTS).find(is_awaited)
     }
 
     /// An invocation; the commonest one makes objects, so that there is something to play with.

@@ -276,8 +276,28 @@ impl<'b> Player<'b> {
         (FREE..FREE + SLOTS).find(is_awaited)
     }
 
+    /// The slot of a scheduling context whose thread waits for a message, with a reply object for whoever calls it.
+    fn context_of_a_server(&self) -> Option<u64> {
+        let (m, k) = (self.m, self.m.kernel());
+        let waits = |thread: Thread| thread.state.get() == ThreadState::BlockedOnReceive && !thread.reply.is_none();
+        let is_servers = |&index: &u64| {
+            m.cap(index).as_sched_context(k).is_some_and(|context| context.tcb.get(k).is_some_and(waits))
+        };
+        (FREE..FREE + SLOTS).find(is_servers)
+    }
+
     /// An invocation; the commonest one makes objects, so that there is something to play with.
     fn invoke(&mut self, thread: Thread, code: u64) -> bool {
+        if self.talks
+            && self.choices.one_in(4)
+            && let Some(capability) = self.context_of_a_server()
+        {
+            let registers = &thread.context;
+            registers.set(Register::Rdx, Syscall::Call as i64 as u64);
+            registers.set(Register::Rdi, capability);
+            registers.set(Register::Rsi, MessageInfo::new(Label::SchedContextUnbind as u64, 0, 0, 0).0);
+            return self.make(thread, code, "a server becomes passive");
+        }
         let mut row = match self.choices.below(6) {
             0 => &INVOCATIONS[0],
             _ => &INVOCATIONS[self.choices.below(INVOCATIONS.len() as u64) as usize],

@@ -5,7 +5,7 @@ mod machine;
 use chestnut_abi::bootinfo::slot;
 use chestnut_abi::registers::Register;
 use chestnut_abi::{CapRights, Label, MessageInfo, ObjectType, Syscall};
-use chestnut_kernel::object::ThreadState;
+use chestnut_kernel::object::{Above, ThreadState};
 use chestnut_kernel::{arch, entry};
 use machine::*;
 
@@ -66,6 +66,49 @@ fn call_lends_the_callers_time_to_a_passive_server_and_reply_returns_it() {
     assert_eq!(MessageInfo(client.context.message_info()).label(), 9);
     assert!(server.sched_context.is_none());
     assert_eq!(server.state.get(), ThreadState::BlockedOnReceive);
+}
+
+#[test]
+fn time_that_went_through_two_passive_servers_comes_back_step_by_step() {
+    const MIDDLE: u64 = FREE + 50;
+    let (inner, inner_reply) = (FREE + 60, FREE + 61);
+    let m = scene();
+    m.make(ObjectType::Endpoint, 0, inner);
+    m.make(ObjectType::Reply, 0, inner_reply);
+    m.thread(SERVER, 100, 1000);
+    m.thread(MIDDLE, 95, 1000);
+    m.thread(CLIENT, 90, 1000);
+    lower_root(m);
+    runs(m, SERVER);
+    m.system_call(Syscall::Recv, inner, info(0, 0), [0; 4], inner_reply);
+    runs(m, MIDDLE);
+    m.system_call(Syscall::Recv, ENDPOINT, info(0, 0), [0; 4], REPLY);
+    runs(m, CLIENT);
+    let k = m.kernel();
+    // The servers become passive.
+    for server in [SERVER, MIDDLE] {
+        m.cap(server + 1).as_sched_context(k).unwrap().tcb.clear();
+        m.tcb(server).sched_context.clear();
+    }
+    let context = m.cap(CLIENT + 1).as_sched_context(k).unwrap();
+    let (outer, inner_most) = (m.cap(REPLY).as_reply(k).unwrap(), m.cap(inner_reply).as_reply(k).unwrap());
+    // The second time everything has to be as it was the first.
+    for _ in 0..2 {
+        m.system_call(Syscall::Call, ENDPOINT, info(0, 4), [1; 4], 0);
+        runs(m, MIDDLE);
+        assert!(outer.above(k) == Above::SchedContext(context) && outer.below.is_none());
+        m.system_call(Syscall::Call, inner, info(0, 4), [2; 4], 0);
+        runs(m, SERVER);
+        assert!(outer.above(k) == Above::Reply(inner_most) && inner_most.below.is(outer));
+        assert!(inner_most.above(k) == Above::SchedContext(context) && context.tcb.is(m.tcb(SERVER)));
+        m.system_call(Syscall::ReplyRecv, inner, info(0, 4), [3; 4], inner_reply);
+        runs(m, MIDDLE);
+        assert!(outer.above(k) == Above::SchedContext(context) && inner_most.is_in_no_stack());
+        m.system_call(Syscall::ReplyRecv, ENDPOINT, info(0, 4), [4; 4], REPLY);
+        runs(m, CLIENT);
+        assert!(outer.is_in_no_stack() && context.reply.is_none() && context.tcb.is(m.tcb(CLIENT)));
+        assert_eq!(m.tcb(CLIENT).context.message_register(3), 4);
+    }
 }
 
 #[test]

@@ -85,18 +85,6 @@ pub fn take_highest(k: Kernel, first: Ref<Tcb>) {
     }
 }
 
-/// Gives a thread another priority, keeping it in a ready queue if it was in one.
-pub fn set_priority_in_queue(k: Kernel, thread: Ref<Tcb>, priority: u8) {
-    let was_ready = thread.place.get() == Place::Ready;
-    if was_ready {
-        dequeue(k, thread);
-    }
-    thread.priority.set(priority);
-    if was_ready {
-        enqueue_front(k, thread);
-    }
-}
-
 /// Whether no ready thread has a higher priority than this one.
 #[inline(always)]
 pub fn outranks_ready(k: Kernel, thread: Ref<Tcb>) -> bool {

@@ -227,6 +227,17 @@ static void changing(void) {
     expect(WIFEXITED(status) && WEXITSTATUS(status) == 8);
 }
 
+// By the server, and by the process itself: bits that mean nothing are cleared, and a handler that is reset keeps its flags.
+static void kept(void) {
+    for (int round = 0; round < 4; round++) {
+        handle(SIGUSR2, first, SA_RESETHAND | SA_NODEFER | 0x2340400);
+        expect(is(SIGUSR2, first) && (now(SIGUSR2).flags & ~0x4000000ul) == ((unsigned)SA_RESETHAND | SA_NODEFER));
+        expect(raise(SIGUSR2) == 0 && is(SIGUSR2, SIG_DFL));
+        expect((now(SIGUSR2).flags & ~0x4000000ul) == ((unsigned)SA_RESETHAND | SA_NODEFER));
+        handle(SIGUSR2, SIG_DFL, 0);
+    }
+}
+
 int main(int count, char **words) {
     (void)words;
     if (count > 1) {
@@ -239,6 +250,7 @@ int main(int count, char **words) {
     shared();
     filtered();
     changing();
+    kept();
     printf("done\n");
     return 0;
 }

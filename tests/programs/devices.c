@@ -113,6 +113,17 @@ static void numbers(void) {
     expect(dup3(null, TEN, O_CLOEXEC) == TEN && get(TEN, buffer, 9) == 0 && close(TEN) == 0 && is_closed(TEN));
     expect(fcntl(zero, F_DUPFD, TEN) == TEN && gives_zeros(TEN) && dup2(TEN, TEN) == TEN && gives_zeros(TEN));
     expect(syscall(SYS_close_range, TEN, TEN, 0) == 0 && is_closed(TEN));
+    // Closed in a row with what came before; the number is another file's then.
+    for (int round = 0; round < 3; round++) {
+        int copies[2] = {dup(zero), dup(null)}, file;
+        expect(discards(copies[1]) && gives_zeros(copies[0]) && lseek(copies[0], 0, SEEK_CUR) == 0);
+        int again[2] = {dup(null), dup(null)};
+        expect(close(again[1]) == 0 && close(again[0]) == 0 && close(copies[1]) == 0 && close(copies[0]) == 0);
+        expect(is_closed(again[1]) && is_closed(again[0]) && is_closed(copies[1]) && is_closed(copies[0]));
+        file = open("/tmp/number", O_RDWR | O_CREAT | O_TRUNC, 0600);
+        expect(file == copies[0] && put(file, "text", 4) == 4 && pread(file, buffer, 9, 0) == 4);
+        expect(memcmp(buffer, "text", 4) == 0 && close(file) == 0 && unlink("/tmp/number") == 0);
+    }
     // A table of its own.
     expect(dup2(null, TEN) == TEN && syscall(SYS_close_range, 100, 200, CLOSE_RANGE_UNSHARE) == 0 && discards(TEN));
     expect(dup2(ends[1], TEN) == TEN && carries(TEN) && dup2(zero, TEN) == TEN && gives_zeros(TEN));

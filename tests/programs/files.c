@@ -26,6 +26,18 @@ static void show(const char *what, int fd) {
 #define PAGE 4096
 
 // Whole pages from and to memory that is there, in part, not at all, shared with a child, or the file itself.
+// Looked at even if no byte is moved.
+static void nowhere(void) {
+    char *volatile low = (char *)16, *beyond = (char *)-4096l, *last = (char *)0x7fffffffeff8;
+    int fd = open("nowhere", O_RDWR | O_CREAT | O_TRUNC, 0600);
+    expect(fd >= 0 && write(fd, "0123456789", 10) == 10);
+    expect(read(fd, beyond, 10) == -1 && errno == EFAULT && read(fd, beyond, 0) == -1 && errno == EFAULT);
+    expect(pread(fd, beyond, 10, 20) == -1 && errno == EFAULT && pread(fd, last, 16, 10) == -1 && errno == EFAULT);
+    expect(write(fd, beyond, 0) == -1 && errno == EFAULT && pwrite(fd, beyond, 1, 0) == -1 && errno == EFAULT);
+    expect(read(fd, low, 10) == 0 && read(fd, low, 0) == 0 && write(fd, low, 0) == 0);
+    expect(pread(fd, low, 10, 0) == -1 && errno == EFAULT && close(fd) == 0 && unlink("nowhere") == 0);
+}
+
 static void pages(void) {
     char *memory = mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     static char zeros[PAGE];
@@ -71,6 +83,7 @@ int main(void) {
     umask(022);
     expect(mkdtemp(top) != NULL && chdir(top) == 0);
 
+    nowhere();
     pages();
     int fd = open("f", O_RDWR | O_CREAT | O_TRUNC, 0666);
     expect(fd >= 0 && write(fd, "hello world", 11) == 11);

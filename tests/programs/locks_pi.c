@@ -25,7 +25,7 @@ static long futex(uint32_t *word, int operation, uint32_t value, const struct ti
 static struct timespec in(clockid_t clock, long milliseconds) {
     struct timespec time;
     clock_gettime(clock, &time);
-    time.tv_nsec += milliseconds * 1000000;
+    time.tv_sec--, time.tv_nsec += 1000000000 + milliseconds * 1000000; // Never below 0.
     time.tv_sec += time.tv_nsec / 1000000000;
     time.tv_nsec %= 1000000000;
     return time;

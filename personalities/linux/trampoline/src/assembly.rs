@@ -4,7 +4,9 @@ use core::mem::offset_of;
 
 use chestnut_abi::{Syscall, layout};
 
-use crate::pages::{AltStack, FUTEX_BUCKETS, PAGE, PLAIN_DESCRIPTORS, SIGNALS, STACK, SYSCALLS, context, plain};
+use crate::pages::{
+    ACTION_FLAGS, AltStack, FUTEX_BUCKETS, PAGE, PLAIN_DESCRIPTORS, SIGNALS, STACK, SYSCALLS, context, plain,
+};
 use crate::{Frame, MmPage, ProcessPage, ThreadPage, TimePage, dispatch, message};
 
 /// Offset of a thread-page field from RSP.
@@ -117,6 +119,7 @@ core::arch::global_asm!(
     CONTEXT_FPU = const context::FPU,
     CONTEXT_MASK = const context::MASK,
     PROGRAM_FLAGS = const context::PROGRAM_FLAGS,
+    ACTION_FLAGS = const ACTION_FLAGS,
     FIXED_FLAGS = const context::FIXED_FLAGS,
     TIME_TSC_BASE = const offset_of!(TimePage, tsc_base),
     TIME_MULTIPLIER = const offset_of!(TimePage, multiplier),

@@ -13,6 +13,8 @@ pub const PAGE: usize = 4096;
 pub const SYSCALLS: usize = 512;
 /// Number of signals.
 pub const SIGNALS: usize = 64;
+/// What `sa_flags` may have: other bits are cleared, which is how programs learn of it.
+pub const ACTION_FLAGS: u32 = 0xdc00_0807;
 /// Descriptors that have a place in [`ProcessPage::plain`].
 pub const PLAIN_DESCRIPTORS: usize = 256;
 /// Entries of [`MmPage::waiters`].

@@ -399,6 +399,8 @@ chestnut_linux_text:
     user mov r15, [rsi + 24]
     # SIGKILL and SIGSTOP cannot be blocked.
     and r15, ~0x40100
+    # Nor are there other flags.
+    and r8d, {ACTION_FLAGS}
     shl ecx, 5
     mov [rsp + {CHANGE}], rax
     mov [rsp + {CHANGE} + 8], r8

@@ -188,6 +188,10 @@ fn a_board_shows_which_descriptors_are_plain() {
     assert_eq!(board.list(), [(2, 5), (5, 5)]);
     table.close_range(3, 9, false).unwrap();
     assert_eq!(board.list(), [(2, 5)]);
+    // What is shown is also taken back, and what stands for the same is shown.
+    assert_eq!((table.close_held(2), table.duplicate(2)), (None, Ok(0)));
+    assert_eq!(board.list(), [(0, 5), (2, 5)]);
+    table.close(0).unwrap();
     table.stop_showing();
     table.show_on(board.clone());
     table.insert(null, false).unwrap();

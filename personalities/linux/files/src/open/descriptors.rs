@@ -174,9 +174,10 @@ impl Descriptors {
     #[inline]
     pub fn duplicate(&mut self, number: i32) -> Result<i32> {
         let file = self.get(number)?;
-        // Mostly the lowest free number has been taken before.
+        // Mostly the lowest free number has been taken before, and there is nothing to be shown.
         if let Some(None) = self.entries.get(self.free_from)
             && self.free_from < self.limit
+            && file.plain().is_empty()
         {
             let (file, new) = (file.clone(), self.free_from);
             self.entries[new] = Some(Descriptor { file, close_on_exec: false });
@@ -217,14 +218,14 @@ impl Descriptors {
         Ok(self.take(index(number)).ok_or(Errno::EBADF)?.file)
     }
 
-    /// The same if that only takes the number away: others hold the file, and nobody has locks on it. `None` if there may be more to it,
+    /// The same if that only takes the number away: others hold the file, nobody has locks on it, and no board shows it. `None` if there may be more to it,
     /// and nothing has been done.
     #[inline]
     pub fn close_held(&mut self, number: i32) -> Option<()> {
         let index = index(number);
         let entry = self.entries.get_mut(index)?;
         let file = &entry.as_ref()?.file;
-        if Rc::strong_count(file) == 1 || file.may_be_locked() {
+        if Rc::strong_count(file) == 1 || file.may_be_locked() || !file.plain().is_empty() {
             return None;
         }
         *entry = None;

@@ -447,6 +447,8 @@ impl OpenFile {
         if !self.is_readable() {
             return Err(Errno::EBADF);
         }
+        // Also if there is nothing to be moved.
+        sink.check()?;
         let count = self.file.read(attempt, offset, sink)?;
         self.has_been_read(count);
         Ok(count)
@@ -468,6 +470,7 @@ impl OpenFile {
         if !self.is_writable() {
             return Err(Errno::EBADF);
         }
+        source.check()?;
         let limit = attempt.size_limit.filter(|_| self.inode().contents().is_some() && source.remaining() > 0);
         let count = match limit {
             Some(limit) if offset >= limit => return Err(Errno::EFBIG),

@@ -80,12 +80,12 @@ impl File for End {
     }
 
     fn write(&self, _: &mut Attempt, _: u64, source: &mut dyn Source) -> Result<usize> {
-        if !self.has_reader() {
-            return Err(Errno::EPIPE);
-        }
         let (wanted, room) = (source.remaining(), self.pipe.room());
         if wanted == 0 {
             return Ok(0);
+        }
+        if !self.has_reader() {
+            return Err(Errno::EPIPE);
         }
         if room == 0 || (wanted <= ATOMIC && room < wanted) {
             return Err(Errno::EAGAIN);

@@ -138,7 +138,7 @@ impl Kernel {
         Ok(self.slot())
     }
     pub(super) fn reply(&self, slot: Slot, info: MessageInfo, [first, second]: [u64; 2]) {
-        let words = [first, second, FLAGS][..info.length()].to_vec();
+        let words = [first, second, FLAGS, 0][..info.length()].to_vec();
         self.replies.borrow_mut().push((slot, info.label(), words));
     }
     pub(super) fn make_thread(&self, badge: u64) -> Result<Parts, OutOfMemory> {

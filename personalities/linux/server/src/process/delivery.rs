@@ -276,7 +276,7 @@ impl Server {
     fn taken(&self, thread: &Thread, info: &SignalInfo, action: SignalAction) {
         self.trace_signal(thread, info);
         if action.flags & action_flag::RESETHAND != 0 {
-            thread.process.set_action(info.signal, SignalAction::default());
+            thread.process.set_action(info.signal, SignalAction { handler: SignalAction::DEFAULT, ..action });
         }
     }
 

@@ -337,6 +337,8 @@ pub mod action_flag {
     pub const RESTART: u64 = 0x1000_0000;
     pub const NODEFER: u64 = 0x4000_0000;
     pub const RESETHAND: u64 = 0x8000_0000;
+    /// All that are kept.
+    pub const KNOWN: u64 = chestnut_linux_trampoline::pages::ACTION_FLAGS as u64;
 }
 
 /// What a process asked to be done on a signal: `struct sigaction` as the system call takes it.

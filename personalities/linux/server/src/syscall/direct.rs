@@ -5,15 +5,15 @@
 
 use super::pieces::PIECE;
 use super::{Call, read_write};
-use crate::memory::{AddressSpace, FramePage};
+use crate::memory::{AddressSpace, FramePage, USER_END};
 use chestnut_linux_files::open::OpenFile;
 use chestnut_linux_files::page::Page;
 
-/// The call's second and third arguments, if so much is moved in one piece. Where nothing can be, no page is found.
+/// The call's second and third arguments, if so much is moved in one piece, and from or to where programs have memory.
 #[inline]
 fn buffer(call: &Call) -> Option<(u64, usize)> {
     let (address, length) = (call.word(1), call.word(2));
-    (length <= PIECE).then_some((address, length as usize))
+    (length <= PIECE && address <= USER_END - length).then_some((address, length as usize))
 }
 
 /// pread(2)

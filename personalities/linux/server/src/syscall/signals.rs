@@ -4,7 +4,7 @@ use super::{Call, Outcome};
 use crate::clock::duration_of;
 use crate::process::capabilities::KILL;
 use crate::process::limits;
-use crate::process::signal::{AlternateStack, Detail, Signal, SignalAction, SignalInfo, SignalSet, code};
+use crate::process::signal::{AlternateStack, Detail, Signal, SignalAction, SignalInfo, SignalSet, action_flag, code};
 use crate::process::{INIT, Process, frame};
 use crate::signalfd;
 use alloc::rc::Rc;
@@ -180,6 +180,7 @@ pub fn rt_sigaction(call: &Call) -> Result<u64> {
     let before = process.action(signal);
     if let Some(mut action) = action {
         action.mask = action.mask.without(SignalSet::UNBLOCKABLE);
+        action.flags &= action_flag::KNOWN;
         process.set_action(signal, action);
         // POSIX: a pending signal that is ignored from now on is forgotten.
         if action.ignores(signal) {

@@ -87,9 +87,9 @@ fn actions_are_changed_by_the_thread_that_has_them() {
     assert_eq!(local(&machine, RT_SIGACTION, &[10, 0, old, 8]), 0);
     assert_eq!((told(), machine.thread.action(10)), (action(10), action(10)));
     for signal in [1, 10, 64] {
-        set_new([1, 2, 3, u64::MAX]);
+        set_new([1, u64::MAX, 3, u64::MAX]);
         assert_eq!(local(&machine, RT_SIGACTION, &[1 << 32 | signal, new, old, 8]), 0);
-        let expected = [1, 2, 3, !0x40100];
+        let expected = [1, 0xdc00_0807, 3, !0x40100];
         assert_eq!((told(), machine.thread.action(signal as usize)), (action(signal), expected));
         set_new([5, 6, 7, 8]);
         assert_eq!(local(&machine, RT_SIGACTION, &[signal, new, 0, 8]), 0);

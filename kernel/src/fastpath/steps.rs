@@ -142,10 +142,13 @@ pub fn deliver<'k>(k: Kernel<'k>, from: Ref<'k, Tcb>, to: Ref<'k, Tcb>, message:
     run_inline(k, from, to, root)
 }
 
-/// The same for a message of more or fewer words than there are registers. It's called last, so that the commonest case needs few registers.
+/// The same for a message of more words than there are registers, or of some. It's called last, so that the commonest case needs few registers.
 #[inline(never)]
 fn deliver_other<'k>(k: Kernel<'k>, from: Ref<'k, Tcb>, to: Ref<'k, Tcb>, root: u64) -> Resumed {
-    copy_words(k, from, to, MessageInfo(to.context.message_info()));
+    let info = MessageInfo(to.context.message_info());
+    if info.length() != 0 {
+        copy_words(k, from, to, info);
+    }
     run(k, from, to, root)
 }
 

@@ -48,12 +48,31 @@ mod terminal;
 use close_fds::CloseFdsBuilder;
 use libtest_mimic::Arguments;
 use schedule::Schedule;
-use std::process::ExitCode;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, ExitCode};
 
 /// As the first argument: be the launcher. So tests can start it as a process of its own, on a terminal of its own.
 const AS_LAUNCHER: &str = "--as-launcher";
 /// The descriptor behind standard input, output and error.
 const FIRST_OF_OTHERS: i32 = 3;
+
+/// Whether whatever started this ignores SIGHUP, SIGINT or SIGQUIT, as `nohup` and a shell's `&` do. Programs on the host would inherit that, and not
+/// be killed by them as in the guest.
+fn ignores_signals() -> bool {
+    const FIRST_THREE: u64 = 0b111;
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.is_some_and(|mask| u64::from_str_radix(mask.trim(), 16).is_ok_and(|mask| mask & FIRST_THREE != 0))
+}
+
+/// Begins this program anew with these signals as they are by default.
+fn begin_anew() -> ExitCode {
+    let mut arguments = std::env::args_os();
+    let program = arguments.next().unwrap_or_default();
+    let error = Command::new("env").arg("--default-signal=HUP,INT,QUIT").arg(program).args(arguments).exec();
+    eprintln!("env, to have signals as they are by default: {error}");
+    ExitCode::FAILURE
+}
 
 fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|argument| argument == AS_LAUNCHER) {
@@ -62,6 +81,9 @@ fn main() -> ExitCode {
     // Whatever started this left some of its descriptors open, perhaps: a program on the host would see other ones than in
     // the guest, and one that expects an error from a descriptor of its choice might wait for ever instead.
     CloseFdsBuilder::new().cloexecfrom(FIRST_OF_OTHERS);
+    if ignores_signals() {
+        return begin_anew();
+    }
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert_with(schedule::threads);
     let mut trials = Schedule::default();

@@ -6,7 +6,7 @@ use super::steps::{
 };
 use crate::arch::Resumed;
 use crate::mem::Ref;
-use crate::object::{Above, Endpoint, Kernel, Reply, SchedContext, Tcb, ThreadState};
+use crate::object::{Endpoint, Kernel, Reply, SchedContext, Tcb, ThreadState};
 use crate::time;
 
 /// Makes a Call of `thread`, which runs, to an endpoint, if it is a common one; `otherwise` does what is left if it isn't. `badge` is the capability's, which allows it; `info` describes
@@ -131,13 +131,7 @@ fn lend<'k>(
     server: Ref<'k, Tcb>,
     reply: Ref<'k, Reply>,
 ) {
-    let below = context.reply.get(k);
-    if let Some(below) = below {
-        below.set_above(Above::Reply(reply));
-    }
-    reply.below.set(below);
-    reply.set_above(Above::SchedContext(context));
-    context.reply.set(Some(reply));
+    reply.put_on_top(k, context);
     give(context, thread, server);
 }
 

@@ -14,13 +14,7 @@ pub fn push<'k>(k: Kernel<'k>, caller: Ref<'k, Tcb>, callee: Ref<'k, Tcb>, reply
         return;
     }
     let Some(context) = caller.sched_context.get(k) else { return };
-    let below = context.reply.get(k);
-    if let Some(below) = below {
-        below.set_above(Above::Reply(reply));
-    }
-    reply.below.set(below);
-    reply.set_above(Above::SchedContext(context));
-    context.reply.set(Some(reply));
+    reply.put_on_top(k, context);
     time::donate(k, context, callee);
 }
 

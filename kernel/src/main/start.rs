@@ -127,7 +127,7 @@ global_asm!(
     ".popsection",
     ".pushsection .text.stubs, \"ax\"",
     "boot_high:",
-    // The stack's highest word stays where the entrances of system calls return to, below it all begin that are called.
+    // The stack's highest word says where the entrances of system calls return to, for good; whatever is called begins below it.
     "lea rsp, [rip + {stack} + {stack_size}]",
     "push offset {leave}",
     "push 0",

@@ -247,7 +247,7 @@ macro_rules! entrances {
     ($($name:ident)*) => {
         $(extern "C" fn $name(capability: u64, info: u64, context: &'static Context) -> Resumed {
             let k = entry::enter();
-            // SAFETY: the stub saved the registers where the running thread's are, at the beginning of its TCB.
+            // SAFETY: a `syscall` comes from user mode, where a thread runs: the stub saved the registers at the beginning of its TCB.
             let thread = unsafe { Tcb::of_context(k, context) };
             entry::$name(k, thread, capability, info)
         })*

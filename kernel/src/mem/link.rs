@@ -32,7 +32,7 @@ impl<'k, T> Ref<'k, T> {
     #[inline(always)]
     pub unsafe fn reached(entry: Entry<'k>, place: u64) -> Self {
         let address = entry.reached(place);
-        // SAFETY: as above.
+        // SAFETY: such an object lives there, the caller says, in memory that the window maps as long as the kernel runs, and that isn't at 0.
         unsafe {
             core::hint::assert_unchecked(address != 0);
             Self(&*core::ptr::with_exposed_provenance::<T>(address))

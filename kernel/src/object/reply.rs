@@ -53,3 +53,17 @@ impl Reply {
         });
     }
 }
+
+impl<'k> Ref<'k, Reply> {
+    /// Puts it on top of this context's stack.
+    #[inline(always)]
+    pub fn put_on_top(self, k: Kernel<'k>, context: Ref<'k, SchedContext>) {
+        let below = context.reply.get(k);
+        if let Some(below) = below {
+            below.set_above(Above::Reply(self));
+        }
+        self.below.set(below);
+        self.set_above(Above::SchedContext(context));
+        context.reply.set(Some(self));
+    }
+}
